@@ -1,0 +1,1 @@
+"""The place where players meet: presence, sessions, match tickets."""

@@ -1,0 +1,1 @@
+"""What a process stands on: its clock, its sockets, its entropy."""

@@ -1,0 +1,1 @@
+"""The STUN and TURN server, and our own TURN client."""

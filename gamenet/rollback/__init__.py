@@ -1,0 +1,1 @@
+"""The deterministic rollback simulator: inputs in, steps and packets out; pure."""

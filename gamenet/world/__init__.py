@@ -1,0 +1,1 @@
+"""The twin world: clock, network, NATs and machines, all in memory and all from one seed."""
