@@ -20,6 +20,7 @@ __all__ = [
     "IDatagramSocket",
     "IMachine",
     "IPeerProtocol",
+    "ISeededSimulation",
     "ISimulation",
     "RandomBytes",
 ]
@@ -69,6 +70,19 @@ class ISimulation(Interface):
         """
 
 
+class ISeededSimulation(ISimulation):
+    """A simulation that uses random numbers, the same ones on every player's machine."""
+
+    def begin(seed: int) -> None:
+        """
+        Become the state before frame 0.  Called once, before anything else.
+
+        @param seed: The match's seed from the lobby, 0 to 2**64 - 1; give it to
+            L{gamenet.seeded_random.SeededRandom} and keep that one's state in the
+            snapshot.
+        """
+
+
 class IPeerProtocol(Interface):
     """
     One player's side of a match: the moments a game cares about.
@@ -83,7 +97,7 @@ class IPeerProtocol(Interface):
         """
         Play begins: frame 0 is about to run.
 
-        @param match: The L{gamenet.match.protocol.Match} being played.
+        @param match: The L{gamenet.match.match.Match} being played.
         """
 
     def localInput(player: int, frame: int) -> bytes:
@@ -156,7 +170,8 @@ class IPeerProtocol(Interface):
         """
         The match is over, one way or another; nothing is called after this.
 
-        @param result: A L{gamenet.match.protocol.MatchResult}.
+        @param result: A L{gamenet.match.protocol.MatchResult}; L{None} where an
+            error ended the match, which whoever awaits C{play} gets.
         """
 
 

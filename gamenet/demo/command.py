@@ -1,0 +1,291 @@
+"""
+C{gamenet demo}: the whole way from the lobby to a finished match, on one
+machine, with nothing to set up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from attrs import frozen
+from twisted.python.failure import Failure
+
+from gamenet.demo.launcher import DemoInterrupted, Launcher
+from gamenet.demo.report import drawReport
+from gamenet.demo.settings import DemoSettings
+from gamenet.demo.table import ProgressLine, formatTable
+from gamenet.demo.verdict import Verdict
+from gamenet.errors import BadSetting
+
+__all__ = ["DemoRequest", "main", "parseArguments"]
+
+#: The most frames: ten hours.
+_FRAME_LIMIT = 60 * 60 * 60 * 10
+
+_SEED_LIMIT = (1 << 64) - 1
+
+
+@frozen
+class DemoRequest:
+    """
+    What the command line asked for.
+
+    @ivar settings: What to play.
+    @ivar as_json: Whether to print an object for programs as the last line.
+    @ivar report: The directory to put the picture into, or L{None}.
+    """
+
+    settings: DemoSettings
+    as_json: bool
+    report: Path | None
+
+
+def _integer(lowest: int, highest: int, unit: str) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f"{value} is not from {lowest} to {highest}{unit and ' ' + unit}"
+            )
+        return value
+
+    return check
+
+
+def _number(lowest: float, highest: float, unit: str) -> Callable[[str], float]:
+    def check(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        # Written so that nan, which is neither, is refused as well.
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f"{text} is not from {lowest:g} to {highest:g} {unit}"
+            )
+        return value
+
+    return check
+
+
+def _players(text: str) -> int:
+    if text != "2":
+        raise argparse.ArgumentTypeError(
+            f"a match of {text!r} players is not built yet: it takes 2"
+        )
+    return 2
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a directory")
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gamenet demo",
+        description="Start a lobby and a relay, let players meet and play a match through a bad"
+        " network, each in a process of its own, and compare their games frame by frame.",
+        epilog="The exit status is 0 if every frame was the same everywhere, rollbacks happened,"
+        " the path was the one asked for, and every process ended clean; 1 if not; 2 if an option"
+        " makes no sense.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--players", type=_players, default=2, metavar="N", help="how many play (2)")
+    add(
+        "--frames",
+        type=_integer(1, _FRAME_LIMIT, "frames"),
+        default=600,
+        metavar="N",
+        help="how long they play, 60 frames a second (600)",
+    )
+    add(
+        "--latency-ms",
+        type=_number(0, 2000, "ms"),
+        default=40.0,
+        metavar="MS",
+        help="how long a datagram takes, one way (40)",
+    )
+    add(
+        "--jitter-ms",
+        type=_number(0, 2000, "ms"),
+        default=0.0,
+        metavar="MS",
+        help="by how much that varies, to either side; at most the latency (0)",
+    )
+    add(
+        "--loss-percent",
+        type=_number(0, 90, "percent"),
+        default=5.0,
+        metavar="P",
+        help="how many of 100 datagrams are lost (5)",
+    )
+    add("--relay-only", action="store_true", help="let the players keep their addresses secret")
+    add(
+        "--corrupt-at",
+        type=_integer(0, _FRAME_LIMIT, ""),
+        metavar="FRAME",
+        help="flip one bit of the last player's state in that frame: the demo must notice",
+    )
+    add(
+        "--seed",
+        type=_integer(0, _SEED_LIMIT, ""),
+        default=1,
+        metavar="N",
+        help="what the players' scripts and the losses are drawn from (1)",
+    )
+    add("--json", action="store_true", help="print an object for programs as the last line")
+    add("--report", type=_directory, metavar="DIR", help="draw what happened, as DIR/demo.svg")
+    return parser
+
+
+def parseArguments(arguments: Sequence[str]) -> DemoRequest:
+    """
+    Return what the command line asks for.
+
+    @raise SystemExit: It makes no sense, which was said on standard error, or
+        it asks for help.
+    """
+    parser = _parser()
+    options = parser.parse_args(list(arguments))
+    if options.jitter_ms > options.latency_ms:
+        parser.error(
+            f"argument --jitter-ms: {options.jitter_ms:g} ms is more than the latency,"
+            f" {options.latency_ms:g} ms: a datagram would arrive before it was sent"
+        )
+    if options.corrupt_at is not None and options.corrupt_at >= options.frames:
+        parser.error(
+            f"argument --corrupt-at: frame {options.corrupt_at} is never played: the last one"
+            f" is {options.frames - 1}"
+        )
+    settings = DemoSettings(
+        players=options.players,
+        frames=options.frames,
+        latency=options.latency_ms / 1000,
+        jitter=options.jitter_ms / 1000,
+        loss=options.loss_percent / 100,
+        relay_only=options.relay_only,
+        corrupt_at=options.corrupt_at,
+        seed=options.seed,
+    )
+    return DemoRequest(settings, options.json, options.report)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Run C{gamenet demo}.
+
+    @param arguments: The command line after C{gamenet demo}.
+    @return: The exit status.
+    """
+    try:
+        request = parseArguments(arguments)
+        if request.report is not None:
+            _makeDirectory(request.report)
+    except SystemExit as refused:
+        return refused.code if isinstance(refused.code, int) else 2
+    except BadSetting as error:
+        print(f"gamenet demo: error: {error}", file=sys.stderr)
+        return 2
+    # Importing the reactor installs it, and whoever asked for help did not ask for that.
+    from twisted.internet import reactor
+
+    from gamenet.machine.reactor_machine import asMachine
+
+    launcher = Launcher(
+        reactor=reactor,
+        machine=asMachine(reactor),
+        settings=request.settings,
+        progress=ProgressLine(sys.stderr, sys.stderr.isatty()),
+        environment=os.environ,
+        width=shutil.get_terminal_size().columns - 1,
+    )
+    return _run(reactor, launcher, request)
+
+
+def _makeDirectory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"--report: {error}") from error
+
+
+def _run(reactor: Any, launcher: Launcher, request: DemoRequest) -> int:
+    verdicts: list[Verdict] = []
+    signals: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        signals.append(number)
+        reactor.callFromThread(launcher.interrupt)
+
+    def begin() -> None:
+        # The reactor would stop at once, with the children still running.
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            signal.signal(number, interrupt)
+        launcher.run().addCallbacks(verdicts.append, failed).addBoth(lambda _: reactor.stop())
+
+    def failed(failure: Failure) -> None:
+        if failure.check(DemoInterrupted):
+            print(f"gamenet demo: {failure.value}", file=sys.stderr)
+        else:
+            failure.printTraceback(sys.stderr)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    if signals:
+        return 128 + signals[0]
+    if not verdicts:
+        return 1
+    return _conclude(request, launcher, verdicts[0])
+
+
+def _conclude(request: DemoRequest, launcher: Launcher, verdict: Verdict) -> int:
+    _printFaults(launcher, verdict, sys.stderr)
+    status = 0 if verdict.passed else 1
+    if request.report is not None:
+        picture = request.report / "demo.svg"
+        histories = [track.history for track in launcher.tracks]
+        try:
+            picture.write_text(drawReport(request.settings, histories, verdict), "utf-8")
+        except OSError as error:
+            print(f"gamenet demo: no picture: {error}", file=sys.stderr)
+            status = 1
+        else:
+            print(f"picture: {picture}", file=sys.stderr)
+    try:
+        print(formatTable(request.settings, verdict, colors=_hasColors(sys.stdout)))
+        if request.as_json:
+            print(json.dumps(verdict.asJson()))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read it has seen enough; Python would complain at exit otherwise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _printFaults(launcher: Launcher, verdict: Verdict, stream: TextIO) -> None:
+    if all(check.passed for check in verdict.checks if check.name == "clean"):
+        return
+    for child in launcher.children:
+        if child.tail:
+            print(f"the last lines of {child.name}, {child.ending}:", file=stream)
+            for line in child.tail:
+                print(f"    {line}", file=stream)
+
+
+def _hasColors(stream: TextIO) -> bool:
+    return stream.isatty() and "NO_COLOR" not in os.environ

@@ -1,0 +1,221 @@
+"""
+One player of the demo, as a process of its own.
+
+The parent writes to standard input: first a L{Briefing}, and to a guest then
+the id of the session to join, as a line.  Standard output carries one JSON
+object a line, each with an C{event}: C{session}, C{started}, C{sample},
+C{path}, C{desynchronized} and, as the last, C{result} or C{failed}.  The
+process ends when standard input does, for then its parent is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from zlib import crc32
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
+from twisted.internet.protocol import connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from gamenet.demo.arena import Arena, CorruptedArena
+from gamenet.demo.impairment import ImpairedMachine, Impairment
+from gamenet.demo.orphans import leaveTerminal
+from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
+from gamenet.demo.script import PlayerScript
+from gamenet.demo.settings import FRAME_RATE, Briefing
+from gamenet.errors import GamenetError
+from gamenet.interfaces import IMachine
+from gamenet.machine.reactor_machine import asMachine
+from gamenet.match.protocol import MatchResult
+from gamenet.match.session import Player, Session, connect
+from gamenet.match.settings import MatchSettings
+from gamenet.seeded_random import SeededRandom
+
+__all__ = ["LOOPBACK", "ParentLines", "main", "playBriefing"]
+
+#: Where the demo's sockets are bound.
+LOOPBACK = "127.0.0.1"
+
+
+@define(eq=False, slots=False)
+class ParentLines(LineOnlyReceiver):
+    """
+    The two pipes to the parent.
+
+    @ivar gone: Fires when the parent is gone, or when we have said goodbye and
+        all of it was written.
+    """
+
+    delimiter = b"\n"
+
+    gone: Deferred[None] = field(init=False, factory=Deferred)
+    _lines: deque[bytes] = field(init=False, factory=deque)
+    _waiting: Deferred[bytes] | None = field(init=False, default=None)
+
+    def nextLine(self) -> Deferred[bytes]:
+        """Return a L{Deferred} that fires with the next line of the parent's."""
+        waiting: Deferred[bytes] = Deferred()
+        if self._lines:
+            waiting.callback(self._lines.popleft())
+        else:
+            self._waiting = waiting
+        return waiting
+
+    def lineReceived(self, line: bytes) -> None:
+        """The parent wrote a line."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            self._lines.append(line)
+        else:
+            waiting.callback(line)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The parent is gone, or we are done."""
+        self.gone.callback(None)
+
+    def report(self, report: dict[str, object]) -> None:
+        """Write one line to the parent; it is never waited for."""
+        if self.transport is not None:
+            self.transport.write(json.dumps(report, separators=(",", ":")).encode() + b"\n")
+
+    def goodbye(self) -> None:
+        """Close the pipes once everything was written."""
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+
+async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLines) -> None:
+    """
+    Connect, sit down, play, and report all of it.
+
+    @param machine: The real machine; our datagrams will take a bad road from it.
+    @raise GamenetError: Whatever went wrong.
+    """
+    road = ImpairedMachine(
+        machine,
+        Impairment(briefing.latency, briefing.jitter, briefing.loss),
+        SeededRandom.fromLabel(briefing.road_seed, "road"),
+    )
+    player = await connect(
+        road,
+        briefing.lobby,
+        briefing.name,
+        relay_only=briefing.relay_only,
+        interface=LOOPBACK,
+    )
+    try:
+        session = await _takeSeat(player, briefing, parent)
+        parent.report(await _playSession(session, road, briefing, parent))
+    finally:
+        await player.close()
+        await road.drained()
+
+
+async def _takeSeat(player: Player, briefing: Briefing, parent: ParentLines) -> Session:
+    if briefing.player == 1:
+        count = briefing.players
+        session = await player.createSession("demo", capacity=count, minimum=count)
+        parent.report({"event": "session", "session": session.session_id})
+        return session
+    return await player.joinSession((await parent.nextLine()).decode())
+
+
+async def _playSession(
+    session: Session, machine: IMachine, briefing: Briefing, parent: ParentLines
+) -> dict[str, object]:
+    arena = Arena(briefing.players)
+    script = PlayerScript(bytes.fromhex(briefing.secret))
+    protocol = ScriptedPlayer(machine.clock, script, parent.report)
+    spoiled = briefing.corrupt_at
+    rules = arena if spoiled is None else CorruptedArena(arena, spoiled)
+    result = await session.play(
+        RecordedSimulation(arena, rules, protocol.wentBack),
+        protocol,
+        MatchSettings(frame_rate=FRAME_RATE, frames=briefing.frames, rules="gamenet demo arena 1"),
+    )
+    return _summary(result, arena)
+
+
+def _summary(result: MatchResult, arena: Arena) -> dict[str, object]:
+    statistics = result.statistics
+    settled = crc32(arena.save()) == result.checksum
+    return {
+        "event": "result",
+        "player": result.player,
+        "outcome": result.outcome.value,
+        "last_frame": result.last_frame,
+        "path": statistics.path,
+        "rtt": statistics.round_trip,
+        "rollbacks": statistics.rollbacks,
+        "deepest_rollback": statistics.deepest_rollback,
+        "stalls": statistics.stalls,
+        "packets_direct": statistics.packets_direct,
+        "packets_relayed": statistics.packets_relayed,
+        "packets_sent": statistics.packets_sent,
+        "bytes_sent": statistics.bytes_sent,
+        "duration": statistics.duration,
+        "score": arena.scores[result.player - 1] if settled else None,
+        "checksum": result.checksum,
+    }
+
+
+async def _serve(machine: IMachine, parent: ParentLines) -> int:
+    try:
+        await playBriefing(machine, Briefing.fromLine(await parent.nextLine()), parent)
+    except (GamenetError, ValueError) as error:
+        parent.report({"event": "failed", "error": type(error).__name__, "text": str(error)})
+        return 1
+    return 0
+
+
+def main(reactor: IReactorCore) -> int:
+    """
+    Play one match.
+
+    @return: The exit status: 0 only if the match was played to its end.
+    """
+    leaveTerminal()
+    observer = FilteringLogObserver(
+        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)]
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    parent = ParentLines()
+    statuses: list[int] = []
+
+    def ended(status: int) -> None:
+        statuses.append(status)
+        parent.goodbye()
+
+    def begin() -> None:
+        StandardIO(parent, reactor=reactor)
+        parent.gone.addCallback(lambda _: reactor.stop())
+        playing = Deferred.fromCoroutine(_serve(asMachine(reactor), parent))
+        playing.addCallback(ended)
+        playing.addErrback(failed)
+
+    def failed(failure: Failure) -> None:
+        failure.printTraceback(sys.stderr)
+        ended(1)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return statuses[0] if statuses else 1
+
+
+if __name__ == "__main__":
+    from twisted.internet import reactor as the_reactor
+
+    sys.exit(main(the_reactor))

@@ -1,0 +1,144 @@
+"""
+A player of the demo that writes down everything that happens to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from gamenet.demo.arena import Arena, CorruptedArena
+from gamenet.demo.script import PlayerScript
+from gamenet.interfaces import Address, ISeededSimulation, ISimulation
+from gamenet.match.protocol import MatchResult, PeerProtocol
+
+__all__ = ["SAMPLE_INTERVAL", "RecordedSimulation", "ScriptedPlayer"]
+
+#: Seconds between two samples of a match.
+SAMPLE_INTERVAL = 0.1
+
+
+@implementer(ISeededSimulation)
+@define
+class RecordedSimulation:
+    """
+    An arena that writes down each time the game goes back, and how far.
+
+    @ivar arena: The arena underneath.
+    @ivar rules: What plays: the arena itself, or a spoiled one on top of it.
+    @ivar wentBack: Called with the number of frames, each time.
+    """
+
+    arena: Arena
+    rules: Arena | CorruptedArena
+    wentBack: Callable[[int], object]
+
+    def begin(self, seed: int) -> None:
+        """Become the state before frame 0 of the game that belongs to C{seed}."""
+        self.rules.begin(seed)
+
+    def advance(self, inputs: Sequence[bytes]) -> None:
+        """Play one frame."""
+        self.rules.advance(inputs)
+
+    def save(self) -> bytes:
+        """Return the whole state."""
+        return self.rules.save()
+
+    def load(self, snapshot: bytes) -> None:
+        """Become the state that C{snapshot} was taken of."""
+        before = self.arena.frame
+        self.rules.load(snapshot)
+        if self.arena.frame < before:
+            self.wentBack(before - self.arena.frame)
+
+
+@define(eq=False)
+class ScriptedPlayer(PeerProtocol):
+    """
+    Plays a script and reports: a few times a second how the match goes, with
+    the checksums that were confirmed since.
+
+    @ivar clock: Tells when things happen.
+    @ivar script: What to press.
+    @ivar report: Called with each report, an object ready for JSON.
+    @ivar match: The match being played, once it began.
+    """
+
+    clock: IReactorTime
+    script: PlayerScript
+    report: Callable[[dict[str, object]], object]
+    match: Any = field(init=False, default=None)
+    _began: float = field(init=False, default=0.0)
+    _due: float = field(init=False, default=0.0)
+    _confirmed: int = field(init=False, default=0)
+    _checksums: list[int] = field(init=False, factory=list)
+    _depths: list[tuple[float, int]] = field(init=False, factory=list)
+
+    @property
+    def time(self) -> float:
+        """Seconds since play began."""
+        return round(self.clock.seconds() - self._began, 4)
+
+    def matchStarted(self, match: Any) -> None:
+        """Play begins."""
+        self.match = match
+        self._began = self._due = self.clock.seconds()
+        self.report({"event": "started"})
+        self.report({"event": "path", "time": 0.0, "kind": match.statistics().path})
+
+    def localInput(self, player: int, frame: int) -> bytes:
+        """Return what the script presses."""
+        return self.script.nextInput()
+
+    def frameReady(self, simulation: ISimulation, blend: float) -> None:
+        """A new state is there: time for a sample, perhaps."""
+        if self.clock.seconds() >= self._due:
+            self._due += SAMPLE_INTERVAL
+            self.sample()
+
+    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int) -> None:
+        """Keep the checksum for the next sample."""
+        self._checksums.append(checksum)
+        self._confirmed += 1
+
+    def wentBack(self, frames: int) -> None:
+        """Keep the depth of a rollback for the next sample."""
+        self._depths.append((self.time, frames))
+
+    def pathChanged(self, player: int, kind: str, address: Address) -> None:
+        """Datagrams to C{player} take another path."""
+        if self.match is not None:
+            self.report({"event": "path", "time": self.time, "kind": kind})
+
+    def desynchronized(self, frame: int, local: int, remote: int, player: int) -> None:
+        """The players themselves noticed that their games differ."""
+        self.report({"event": "desynchronized", "frame": frame})
+
+    def matchEnded(self, result: MatchResult | None) -> None:
+        """The match is over: report what is left to report."""
+        if self.match is not None:
+            self.sample()
+
+    def sample(self) -> None:
+        """Report how the match goes."""
+        statistics = self.match.statistics()
+        checksums, self._checksums = self._checksums, []
+        depths, self._depths = self._depths, []
+        self.report(
+            {
+                "event": "sample",
+                "time": self.time,
+                "frame": statistics.frame,
+                "path": statistics.path,
+                "rtt": statistics.round_trip,
+                "rollbacks": statistics.rollbacks,
+                "depths": depths,
+                "first": self._confirmed - len(checksums),
+                "checksums": checksums,
+            }
+        )

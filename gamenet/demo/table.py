@@ -1,0 +1,179 @@
+"""
+What a person reads: a line while the demo runs, and a table at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from attrs import define, field, frozen
+
+from gamenet.demo.settings import DemoSettings
+from gamenet.demo.verdict import PlayerSummary, Verdict
+
+__all__ = ["PlayerProgress", "ProgressLine", "formatProgress", "formatTable"]
+
+_BOLD, _DIM, _RED, _GREEN, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
+_HEADINGS = (
+    "player",
+    "path",
+    "round trip",
+    "rollbacks",
+    "deepest",
+    "stalls",
+    "packets/s",
+    "bytes/s",
+    "score",
+    "checksum",
+)
+_WORDS = 2  # The first columns hold words and are flush left; the others hold numbers.
+
+
+def _paint(text: str, style: str, colors: bool) -> str:
+    return f"{style}{text}{_PLAIN}" if colors else text
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,.0f}".replace(",", " ")
+
+
+def _row(player: PlayerSummary) -> tuple[str, ...]:
+    return (
+        f"{player.player} {player.name}",
+        player.path or "none",
+        "?" if player.rtt is None else f"{player.rtt * 1000:.1f} ms",
+        _grouped(player.rollbacks),
+        f"{player.deepest_rollback} frame{'' if player.deepest_rollback == 1 else 's'}",
+        _grouped(player.stalls),
+        f"{player.packets_per_second:.1f}",
+        _grouped(player.bytes_per_second),
+        "?" if player.score is None else str(player.score),
+        player.checksum_text or "none",
+    )
+
+
+def formatTable(settings: DemoSettings, verdict: Verdict, colors: bool = False) -> str:
+    """
+    Return the end of a demo as text for a person.
+
+    @param colors: Whether the reader is a terminal that shows colors.
+    """
+    rows = [_HEADINGS, *(_row(player) for player in verdict.players)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines = [
+        _paint("gamenet demo", _BOLD, colors)
+        + f": {settings.players} players, {settings.frames} frames, {settings.road},"
+        f" seed {settings.seed}",
+        "",
+    ]
+    for number, row in enumerate(rows):
+        cells = (
+            cell.ljust(width) if column < _WORDS else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        line = "  " + "  ".join(cells).rstrip()
+        lines.append(_paint(line, _DIM, colors) if number == 0 else line)
+    lines.append("")
+    width = max(len(check.name) for check in verdict.checks)
+    for check in verdict.checks:
+        mark = _paint(" ok ", _GREEN, colors) if check.passed else _paint("FAIL", _RED, colors)
+        lines.append(f"  {mark}  {check.name.ljust(width)}  {check.text}")
+    lines.append("")
+    if verdict.passed:
+        lines.append(_paint("Passed.", _GREEN, colors))
+    else:
+        failed = ", ".join(check.name for check in verdict.checks if not check.passed)
+        lines.append(_paint(f"Failed: {failed}.", _RED, colors))
+    return "\n".join(lines)
+
+
+@frozen
+class PlayerProgress:
+    """
+    How far one player is.
+
+    @ivar frame: How many frames are confirmed.
+    @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
+    @ivar rtt: The round trip in seconds, or L{None}.
+    @ivar rollbacks: How many there were so far.
+    """
+
+    frame: int = 0
+    path: str = "none"
+    rtt: float | None = None
+    rollbacks: int = 0
+
+
+@define
+class ProgressLine:
+    """
+    The line that tells how far the demo is.
+
+    On a terminal it is one line that is written over and over; elsewhere a new
+    one is written every second, so that a log stays readable.
+
+    @ivar stream: Where to write; whatever it raises is swallowed, for nobody
+        ends a match because nobody looks.
+    @ivar terminal: Whether C{stream} is a terminal.
+    @ivar interval: Seconds between two lines.
+    """
+
+    stream: TextIO
+    terminal: bool
+    interval: float = field()
+    _last: float | None = field(init=False, default=None)
+    _open: bool = field(init=False, default=False)
+
+    @interval.default
+    def _defaultInterval(self) -> float:
+        return 0.1 if self.terminal else 1.0
+
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        self.clear()
+        self._write(text + "\n")
+
+    def show(self, now: float, text: str) -> None:
+        """Show how far the demo is, unless it was shown a moment ago."""
+        if self._last is not None and now - self._last < self.interval:
+            return
+        self._last = now
+        if self.terminal:
+            self._open = True
+            self._write(f"\r{text}\x1b[K")
+        else:
+            self._write(text + "\n")
+
+    def clear(self) -> None:
+        """Wipe the line, so that something else can be written in its place."""
+        if self._open:
+            self._open = False
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):
+            # Gone, or closed.
+            self._open = False
+
+
+def formatProgress(
+    frames: int, names: Sequence[str], progress: Sequence[PlayerProgress], width: int = 79
+) -> str:
+    """
+    Return how far the players are, in one line.
+
+    @param frames: How many frames they play.
+    @param names: Who plays, in order of player number.
+    @param progress: How far each is, in the same order.
+    @param width: The longest line, in characters.
+    """
+    done = min((one.frame for one in progress), default=0)
+    parts = [f"frame {done:>{len(str(frames))}}/{frames}"]
+    for name, one in zip(names, progress, strict=True):
+        rtt = "" if one.rtt is None else f" {one.rtt * 1000:.0f} ms"
+        parts.append(f"{name}: {one.path}{rtt}, {one.rollbacks} rollbacks")
+    return " | ".join(parts)[:width]

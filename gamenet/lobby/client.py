@@ -1,0 +1,399 @@
+"""
+A player's side of the lobby: connect, see the sessions, sit in one, start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, cast
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from gamenet.errors import ConnectionFailed, LobbyLost, RequestRefused
+from gamenet.interfaces import Address, IMachine
+from gamenet.lobby.client_binding import ClientBinding
+from gamenet.lobby.client_heartbeats import ClientHeartbeats
+from gamenet.lobby.client_stream import LobbyStream
+from gamenet.lobby.endpoint_security import requireSecure
+from gamenet.lobby.listener import ILobbyListener
+from gamenet.lobby.settings import LobbyClientSettings
+from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.wire.lobby_messages import (
+    LOWEST_VERSION,
+    PROTOCOL_VERSION,
+    Answer,
+    Candidate,
+    CandidatesChanged,
+    CreateSession,
+    Done,
+    EndMatch,
+    Hello,
+    JoinSession,
+    LeaveSession,
+    ListSessions,
+    MatchTicket,
+    OfferCandidates,
+    RelayCredentials,
+    Request,
+    SendStep,
+    SessionClosed,
+    SessionList,
+    SessionState,
+    SessionSummary,
+    SessionView,
+    StartMatch,
+    Step,
+    StreamHeartbeat,
+    Welcome,
+)
+
+__all__ = ["ILobbyListener", "LobbyClient"]
+
+class LobbyClient:
+    """
+    One connection with a lobby, made by L{LobbyClient.connect}.
+
+    @ivar connected: Whether the lobby has greeted us and is still there (N8).
+    @ivar client_id: Our id there, 8 bytes.
+    @ivar sessions: The newest list.
+    @ivar sessions_total: How many sessions there are, those beyond the list included.
+    @ivar session: Where we sit, or L{None}.
+    @ivar relay_credentials: What came with the seat, or L{None}.
+    @ivar lobby_address: The lobby's UDP address.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        machine: IMachine,
+        demultiplexer: Demultiplexer,
+        listener: ILobbyListener,
+        settings: LobbyClientSettings,
+    ) -> None:
+        """Prepare a connection; called by L{connect} alone."""
+        self.connected = False
+        self.client_id = b""
+        self.sessions: tuple[SessionSummary, ...] = ()
+        self.sessions_total = 0
+        self.session: SessionView | None = None
+        self.relay_credentials: RelayCredentials | None = None
+        self.lobby_address: Address = ("", 0)
+        self._machine = machine
+        self._demultiplexer = demultiplexer
+        self._listener = listener
+        self._settings = settings
+        self._stream = LobbyStream(machine.clock, settings, self._pushed, self._streamLost)
+        self._heartbeats: ClientHeartbeats | None = None
+        self._binding: ClientBinding | None = None
+        self._over = False
+        self._closed: list[Deferred[None]] = []
+        self._force_call: IDelayedCall | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        machine: IMachine,
+        endpoint_description: str,
+        name: str,
+        keys: tuple[bytes, bytes],
+        demultiplexer: Demultiplexer,
+        listener: ILobbyListener,
+        settings: LobbyClientSettings | None = None,
+        insecure: bool = False,
+    ) -> Deferred[LobbyClient]:
+        """
+        Connect to a lobby and say hello.
+
+        @param machine: What we stand on.
+        @param endpoint_description: Where the lobby is, a Twisted client endpoint
+            description, for example C{"tls:lobby.example.org:7770"}.
+        @param name: What the others shall see.
+        @param keys: Our X25519 and Ed25519 public keys, 32 bytes each.
+        @param demultiplexer: The owner of the game socket, which the heartbeats
+            leave from.  It stays the caller's.
+        @param listener: Who is told what the lobby pushes.
+        @param settings: Time limits; by default as L{LobbyClientSettings} says.
+        @param insecure: Whether a stream may leave this machine unencrypted.
+        @return: Fires with the client once the lobby has welcomed it.  Fails with
+            L{gamenet.errors.BadAddress}, L{gamenet.errors.InsecureConnection},
+            L{ConnectionFailed}, L{RequestRefused} (a name that is no good, a
+            full lobby) or L{gamenet.errors.RequestTimedOut}.
+        """
+        client = cls(machine, demultiplexer, listener, settings or LobbyClientSettings())
+        return Deferred.fromCoroutine(
+            client._connect(endpoint_description, name, keys, insecure)
+        )
+
+    @property
+    def heartbeats_over(self) -> Literal["datagrams", "stream"]:
+        """What keeps us alive at the lobby now."""
+        return "datagrams" if self._heartbeats is None else self._heartbeats.over
+
+    @property
+    def server_reflexive(self) -> Address | None:
+        """Where the lobby sees our game socket, by its newest STUN answer."""
+        return None if self._binding is None else self._binding.address
+
+    def serverReflexive(self) -> Deferred[Address | None]:
+        """
+        Return a Deferred that fires with C{server_reflexive} as soon as there is
+        one; with L{None} where datagrams do not get through (39.5 s), or the
+        connection ends.
+        """
+        return succeed(None) if self._binding is None else self._binding.whenKnown()
+
+    def listSessions(self) -> Deferred[tuple[SessionSummary, ...]]:
+        """
+        Ask for the list (N2).  It is pushed anyway whenever it changes.
+
+        This and the requests below fail with L{RequestRefused},
+        L{gamenet.errors.RequestTimedOut} or L{LobbyLost}.
+
+        @return: Fires with C{sessions}.
+        """
+        return Deferred.fromCoroutine(self._listSessions())
+
+    def createSession(
+        self, title: str, capacity: int = 2, minimum: int = 2
+    ) -> Deferred[SessionView]:
+        """
+        Create a session and sit in it as its host (N3).
+
+        @param title: What the list shall say.
+        @param capacity: How many can sit in it.
+        @param minimum: How many it takes to start.
+        @return: Fires with C{session}.
+        """
+        return Deferred.fromCoroutine(
+            self._sit(lambda number: CreateSession(number, title, capacity, minimum))
+        )
+
+    def joinSession(self, session_id: str) -> Deferred[SessionView]:
+        """
+        Sit in a session (N4).
+
+        @param session_id: Which, from the list.
+        @return: Fires with C{session}.
+        """
+        return Deferred.fromCoroutine(self._sit(lambda number: JoinSession(number, session_id)))
+
+    def leaveSession(self) -> Deferred[None]:
+        """Get up from the session (N6, N7)."""
+        return Deferred.fromCoroutine(self._leaveSession())
+
+    def startMatch(self) -> Deferred[None]:
+        """
+        Start the match, as the host (N5).  The ticket comes by
+        C{matchStarting}, to us as to everybody.
+        """
+        return Deferred.fromCoroutine(self._do(StartMatch))
+
+    def offerCandidates(self, candidates: Iterable[Candidate]) -> Deferred[None]:
+        """
+        Say where we can be reached, instead of what we said before.
+
+        @param candidates: For the ticket, and for the others in a running match.
+        """
+        offered = tuple(candidates)
+        return Deferred.fromCoroutine(self._do(lambda number: OfferCandidates(number, offered)))
+
+    def sendStep(self, match_id: bytes, player: int, attempt: bytes, kind: int) -> Deferred[None]:
+        """
+        Send another player of the running match a traversal step (H5).
+
+        @param match_id: Of the ticket, 16 bytes.
+        @param player: To whom, by player number.
+        @param attempt: Which attempt it belongs to, 16 bytes.
+        @param kind: What it is, 0 to 255.
+        """
+        return Deferred.fromCoroutine(
+            self._do(lambda number: SendStep(number, match_id, player, attempt, kind))
+        )
+
+    def endMatch(self, match_id: bytes) -> Deferred[None]:
+        """
+        Open the session again after a match, as the host.
+
+        @param match_id: Of the ticket, 16 bytes.
+        """
+        return Deferred.fromCoroutine(self._do(lambda number: EndMatch(number, match_id)))
+
+    def close(self) -> Deferred[None]:
+        """
+        Leave the session, if that can still be said, and close the connection.
+
+        The listener is told nothing more.
+
+        @return: Fires when the connection has ended, after C{close_timeout} at most.
+            Closing twice is harmless.
+        """
+        if self._over:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._closed.append(done)
+        if len(self._closed) == 1:
+            self._rest()
+            if self.session is not None:
+                self._stream.tell(LeaveSession(request=self._stream.nextNumber()))
+            self._force_call = self._machine.clock.callLater(
+                self._settings.close_timeout, self._stream.abort
+            )
+            self._stream.close()
+        return done
+
+    async def _connect(
+        self, description: str, name: str, keys: tuple[bytes, bytes], insecure: bool
+    ) -> LobbyClient:
+        """Connect, say hello, and begin the heartbeats."""
+        clock = self._machine.clock
+        endpoint = cast("IStreamClientEndpoint", self._machine.streamClientEndpoint(description))
+        requireSecure(description, insecure)
+
+        def giveUp(result: object, seconds: float | None) -> LobbyStream:
+            raise ConnectionFailed(f"no lobby answered at {description!r} within {seconds:g} s")
+
+        connecting = connectProtocol(endpoint, self._stream)
+        connecting.addTimeout(self._settings.connect_timeout, clock, onTimeoutCancel=giveUp)
+        try:
+            await connecting
+        except (CancelledError, ConnectingCancelledError, ConnectionFailed):
+            raise
+        except Exception as error:
+            raise ConnectionFailed(f"no lobby at {description!r}: {error}") from error
+        try:
+            welcome = await self._stream.ask(
+                lambda number: Hello(
+                    number, LOWEST_VERSION, PROTOCOL_VERSION, name, keys[0], keys[1]
+                ),
+                Welcome,
+            )
+            self._welcomed(welcome)
+        except LobbyLost as error:
+            refusal = self._stream.refusal
+            if refusal is not None:
+                raise RequestRefused(refusal.code, refusal.reason) from error
+            raise ConnectionFailed(f"the lobby at {description!r} hung up: {error}") from error
+        except BaseException:
+            self._stream.end("the hello failed")
+            raise
+        return self
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        """Begin what goes on for as long as the connection stands."""
+        self.client_id = welcome.client_id
+        self.lobby_address = (self._stream.peer_host, welcome.udp_port)
+        try:
+            self._heartbeats = ClientHeartbeats(
+                clock=self._machine.clock,
+                demultiplexer=self._demultiplexer,
+                welcome=welcome,
+                lobby_address=self.lobby_address,
+                unanswered_limit=self._settings.unanswered_limit,
+                sendOverStream=lambda sequence: self._stream.tell(StreamHeartbeat(sequence)),
+                silent=lambda seconds: self._stream.end(
+                    f"nothing has come from the lobby for {seconds:.1f} s"
+                ),
+            )
+            self._binding = ClientBinding(
+                machine=self._machine,
+                demultiplexer=self._demultiplexer,
+                lobby_address=self.lobby_address,
+                interval=self._settings.binding_interval,
+            )
+        except BaseException:
+            self._rest()
+            raise
+        self._stream.heard = self._heartbeats.heard
+        self.connected = True
+
+    async def _listSessions(self) -> tuple[SessionSummary, ...]:
+        """Ask for the list and keep it."""
+        answer = await self._stream.ask(ListSessions, SessionList)
+        self._listed(answer)
+        return self.sessions
+
+    async def _sit(self, build: Callable[[int], Request]) -> SessionView:
+        """Ask for a seat and keep the view that comes with it."""
+        answer = await self._stream.ask(build, SessionState)
+        self.session = answer.view
+        return answer.view
+
+    async def _leaveSession(self) -> None:
+        """Ask to leave and forget what came with the seat."""
+        await self._stream.ask(LeaveSession, Done)
+        self._unseated()
+
+    async def _do(self, build: Callable[[int], Request]) -> None:
+        """Ask for something that is either done or refused."""
+        await self._stream.ask(build, Done)
+
+    def _listed(self, message: SessionList) -> None:
+        """Keep the newest list."""
+        self.sessions = message.sessions
+        self.sessions_total = message.total
+
+    def _unseated(self) -> None:
+        """Forget the session and what came with it."""
+        self.session = None
+        self.relay_credentials = None
+
+    def _pushed(self, message: Answer) -> None:
+        """Take in what the lobby says unasked, and tell the listener."""
+        match message:
+            case SessionList():
+                self._listed(message)
+                self._tell("sessionsChanged", message.sessions)
+            case SessionState():
+                self.session = message.view
+                self._tell("sessionChanged", message.view)
+            case SessionClosed():
+                self._unseated()
+                self._tell("sessionClosed", message.reason)
+            case RelayCredentials():
+                self.relay_credentials = message
+                self._tell("relayOffered", message)
+            case MatchTicket():
+                self._tell("matchStarting", message)
+            case CandidatesChanged():
+                self._tell(
+                    "candidatesChanged", message.match_id, message.player, message.candidates
+                )
+            case Step():
+                self._tell(
+                    "stepReceived", message.match_id, message.player, message.attempt, message.kind
+                )
+
+    def _tell(self, moment: str, *arguments: object) -> None:
+        """Call a method of the listener, and contain what it raises."""
+        if self._closed:
+            return
+        try:
+            getattr(self._listener, moment)(*arguments)
+        except Exception:
+            self._log.failure("{moment} of the lobby's listener raised", moment=moment)
+
+    def _rest(self) -> None:
+        """End what went on for as long as the connection stood."""
+        self.connected = False
+        if self._heartbeats is not None:
+            self._heartbeats.stop()
+        if self._binding is not None:
+            self._binding.stop()
+
+    def _streamLost(self, why: str) -> None:
+        """The stream has ended: say so to whoever must know."""
+        was_connected = self.connected
+        self._over = True
+        self._rest()
+        self._unseated()
+        if was_connected:
+            self._tell("lobbyLost", why)
+        if self._force_call is not None and self._force_call.active():
+            self._force_call.cancel()
+        for done in self._closed:
+            done.callback(None)

@@ -1,0 +1,280 @@
+"""
+Paths to one other player, and which of them carries the game, as decisions.
+
+A path is a socket of ours and a remote address.  It is proven when a check
+sent over it is answered over it (RFC 8445, section 7, with the link's own
+authentication in place of MESSAGE-INTEGRITY), stays proven while its checks
+are answered, and is forgotten when they are not.  The sender chooses: direct
+before relay, the shorter round trip first.  The receiver accepts any path.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from gamenet.errors import BadSetting
+from gamenet.interfaces import Address, IDatagramSocket
+
+__all__ = ["Path", "PathKind", "PathRecord", "PathSettings", "PathTable"]
+
+
+_NEVER = float("inf")
+
+
+class PathKind(Enum):
+    """What a path leads through."""
+
+    #: From our game socket to an address of the other player's own.
+    DIRECT = "direct"
+    #: From our relayed address to theirs.
+    RELAY = "relay"
+
+
+@attrs.frozen
+class Path:
+    """
+    One way to reach the other player.
+
+    @ivar kind: What it leads through.
+    @ivar socket: Our socket that it leaves from.
+    @ivar address: Where it goes.
+    """
+
+    kind: PathKind
+    socket: IDatagramSocket = attrs.field(repr=False, eq=id)
+    address: Address
+
+
+def _duration(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if not 0 < value <= 3600:
+        raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
+
+
+@attrs.frozen
+class PathSettings:
+    """
+    The limits of path checking.
+
+    @ivar check_interval: Seconds between two checks of a proven path.
+    @ivar unproven_interval: Seconds between two checks of the relay while unproven.
+    @ivar doubt_after: Seconds without an answer after which a path is no longer
+        trusted alone.
+    @ivar silence_doubt: Seconds without any packet of the other player after which
+        every proven path carries the game.
+    @ivar lost_after: Seconds without an answer after which a path is forgotten.
+    @ivar path_limit: How many paths are kept, proven or not.
+    @ivar outstanding_limit: How many unanswered checks of one path are remembered.
+    """
+
+    check_interval: float = attrs.field(default=0.5, validator=_duration)
+    unproven_interval: float = attrs.field(default=0.2, validator=_duration)
+    doubt_after: float = attrs.field(default=1.5, validator=_duration)
+    silence_doubt: float = attrs.field(default=0.25, validator=_duration)
+    lost_after: float = attrs.field(default=5.0, validator=_duration)
+    path_limit: int = attrs.field(default=16, validator=attrs.validators.in_(range(2, 257)))
+    outstanding_limit: int = attrs.field(default=8, validator=attrs.validators.in_(range(1, 65)))
+
+
+@attrs.define(eq=False)
+class PathRecord:
+    """
+    What is known of one path.
+
+    @ivar path: The path.
+    @ivar proven: Whether a check was answered over it lately.
+    @ivar round_trip: Smoothed seconds there and back, L{None} before the first answer.
+    @ivar jitter: Smoothed deviation of it in seconds (RFC 6298, section 2).
+    @ivar last_answer: When a check was last answered; at first when the path was added.
+    @ivar next_check: When the next check is due.
+    @ivar outstanding: When each unanswered check was sent, by its nonce.
+    """
+
+    path: Path
+    last_answer: float
+    next_check: float
+    proven: bool = False
+    round_trip: float | None = None
+    jitter: float = 0.0
+    outstanding: dict[bytes, float] = attrs.field(factory=dict)
+
+    def measured(self, sample: float) -> None:
+        """Take one round trip (seconds) into the smoothed figures (RFC 6298, section 2)."""
+        if self.round_trip is None:
+            self.round_trip = sample
+            self.jitter = sample / 2
+        else:
+            self.jitter += (abs(self.round_trip - sample) - self.jitter) / 4
+            self.round_trip += (sample - self.round_trip) / 8
+
+
+@attrs.define(eq=False)
+class PathTable:
+    """
+    All paths to one other player.  Used by L{gamenet.match.link.PeerLink}.
+
+    @ivar settings: The limits.
+    @ivar chosen: The path that carries the game, L{None} before one is proven.
+    @ivar last_heard: When any authentic packet last came, over any path.
+    @ivar refused: How many paths were refused because the table was full.
+    """
+
+    settings: PathSettings = attrs.field(factory=PathSettings)
+    chosen: Path | None = attrs.field(init=False, default=None)
+    last_heard: float = attrs.field(init=False, default=0.0)
+    refused: int = attrs.field(init=False, default=0)
+    _records: dict[Path, PathRecord] = attrs.field(init=False, factory=dict)
+
+    def record(self, path: Path) -> PathRecord | None:
+        """Return what is known of C{path}, L{None} where it is not in the table."""
+        return self._records.get(path)
+
+    def add(self, path: Path, now: float) -> bool:
+        """
+        Take a path into the table.
+
+        A check of a relay path is due at once; those of an unproven direct
+        path are sent by the punch, or in answer to the other player's
+        (triggered checks, RFC 8445, section 7.3.1.4).
+
+        @return: Whether it is new and there was room.
+        """
+        if path in self._records:
+            return False
+        if len(self._records) >= self.settings.path_limit:
+            self.refused += 1
+            return False
+        due = now if path.kind is PathKind.RELAY else _NEVER
+        self._records[path] = PathRecord(path, last_answer=now, next_check=due)
+        return True
+
+    def remove(self, path: Path) -> None:
+        """Forget a path, for example because its socket is gone."""
+        if self._records.pop(path, None) is not None and path == self.chosen:
+            self._choose()
+
+    def through(self, kind: PathKind) -> list[Path]:
+        """Return the paths of one kind, in the order they were added."""
+        return [path for path in self._records if path.kind is kind]
+
+    def checkSent(self, path: Path, nonce: bytes, now: float) -> None:
+        """Remember that a check with this C{nonce} left over C{path}, and when the next is due."""
+        record = self._records.get(path)
+        if record is None:
+            return
+        if len(record.outstanding) >= self.settings.outstanding_limit:
+            del record.outstanding[next(iter(record.outstanding))]
+        record.outstanding[nonce] = now
+        if record.proven:
+            record.next_check = now + self.settings.check_interval
+        elif path.kind is PathKind.RELAY:
+            record.next_check = now + self.settings.unproven_interval
+
+    def answered(self, path: Path, nonce: bytes, now: float) -> bool:
+        """
+        An authentic answer came over C{path}.
+
+        @return: Whether this proves a path that was not proven before; an answer to
+            nothing we asked, or over another path, proves nothing.
+        """
+        record = self._records.get(path)
+        sent = record.outstanding.pop(nonce, None) if record is not None else None
+        if record is None or sent is None:
+            return False
+        record.measured(now - sent)
+        record.last_answer = now
+        newly = not record.proven
+        record.proven = True
+        if newly:
+            record.next_check = now + self.settings.check_interval
+            self._choose()
+        return newly
+
+    def heard(self, now: float) -> None:
+        """An authentic packet of the other player came."""
+        self.last_heard = now
+
+    def dueChecks(self, now: float) -> list[Path]:
+        """Return the paths whose check is due, in the order they were added."""
+        return [record.path for record in self._records.values() if record.next_check <= now]
+
+    def expire(self, now: float) -> list[Path]:
+        """
+        Forget the paths whose checks were not answered for too long.
+
+        A relay path is kept, unproven, because its address stays right while
+        the allocation lives.
+
+        @return: The paths that were proven until now.
+        """
+        limit = self.settings.lost_after
+        silent = [r for r in self._records.values() if now >= r.last_answer + limit]
+        lost = [record.path for record in silent if record.proven]
+        for record in silent:
+            if record.path.kind is PathKind.RELAY:
+                record.proven = False
+                record.last_answer = now
+            else:
+                del self._records[record.path]
+        if lost:
+            self._choose()
+        return lost
+
+    def carriers(self, now: float) -> tuple[Path, ...]:
+        """
+        Return the paths that a game packet leaves over now.
+
+        One, as long as it is trusted; where packets stay away or its checks
+        are not answered, every proven path.
+        """
+        if self.chosen is None:
+            return ()
+        record = self._records[self.chosen]
+        trusted = now - record.last_answer < self.settings.doubt_after
+        if trusted and now - self.last_heard < self.settings.silence_doubt:
+            return (self.chosen,)
+        return tuple(r.path for r in self._records.values() if r.proven)
+
+    def hasDirect(self) -> bool:
+        """Return whether a direct path is proven."""
+        return any(r.proven and r.path.kind is PathKind.DIRECT for r in self._records.values())
+
+    def nextDue(self) -> float | None:
+        """Return when the next check or expiry is due, L{None} where there are no paths."""
+        limit = self.settings.lost_after
+        dues = [min(r.next_check, r.last_answer + limit) for r in self._records.values()]
+        return min(dues, default=None)
+
+    def roundTrip(self) -> float | None:
+        """Return the chosen path's smoothed round trip in seconds, L{None} before it is known."""
+        record = self._records.get(self.chosen) if self.chosen is not None else None
+        return None if record is None else record.round_trip
+
+    def jitter(self) -> float:
+        """Return the deviation of the chosen path's round trip in seconds."""
+        record = self._records.get(self.chosen) if self.chosen is not None else None
+        return 0.0 if record is None else record.jitter
+
+    def _choose(self) -> None:
+        """
+        Choose the best proven path; where two are direct the shorter one, and
+        the present one where they do not differ by a quarter.
+        """
+        best: PathRecord | None = None
+        for record in self._records.values():
+            if record.proven and (best is None or _better(record, best, self.chosen)):
+                best = record
+        self.chosen = None if best is None else best.path
+
+
+def _better(candidate: PathRecord, best: PathRecord, chosen: Path | None) -> bool:
+    if candidate.path.kind is not best.path.kind:
+        return candidate.path.kind is PathKind.DIRECT
+    mine = candidate.round_trip or 0.0
+    theirs = best.round_trip or 0.0
+    if candidate.path == chosen:
+        return mine <= theirs * 1.25
+    if best.path == chosen:
+        return mine * 1.25 < theirs
+    return mine < theirs

@@ -1,0 +1,136 @@
+"""
+What a game subclasses to play a match, and what it gets back at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import attrs
+from zope.interface import implementer
+
+from gamenet.interfaces import Address, IPeerProtocol, ISimulation
+
+__all__ = ["MatchResult", "MatchStatistics", "Outcome", "PeerProtocol"]
+
+
+class Outcome(Enum):
+    """How a match that was played ended."""
+
+    #: Every frame was played and confirmed by all.
+    FINISHED = "finished"
+    #: We left it.
+    LEFT = "left"
+    #: The other player left it.
+    OTHER_LEFT = "other_left"
+    #: The other player's game raised an error.
+    OTHER_FAILED = "other_failed"
+
+
+@attrs.frozen
+class MatchStatistics:
+    """
+    What a match has cost so far.
+
+    @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
+    @ivar round_trip: Smoothed seconds to the other player and back; L{None} if unknown.
+    @ivar frame: The next frame to be played.
+    @ivar confirmed_frame: The last frame that is final, -1 before the first.
+    @ivar rollbacks: How often frames were played again.
+    @ivar deepest_rollback: The most frames that were played again at once.
+    @ivar resimulated_frames: How many frames were played again in all.
+    @ivar stalls: How many frame times passed without a new frame because the
+        prediction window was full.
+    @ivar desyncs: How many compared checksums differed.
+    @ivar packets_direct: Game packets that left over direct paths.
+    @ivar packets_relayed: Game packets that left over the relay.
+    @ivar packets_sent: All datagrams that left, path checks among them.
+    @ivar bytes_sent: Their bytes, without IP and UDP headers.
+    @ivar packets_received: Authentic packets that came.
+    @ivar rejected: Datagrams that were not authentic, or repeated.
+    @ivar duration: Seconds since play began; 0.0 before.
+    """
+
+    path: str
+    round_trip: float | None
+    frame: int
+    confirmed_frame: int
+    rollbacks: int
+    deepest_rollback: int
+    resimulated_frames: int
+    stalls: int
+    desyncs: int
+    packets_direct: int
+    packets_relayed: int
+    packets_sent: int
+    bytes_sent: int
+    packets_received: int
+    rejected: int
+    duration: float
+
+
+@attrs.frozen
+class MatchResult:
+    """
+    What is left of a match.
+
+    @ivar match_id: The match's id, 16 bytes.
+    @ivar player: Our player number.
+    @ivar outcome: How it ended.
+    @ivar last_frame: The last frame that all agreed on, -1 for none.
+    @ivar checksum: crc32 of the state it led to; 0 for none.
+    @ivar statistics: What it cost.
+    """
+
+    match_id: bytes
+    player: int
+    outcome: Outcome
+    last_frame: int
+    checksum: int
+    statistics: MatchStatistics
+
+
+@implementer(IPeerProtocol)
+class PeerProtocol:
+    """
+    This player's side of a match.  Subclass it and override the moments the game
+    cares about; L{gamenet.interfaces.IPeerProtocol} describes each of them.
+
+    @ivar match: The L{gamenet.match.match.Match} being played, once it began.
+    """
+
+    match: Any = None
+
+    def matchStarted(self, match: Any) -> None:
+        """Play begins.  Keeps C{match}; call it when overriding."""
+        self.match = match
+
+    def localInput(self, player: int, frame: int) -> bytes:
+        """Return what C{player} presses for C{frame}: nothing, unless overridden."""
+        return b""
+
+    def frameReady(self, simulation: ISimulation, blend: float) -> None:
+        """A new state is there to be drawn."""
+
+    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int) -> None:
+        """A frame became final."""
+
+    def pathChanged(self, player: int, kind: str, address: Address) -> None:
+        """Datagrams to C{player} take another path."""
+
+    def interrupted(self, player: int, silence: float) -> None:
+        """Nothing has come from C{player} for C{silence} seconds."""
+
+    def resumed(self, player: int) -> None:
+        """C{player} is heard again."""
+
+    def peerLost(self, player: int, silence: float) -> None:
+        """C{player} has been silent beyond the limit; the match is about to end."""
+
+    def desynchronized(self, frame: int, local: int, remote: int, player: int) -> None:
+        """A confirmed frame's checksum differs from that of C{player}."""
+
+    def matchEnded(self, result: Any) -> None:
+        """The match is over; C{result} is L{None} where an error ended it."""

@@ -1,0 +1,146 @@
+"""
+A player's sockets: the game socket, and the relayed address behind it.
+
+The game socket is one UDP port.  Its first bytes deal out what comes in
+(L{gamenet.machine.demultiplexer}); sealed packets are dealt out further, by
+the link id in their header, to the links of the match that is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from gamenet.errors import GamenetError
+from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.match.link import PeerLink
+from gamenet.match.path import PathKind
+from gamenet.match.sealed_link import FIRST_BYTE, linkIdOf
+from gamenet.relay.client import RelayedSocket, TurnClient
+from gamenet.wire.demultiplexing import DatagramKind
+
+__all__ = ["PlayerSockets"]
+
+
+class PlayerSockets:
+    """
+    One player's sockets, for as long as they are connected to the lobby.
+
+    @ivar demultiplexer: The owner of the game socket's port.
+    @ivar game: The share of the game socket that carries sealed packets.
+    @ivar relayed: Our relayed address as a socket, L{None} while there is none.
+    @ivar allocating: Whether the relay has not answered yet.
+    @ivar strangers: How many sealed datagrams belonged to no link of ours.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        machine: IMachine,
+        interface: str,
+        port: int,
+        relayChanged: Callable[[], None],
+    ) -> None:
+        """
+        @param interface: The numeric local address of the game socket; C{""} is all.
+        @param port: Its port; 0 lets the system choose.
+        @param relayChanged: Called when L{relayed} came or went.
+        @raise gamenet.errors.CannotBind: The port is taken.
+        """
+        self._machine = machine
+        self._relayChanged = relayChanged
+        self.demultiplexer = Demultiplexer(machine, interface, port)
+        self.game: IDatagramSocket = self.demultiplexer.face(
+            self._receiver(PathKind.DIRECT), first_bytes=(FIRST_BYTE,)
+        )
+        self.relayed: RelayedSocket | None = None
+        self.allocating = False
+        self.strangers = 0
+        self._links: dict[bytes, PeerLink] = {}
+        self._turn: TurnClient | None = None
+
+    def addLink(self, link: PeerLink) -> None:
+        """Deal datagrams with this link's id to it from now on."""
+        self._links[link.incoming_id] = link
+
+    def removeLink(self, link: PeerLink) -> None:
+        """Deal nothing to this link any more."""
+        self._links.pop(link.incoming_id, None)
+
+    def allocate(self, relay: Address, username: str, password: str) -> None:
+        """
+        Ask the relay for a relayed address, once; L{relayed} has it when it is there.
+
+        A refusal is logged: the match can still be direct.
+        """
+        if self._turn is not None:
+            return
+        self.allocating = True
+        self._turn = TurnClient(
+            self._machine, self._openRelayFace(relay), relay, username, password
+        )
+        allocated = Deferred.fromCoroutine(self._allocate(self._turn))
+        allocated.addErrback(lambda failure: self._log.failure("allocating failed", failure))
+
+    def releaseRelay(self) -> None:
+        """Give the relayed address back."""
+        turn, self._turn = self._turn, None
+        self.relayed = None
+        self.allocating = False
+        if turn is not None:
+            turn.close()
+
+    def close(self) -> None:
+        """Close everything; nothing is received any more."""
+        self.releaseRelay()
+        self.demultiplexer.close()
+
+    async def _allocate(self, turn: TurnClient) -> None:
+        try:
+            relayed = await turn.allocate(self._receiver(PathKind.RELAY))
+        except GamenetError as error:
+            self._log.warn("no relayed address: {reason}", reason=str(error))
+            if self._turn is turn:
+                self.releaseRelay()
+                self._relayChanged()
+            return
+        if self._turn is not turn:
+            return
+        self.allocating = False
+        self.relayed = relayed
+        relayed.whenLost().addCallback(lambda _: self._relayLost(turn))
+        self._relayChanged()
+
+    def _relayLost(self, turn: TurnClient) -> None:
+        if self._turn is turn:
+            self._log.warn("the relayed address was lost")
+            self.releaseRelay()
+            self._relayChanged()
+
+    def _openRelayFace(self, relay: Address) -> Callable[[DatagramReceiver], IDatagramSocket]:
+        def openFace(receiver: DatagramReceiver) -> IDatagramSocket:
+            return self.demultiplexer.face(
+                receiver, kinds=(DatagramKind.STUN, DatagramKind.CHANNEL_DATA), remote=relay
+            )
+
+        return openFace
+
+    def _receiver(self, kind: PathKind) -> DatagramReceiver:
+        def received(data: bytes, address: Address) -> None:
+            link = self._links.get(linkIdOf(data))
+            socket = self.game if kind is PathKind.DIRECT else self.relayed
+            if link is None or socket is None:
+                self._strangerReceived(address)
+            else:
+                link.datagramReceived(kind, socket, data, address)
+
+        return received
+
+    def _strangerReceived(self, address: Address) -> None:
+        self.strangers += 1
+        if self.strangers == 1:
+            self._log.info("a sealed packet of no link came; more are only counted")

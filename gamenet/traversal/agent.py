@@ -1,0 +1,120 @@
+"""
+The Twisted side of L{gamenet.traversal.punch}: it keeps the timer, and carries
+effects out through two callables, so that it owns neither socket nor lobby.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from gamenet.errors import RemoteProtocolError
+from gamenet.interfaces import Address, IMachine
+from gamenet.traversal.candidates import punchTargets
+from gamenet.traversal.punch import (
+    ATTEMPT_BYTES,
+    Punch,
+    PunchEffect,
+    PunchRole,
+    PunchSettings,
+    PunchState,
+    SendProbes,
+)
+from gamenet.wire.lobby_values import Candidate
+
+__all__ = ["TraversalAgent"]
+
+
+class TraversalAgent:
+    """
+    Searches a direct path to one other player until one is proven, and again
+    whenever it is lost.  Owned by a L{gamenet.match.link.PeerLink}.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        machine: IMachine,
+        role: PunchRole,
+        sendProbe: Callable[[Address], object],
+        sendStep: Callable[[bytes, int], object],
+        settings: PunchSettings | None = None,
+    ) -> None:
+        """
+        @param machine: Gives the clock and the random bytes of attempt ids.
+        @param role: L{PunchRole.OPENER} for the lower player number.
+        @param sendProbe: Called with each address to probe; sends an
+            authenticated check there from the game socket.
+        @param sendStep: Called with an attempt id (16 bytes) and a
+            L{gamenet.traversal.punch.StepKind}; has the lobby carry it.
+        """
+        self._machine = machine
+        self._sendProbe = sendProbe
+        self._sendStep = sendStep
+        self._punch = Punch(role, settings or PunchSettings())
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were begun so far."""
+        return self._punch.attempts
+
+    @property
+    def state(self) -> PunchState:
+        """Where the punch stands."""
+        return self._punch.state
+
+    def begin(self, ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> None:
+        """Start, or go on with changed candidates of either side."""
+        self._punch.begin(punchTargets(ours, theirs), self._machine.clock.seconds())
+        self._schedule()
+
+    def stepReceived(self, attempt: bytes, kind: int) -> None:
+        """The lobby carried a step to us; one that makes no sense is logged and dropped."""
+        try:
+            effects = self._punch.stepReceived(attempt, kind, self._machine.clock.seconds())
+        except RemoteProtocolError as error:
+            self._log.warn("step refused: {reason}", reason=str(error))
+            return
+        self._carryOut(effects)
+
+    def pathProven(self) -> None:
+        """A direct path works."""
+        self._punch.pathProven()
+        self._schedule()
+
+    def pathLost(self) -> None:
+        """The last direct path died."""
+        self._punch.pathLost(self._machine.clock.seconds())
+        self._schedule()
+
+    def stop(self) -> None:
+        """End for good; no timer is left."""
+        self._punch.stop()
+        self._schedule()
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._machine.clock.seconds()
+        self._carryOut(self._punch.tick(now, self._machine.randomBytes(ATTEMPT_BYTES)))
+
+    def _carryOut(self, effects: tuple[PunchEffect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, SendProbes):
+                for target in effect.targets:
+                    self._sendProbe(target)
+            else:
+                self._sendStep(effect.attempt, int(effect.kind))
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._punch.next_due
+        if due is not None:
+            delay = max(0.0, due - self._machine.clock.seconds())
+            self._timer = self._machine.clock.callLater(delay, self._tick)

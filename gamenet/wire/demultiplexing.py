@@ -1,0 +1,82 @@
+"""
+Which protocol a datagram belongs to, told by its first byte alone.
+
+Several protocols share one UDP port.  RFC 7983 (updated by RFC 9443) divides
+the first byte among STUN, ZRTP, DTLS, TURN channels, QUIC and RTP; RFC 8656,
+section 12, narrows TURN's channels to 0x40 to 0x4F.  gamenet's own datagrams
+take 0xC0 to 0xCF, which nothing that runs beside them uses::
+
+    0x00 - 0x03   STUN        RFC 8489, section 5: a message begins with two 0 bits
+    0x40 - 0x4F   TURN        RFC 8656, section 12: ChannelData
+    0xC0 - 0xCF   gamenet     heartbeats with a lobby, sealed packets between players
+    the others    unknown     counted and dropped by the owner of the port
+
+Values only: L{gamenet.wire.heartbeats} says what follows 0xC0 and 0xC1,
+and the rooms that seal packets say what follows 0xC4.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = [
+    "HEARTBEAT",
+    "HEARTBEAT_ANSWER",
+    "KIND_OF_FIRST_BYTE",
+    "SEALED_PACKET",
+    "DatagramKind",
+    "kindOf",
+]
+
+#: The first byte of a client's heartbeat to its lobby.
+HEARTBEAT = 0xC0
+
+#: The first byte of the lobby's answer to a heartbeat.
+HEARTBEAT_ANSWER = 0xC1
+
+#: The first byte of a sealed packet between two players.
+SEALED_PACKET = 0xC4
+
+
+class DatagramKind(Enum):
+    """
+    A protocol that shares a UDP port with others.
+
+    @cvar STUN: A STUN message (RFC 8489), TURN's requests and indications
+        included.
+    @cvar CHANNEL_DATA: TURN ChannelData (RFC 8656, section 12.4).
+    @cvar GAMENET: One of gamenet's own datagrams.
+    @cvar UNKNOWN: Nothing that anybody here speaks.
+    """
+
+    STUN = "STUN"
+    CHANNEL_DATA = "CHANNEL_DATA"
+    GAMENET = "GAMENET"
+    UNKNOWN = "UNKNOWN"
+
+
+def _kindOfByte(first: int) -> DatagramKind:
+    """Return the kind that a first byte, 0 to 255, announces."""
+    if first <= 0x03:
+        return DatagramKind.STUN
+    if 0x40 <= first <= 0x4F:
+        return DatagramKind.CHANNEL_DATA
+    if 0xC0 <= first <= 0xCF:
+        return DatagramKind.GAMENET
+    return DatagramKind.UNKNOWN
+
+
+#: The kind that each first byte announces; indexed by the byte, 256 entries.
+KIND_OF_FIRST_BYTE: tuple[DatagramKind, ...] = tuple(map(_kindOfByte, range(256)))
+
+
+def kindOf(data: bytes) -> DatagramKind:
+    """
+    Return the kind of a datagram.
+
+    Called for every datagram that arrives; it looks at the first byte and at
+    nothing else, so the datagram may still be malformed.
+
+    @param data: The datagram; an empty one is of kind C{UNKNOWN}.
+    """
+    return KIND_OF_FIRST_BYTE[data[0]] if data else DatagramKind.UNKNOWN

@@ -1,0 +1,308 @@
+"""
+The values inside of lobby messages: sessions, their members, candidates.
+
+Each travels as an array of its fields in the order in which they are declared;
+every bound named here holds when it is sent and when it is received.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+import attrs
+
+from gamenet.interfaces import Address
+from gamenet.wire.lobby_fields import (
+    Field,
+    Flag,
+    ListOf,
+    Octets,
+    OneOf,
+    Row,
+    RowOf,
+    SessionId,
+    Text,
+    TransportAddress,
+    Whole,
+)
+
+__all__ = [
+    "CANDIDATES",
+    "CANDIDATES_LIMIT",
+    "LISTED_LIMIT",
+    "LOWEST_VERSION",
+    "NAME_LIMIT",
+    "OFFERED",
+    "OFFERED_LIMIT",
+    "PLAYERS_LIMIT",
+    "PROTOCOL_VERSION",
+    "TICKET_MEMBERS",
+    "TITLE_LIMIT",
+    "Candidate",
+    "RefusalCode",
+    "SessionMember",
+    "SessionSummary",
+    "SessionView",
+    "TicketMember",
+]
+
+#: The newest version of the lobby protocol that this code speaks.
+PROTOCOL_VERSION = 1
+
+#: The oldest version of the lobby protocol that this code speaks.
+LOWEST_VERSION = 1
+
+#: The most characters of a client's name.
+NAME_LIMIT = 32
+
+#: The most characters of a session's title.
+TITLE_LIMIT = 64
+
+#: The most players of a session.
+PLAYERS_LIMIT = 32
+
+#: The most candidates of one player.
+CANDIDATES_LIMIT = 16
+
+#: The most candidates that a player can offer; the lobby adds the address that
+#: it sees to them.
+OFFERED_LIMIT = CANDIDATES_LIMIT - 1
+
+#: The most sessions in one list; what is left out is counted in its total.
+LISTED_LIMIT = 100
+
+_NAME = Text(1, NAME_LIMIT)
+_TITLE = Text(1, TITLE_LIMIT)
+_COUNT = Whole(1, PLAYERS_LIMIT)
+_STATE = OneOf(("open", "playing"))
+_CLIENT_ID = Octets(8)
+
+
+class RefusalCode(IntEnum):
+    """
+    Why a lobby refuses a request.
+
+    @cvar MALFORMED: The request is not a message: wrong shape, type or bound.
+    @cvar UNKNOWN_MESSAGE: No request has this number.
+    @cvar UNSUPPORTED_VERSION: No version of the protocol is spoken by both.
+    @cvar BAD_NAME: The name or the title is empty, too long, or holds characters
+        that it must not.
+    @cvar ALREADY_GREETED: A second Hello on one stream.
+    @cvar NOT_GREETED: Something else before the Hello.
+    @cvar NO_SUCH_SESSION: The session does not exist, or no longer.
+    @cvar SESSION_FULL: Every seat is taken.
+    @cvar ALREADY_SEATED: The client sits in a session already.
+    @cvar NOT_SEATED: The client sits in no session.
+    @cvar NOT_HOST: Only the host may do that.
+    @cvar TOO_FEW_PLAYERS: Fewer players than the session's minimum.
+    @cvar MATCH_RUNNING: The session is playing.
+    @cvar NO_SUCH_MATCH: The match does not exist, or the client is not in it.
+    @cvar NO_SUCH_PLAYER: The match has no such player, or not any more.
+    @cvar TOO_MANY: A limit of the lobby is reached.
+    @cvar BAD_SETTING: The capacity or the minimum of a session cannot be.
+    @cvar FRAME_TOO_LONG: A frame is longer than the limit; the stream ends.
+    """
+
+    MALFORMED = 1
+    UNKNOWN_MESSAGE = 2
+    UNSUPPORTED_VERSION = 3
+    BAD_NAME = 4
+    ALREADY_GREETED = 5
+    NOT_GREETED = 6
+    NO_SUCH_SESSION = 7
+    SESSION_FULL = 8
+    ALREADY_SEATED = 9
+    NOT_SEATED = 10
+    NOT_HOST = 11
+    TOO_FEW_PLAYERS = 12
+    MATCH_RUNNING = 13
+    NO_SUCH_MATCH = 14
+    NO_SUCH_PLAYER = 15
+    TOO_MANY = 16
+    BAD_SETTING = 17
+    FRAME_TOO_LONG = 18
+
+
+@attrs.frozen
+class Candidate(Row):
+    """
+    An address at which a player may be reached (RFC 8445, section 5.1.1).
+
+    @ivar kind: C{"host"}, C{"server_reflexive"} or C{"relayed"}.
+    @ivar address: Numeric, as
+        L{gamenet.wire.transport_address.TransportAddress} says.
+    """
+
+    layout: ClassVar[tuple[Field, ...]] = (
+        OneOf(("host", "server_reflexive", "relayed")),
+        TransportAddress(),
+    )
+
+    kind: str
+    address: Address
+
+
+def _itself(value: object) -> object:
+    """Return what a value that may not occur twice is told apart by: all of it."""
+    return value
+
+
+#: A player's candidates, none twice.
+CANDIDATES = ListOf(RowOf(Candidate), 0, CANDIDATES_LIMIT, identity=_itself)
+
+#: The candidates that a player offers, none twice; none at all takes back the
+#: earlier ones.
+OFFERED = ListOf(RowOf(Candidate), 0, OFFERED_LIMIT, identity=_itself)
+
+
+@attrs.frozen
+class SessionSummary(Row):
+    """
+    What everybody may know of a session: one line of the list.  Never an address.
+
+    @ivar session_id: 16 hexadecimal digits.
+    @ivar title: 1 to L{TITLE_LIMIT} characters.
+    @ivar host_name: The host's name, 1 to L{NAME_LIMIT} characters.
+    @ivar members: How many sit in it, the host counted; from 1 to C{capacity}.
+    @ivar capacity: How many can; 1 to L{PLAYERS_LIMIT}.
+    @ivar minimum: How many it takes to start; 1 to C{capacity}.
+    @ivar state: C{"open"} or C{"playing"}.
+    """
+
+    layout: ClassVar[tuple[Field, ...]] = (
+        SessionId(),
+        _TITLE,
+        _NAME,
+        _COUNT,
+        _COUNT,
+        _COUNT,
+        _STATE,
+    )
+
+    session_id: str
+    title: str
+    host_name: str
+    members: int
+    capacity: int
+    minimum: int
+    state: str
+
+    @property
+    def full(self) -> bool:
+        """Whether every seat is taken."""
+        return self.members >= self.capacity
+
+    def requireConsistent(self) -> None:
+        """
+        @raise ValueError: There are more members than seats, or more needed than
+            there can be.
+        """
+        if self.members > self.capacity:
+            raise ValueError("SessionSummary: more members than the capacity")
+        if self.minimum > self.capacity:
+            raise ValueError("SessionSummary: the minimum is above the capacity")
+
+
+@attrs.frozen
+class SessionMember(Row):
+    """
+    Somebody who sits in the same session.
+
+    @ivar client_id: 8 bytes that the lobby chose.
+    @ivar name: 1 to L{NAME_LIMIT} characters.
+    @ivar is_host: Whether this is the host.
+    """
+
+    layout: ClassVar[tuple[Field, ...]] = (_CLIENT_ID, _NAME, Flag())
+
+    client_id: bytes
+    name: str
+    is_host: bool
+
+
+def _clientIdOf(member: SessionMember | TicketMember) -> bytes:
+    """Return what two members may not share."""
+    return member.client_id
+
+
+@attrs.frozen
+class SessionView(Row):
+    """
+    A session as its members see it.
+
+    @ivar session_id: 16 hexadecimal digits.
+    @ivar title: 1 to L{TITLE_LIMIT} characters.
+    @ivar capacity: How many can sit in it; 1 to L{PLAYERS_LIMIT}.
+    @ivar minimum: How many it takes to start; 1 to C{capacity}.
+    @ivar state: C{"open"} or C{"playing"}.
+    @ivar members: Who sits in it, in joining order: 1 to C{capacity}, no client
+        twice; the first and nobody else is the host.
+    """
+
+    layout: ClassVar[tuple[Field, ...]] = (
+        SessionId(),
+        _TITLE,
+        _COUNT,
+        _COUNT,
+        _STATE,
+        ListOf(RowOf(SessionMember), 1, PLAYERS_LIMIT, identity=_clientIdOf),
+    )
+
+    session_id: str
+    title: str
+    capacity: int
+    minimum: int
+    state: str
+    members: tuple[SessionMember, ...]
+
+    def requireConsistent(self) -> None:
+        """
+        @raise ValueError: There are more members than seats, more needed than
+            there can be, or the host is not the first member alone.
+        """
+        if len(self.members) > self.capacity:
+            raise ValueError("SessionView: more members than the capacity")
+        if self.minimum > self.capacity:
+            raise ValueError("SessionView: the minimum is above the capacity")
+        for place, member in enumerate(self.members):
+            if member.is_host != (place == 0):
+                raise ValueError("SessionView: the first member alone is the host")
+
+
+@attrs.frozen
+class TicketMember(Row):
+    """
+    One player of a match.
+
+    @ivar player: The player's number; the host is 1, guests follow in joining
+        order.
+    @ivar client_id: 8 bytes that the lobby chose.
+    @ivar name: 1 to L{NAME_LIMIT} characters.
+    @ivar link_key: The player's X25519 public key, 32 bytes (RFC 7748): seals
+        what players send one another.
+    @ivar statement_key: The player's Ed25519 public key, 32 bytes (RFC 8032):
+        signs what must hold for everybody.
+    @ivar candidates: Where the player may be reached, at most
+        L{CANDIDATES_LIMIT}, none twice.
+    """
+
+    layout: ClassVar[tuple[Field, ...]] = (
+        _COUNT,
+        _CLIENT_ID,
+        _NAME,
+        Octets(32),
+        Octets(32),
+        CANDIDATES,
+    )
+
+    player: int
+    client_id: bytes
+    name: str
+    link_key: bytes
+    statement_key: bytes
+    candidates: tuple[Candidate, ...]
+
+
+#: The players of a match; 1 to L{PLAYERS_LIMIT}, no client twice.
+TICKET_MEMBERS = ListOf(RowOf(TicketMember), 1, PLAYERS_LIMIT, identity=_clientIdOf)

@@ -1,0 +1,312 @@
+"""
+What players tell one another: the packets inside of the seal.
+
+A sealed datagram (first byte 0xC4, see L{gamenet.wire.demultiplexing}) holds
+one packet.  Its first byte is its kind, numbers are big endian, and each is exactly
+as long as it says here::
+
+    CHECK          0   nonce, 8 bytes                            9 bytes
+    CHECK_ANSWER   1   nonce of the check, 8 bytes               9 bytes
+    INPUTS         2   body, 1 to 1150 bytes                     2 to 1151 bytes
+    READY          3   configuration digest, 16 bytes; flags     18 bytes
+    GOODBYE        4   reason, 1 byte; last confirmed frame, 4   6 bytes
+
+The body of INPUTS is L{gamenet.wire.input_packet}'s and opaque here.  A READY's
+flags are bit 0, "we have heard your READY"; the others are 0.  A GOODBYE's
+frame is 0xFFFFFFFF where no frame was confirmed.
+
+There is no version byte: L{gamenet.wire.lobby_values.PROTOCOL_VERSION} is one of
+the inputs of the keys that seal packets, so those of another version do not open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from struct import Struct
+from typing import TypeAlias, cast
+
+import attrs
+
+from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
+
+__all__ = [
+    "BODY_LIMIT",
+    "DIGEST_BYTES",
+    "FRAME_LAST",
+    "NONCE_BYTES",
+    "NO_FRAME",
+    "PACKET_LIMIT",
+    "Check",
+    "CheckAnswer",
+    "Goodbye",
+    "GoodbyeReason",
+    "Inputs",
+    "PacketKind",
+    "PeerPacket",
+    "Ready",
+    "decodePeerPacket",
+    "encodePeerPacket",
+]
+
+#: Bytes of a check's nonce.
+NONCE_BYTES = 8
+
+#: Bytes of a configuration digest.
+DIGEST_BYTES = 16
+
+#: The most bytes of an INPUTS packet's body.
+BODY_LIMIT = 1150
+
+#: The most bytes of a packet, its kind counted.  Sealed, relayed and in an IPv6
+#: packet it stays below 1280 bytes, the least that every IPv6 link carries (RFC 8200).
+PACKET_LIMIT = 1 + BODY_LIMIT
+
+#: The C{last_confirmed_frame} of a goodbye before any frame was confirmed.
+NO_FRAME = -1
+
+#: The highest number that a frame can have.
+FRAME_LAST = 2**31 - 1
+
+_HEARD = 0x01
+_READY = Struct(">B16sB")
+_GOODBYE = Struct(">BBi")
+
+
+class PacketKind(IntEnum):
+    """
+    The first byte of a packet.
+
+    @cvar CHECK: Are you there, on this path?
+    @cvar CHECK_ANSWER: Yes, and this path works both ways.
+    @cvar INPUTS: What the player pressed, and what it has of the other's.
+    @cvar READY: The configuration that the player is about to play with.
+    @cvar GOODBYE: The player stops playing.
+    """
+
+    CHECK = 0
+    CHECK_ANSWER = 1
+    INPUTS = 2
+    READY = 3
+    GOODBYE = 4
+
+
+class GoodbyeReason(IntEnum):
+    """
+    Why a player stops.
+
+    @cvar FINISHED: The match is over by its own rules.
+    @cvar LEFT: The player left.
+    @cvar FAILED: Something went wrong at the player's: the game raised, or the states
+        were found to differ.
+    """
+
+    FINISHED = 0
+    LEFT = 1
+    FAILED = 2
+
+
+@attrs.frozen
+class Check:
+    """
+    Ask for an answer over the same path; proves that a path works, and measures it.
+
+    @ivar nonce: 8 unpredictable bytes.
+    """
+
+    nonce: bytes
+
+
+@attrs.frozen
+class CheckAnswer:
+    """
+    Answer a check, over the path that it came by.
+
+    @ivar nonce: The check's.
+    """
+
+    nonce: bytes
+
+
+@attrs.frozen
+class Inputs:
+    """
+    Carry what one rollback session tells another.
+
+    @ivar body: 1 to L{BODY_LIMIT} bytes, opaque here.
+    """
+
+    body: bytes
+
+
+@attrs.frozen
+class Ready:
+    """
+    Say that a player could begin; repeated until the other's has been heard.
+
+    @ivar digest: Digest of all settings that both must share, 16 bytes.
+    @ivar heard: Whether the sender has heard the receiver's.
+    """
+
+    digest: bytes
+    heard: bool
+
+
+@attrs.frozen
+class Goodbye:
+    """
+    Say that a player stops, so that the other need not wait for its silence.
+
+    @ivar reason: Why.
+    @ivar last_confirmed_frame: The newest frame that is final for the sender;
+        L{NO_FRAME} where none is, up to L{FRAME_LAST}.
+    """
+
+    reason: GoodbyeReason
+    last_confirmed_frame: int
+
+
+#: Any packet between players.
+PeerPacket: TypeAlias = Check | CheckAnswer | Inputs | Ready | Goodbye
+
+
+def encodePeerPacket(packet: PeerPacket) -> bytes:
+    """
+    Return a packet's bytes, ready to be sealed.
+
+    Called once per packet by a match.
+
+    @raise LocalProtocolError: It is no packet, or a field of it is out of bounds.
+    """
+    encoding = _ENCODINGS.get(type(packet))
+    if encoding is None:
+        raise LocalProtocolError(f"{type(packet).__name__} is not a peer packet")
+    return encoding(packet)
+
+
+def decodePeerPacket(data: bytes) -> PeerPacket:
+    """
+    Return the packet that an opened seal gave.
+
+    Called once per packet by a match.
+
+    @raise MalformedMessage: It is empty, too long or too short, or a field of it is
+        out of bounds.
+    @raise UnknownMessage: No packet is of its kind.
+    """
+    if not data:
+        raise MalformedMessage("an empty peer packet")
+    kind = data[0]
+    if kind >= len(_DECODINGS):
+        raise UnknownMessage(f"no peer packet is of kind {kind}")
+    return _DECODINGS[kind](data)
+
+
+def _encodeCheck(packet: Check) -> bytes:
+    """Return the bytes of a check."""
+    return _withNonce(b"\x00", packet.nonce)
+
+
+def _encodeCheckAnswer(packet: CheckAnswer) -> bytes:
+    """Return the bytes of a check's answer."""
+    return _withNonce(b"\x01", packet.nonce)
+
+
+def _withNonce(kind: bytes, nonce: bytes) -> bytes:
+    """Return a kind and a nonce."""
+    if type(nonce) is not bytes or len(nonce) != NONCE_BYTES:
+        raise LocalProtocolError(f"a nonce is {NONCE_BYTES} bytes")
+    return kind + nonce
+
+
+def _encodeInputs(packet: Inputs) -> bytes:
+    """Return the bytes of an input packet."""
+    body = packet.body
+    if type(body) is not bytes or not 1 <= len(body) <= BODY_LIMIT:
+        raise LocalProtocolError(f"an input packet's body is 1 to {BODY_LIMIT} bytes")
+    return b"\x02" + body
+
+
+def _encodeReady(packet: Ready) -> bytes:
+    """Return the bytes of a ready packet."""
+    if type(packet.digest) is not bytes or len(packet.digest) != DIGEST_BYTES:
+        raise LocalProtocolError(f"a configuration digest is {DIGEST_BYTES} bytes")
+    if type(packet.heard) is not bool:
+        raise LocalProtocolError("heard is a bool")
+    return _READY.pack(PacketKind.READY, packet.digest, _HEARD if packet.heard else 0)
+
+
+def _encodeGoodbye(packet: Goodbye) -> bytes:
+    """Return the bytes of a goodbye."""
+    if type(packet.reason) is not GoodbyeReason:
+        raise LocalProtocolError("a goodbye's reason is a GoodbyeReason")
+    frame = packet.last_confirmed_frame
+    if type(frame) is not int or not NO_FRAME <= frame <= FRAME_LAST:
+        raise LocalProtocolError(f"a frame is {NO_FRAME} to {FRAME_LAST}")
+    return _GOODBYE.pack(PacketKind.GOODBYE, packet.reason, frame)
+
+
+def _decodeCheck(data: bytes) -> Check:
+    """Return a check."""
+    _requireLength(data, 1 + NONCE_BYTES)
+    return Check(data[1:])
+
+
+def _decodeCheckAnswer(data: bytes) -> CheckAnswer:
+    """Return a check's answer."""
+    _requireLength(data, 1 + NONCE_BYTES)
+    return CheckAnswer(data[1:])
+
+
+def _decodeInputs(data: bytes) -> Inputs:
+    """Return an input packet."""
+    if not 2 <= len(data) <= PACKET_LIMIT:
+        raise MalformedMessage(f"an input packet of {len(data)} bytes")
+    return Inputs(data[1:])
+
+
+def _decodeReady(data: bytes) -> Ready:
+    """Return a ready packet."""
+    _requireLength(data, _READY.size)
+    _, digest, flags = _READY.unpack(data)
+    if flags & ~_HEARD:
+        raise MalformedMessage(f"a ready packet with unknown flags {flags:#04x}")
+    return Ready(digest, flags == _HEARD)
+
+
+def _decodeGoodbye(data: bytes) -> Goodbye:
+    """Return a goodbye."""
+    _requireLength(data, _GOODBYE.size)
+    _, reason, frame = _GOODBYE.unpack(data)
+    if reason > GoodbyeReason.FAILED:
+        raise MalformedMessage(f"a goodbye for an unknown reason {reason}")
+    if frame < NO_FRAME:
+        raise MalformedMessage("a goodbye with a frame out of bounds")
+    return Goodbye(GoodbyeReason(reason), frame)
+
+
+def _requireLength(data: bytes, length: int) -> None:
+    """Raise L{MalformedMessage} for a packet of another length."""
+    if len(data) != length:
+        raise MalformedMessage(f"a peer packet of {len(data)} bytes instead of {length}")
+
+
+_ENCODINGS = cast(
+    dict[type, Callable[[PeerPacket], bytes]],
+    {
+        Check: _encodeCheck,
+        CheckAnswer: _encodeCheckAnswer,
+        Inputs: _encodeInputs,
+        Ready: _encodeReady,
+        Goodbye: _encodeGoodbye,
+    },
+)
+
+#: In order of L{PacketKind}.
+_DECODINGS: tuple[Callable[[bytes], PeerPacket], ...] = (
+    _decodeCheck,
+    _decodeCheckAnswer,
+    _decodeInputs,
+    _decodeReady,
+    _decodeGoodbye,
+)

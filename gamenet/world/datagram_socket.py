@@ -1,0 +1,125 @@
+"""UDP sockets of the world's machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+from twisted.internet.abstract import isIPAddress
+from zope.interface import implementer
+
+from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.world.link import Datagram
+from gamenet.world.trace import DATAGRAM
+
+if TYPE_CHECKING:
+    from gamenet.world.machine import WorldMachine
+
+__all__ = ["BUFFER_LIMIT", "DATAGRAM_OVERHEAD", "LARGEST_DATAGRAM", "WorldDatagramSocket"]
+
+#: The most bytes that fit into a UDP datagram over IPv4.
+LARGEST_DATAGRAM = 65_507
+
+#: Bytes that a socket's receive buffer holds while its machine is suspended.
+BUFFER_LIMIT = 262_144
+
+#: What each datagram in a receive buffer takes up besides its own bytes.
+DATAGRAM_OVERHEAD = 256
+
+_TIME_TO_LIVE = 64
+
+
+@implementer(IDatagramSocket)
+@define(eq=False)
+class WorldDatagramSocket:
+    """
+    One UDP socket of a L{gamenet.world.machine.WorldMachine}.
+
+    @ivar address: Where it is reached on its machine's network: the machine's first
+        address if it is bound to all of them.
+    @ivar send_errors: How many sends were refused.
+    @ivar closed: Whether it is.
+    @ivar receiver: Called with every datagram.
+    """
+
+    _machine: WorldMachine
+    receiver: DatagramReceiver
+    address: Address
+    buffer_limit: int = BUFFER_LIMIT
+    send_errors: int = field(default=0, init=False)
+    closed: bool = field(default=False, init=False)
+    _buffered: int = field(default=0, init=False)
+
+    def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
+        """
+        Send one datagram, or lose it.
+
+        @param data: At most L{LARGEST_DATAGRAM} bytes.
+        @param address: Where to, numeric.
+        @param ttl: Its time to live in hops, from 1 to 255; C{None} is 64.
+        @return: Whether it went out at all.
+        """
+        machine = self._machine
+        route = machine.attachment.by_destination.get(address[0])
+        if (
+            self.closed
+            or len(data) > LARGEST_DATAGRAM
+            or not 0 < address[1] <= 65_535
+            or (ttl is not None and not 1 <= ttl <= 255)
+            or (route is None and not isIPAddress(address[0]))
+        ):
+            self.send_errors += 1
+            return False
+        if type(data) is not bytes:
+            data = bytes(data)
+        if route is None:
+            return self._sendByNewRoute(data, address, ttl)
+        fabric = machine.fabric
+        fabric.counters.sent += 1
+        machine.trace.note(DATAGRAM, fabric.clock.now, machine.number, self.address, address, data)
+        route.carry((data, self.address, address, ttl or _TIME_TO_LIVE, machine.attachment))
+        return True
+
+    def close(self) -> None:
+        """Receive nothing any more; closing twice is harmless."""
+        if not self.closed:
+            self.closed = True
+            self._machine.forgetSocket(self)
+
+    def keep(self, datagram: Datagram) -> None:
+        """Keep a datagram until the machine's suspension ends, or lose it: the buffer is full."""
+        size = len(datagram[0]) + DATAGRAM_OVERHEAD
+        if self._buffered + size > self.buffer_limit:
+            self._machine.fabric.counters.buffer_overflow += 1
+        else:
+            self._buffered += size
+            self._machine.clock.enter(self._receiveLate, datagram)
+
+    def _receiveLate(self, datagram: Datagram) -> None:
+        self._buffered -= len(datagram[0]) + DATAGRAM_OVERHEAD
+        if not self.closed:
+            self._machine.fabric.counters.delivered += 1
+            self.receiver(datagram[0], datagram[1])
+
+    def _sendByNewRoute(self, data: bytes, address: Address, ttl: int | None) -> bool:
+        machine = self._machine
+        own = machine.isOwn(address[0])
+        source = self.address
+        if own and address[0].startswith("127."):
+            source = (address[0], source[1])
+        elif source[0].startswith("127.") and not own:
+            self.send_errors += 1
+            return False
+        fabric = machine.fabric
+        fabric.counters.sent += 1
+        machine.trace.note(DATAGRAM, fabric.clock.now, machine.number, source, address, data)
+        datagram = (data, source, address, ttl or _TIME_TO_LIVE, machine.attachment)
+        if own:
+            fabric.clock.schedule(fabric.clock.now, machine.receive, datagram)
+            return True
+        route = machine.attachment.routeTo(address[0])
+        if route is None:
+            fabric.counters.no_route += 1
+        else:
+            route.carry(datagram)
+        return True

@@ -1,0 +1,102 @@
+"""
+Which module of gamenet stands on which floor.
+
+The floors are those of C{docs/architecture.rst}; L{tests.layer_rules} says what
+each may do.  A module that is not listed here fails L{tests.test_layers}: whoever
+adds one decides where it stands.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DECISIONS", "DOORS", "FLOOR_NAMES", "PROTOCOLS", "SERVICES", "TWIN", "VALUES", "floors"]
+
+VALUES = 0
+DECISIONS = 1
+PROTOCOLS = 2
+SERVICES = 3
+DOORS = 4
+
+#: The simulated outside: on no floor, it may use values and nothing else.
+TWIN = -1
+
+FLOOR_NAMES = {
+    VALUES: "values",
+    DECISIONS: "decisions",
+    PROTOCOLS: "protocols",
+    SERVICES: "services",
+    DOORS: "doors",
+    TWIN: "twin",
+}
+
+#: Per floor and folder (C{""} is gamenet itself): the modules there.
+PLAN: tuple[tuple[int, str, str], ...] = (
+    (VALUES, "", "__init__ errors interfaces seeded_random"),
+    (
+        VALUES,
+        "wire",
+        """
+        __init__ canonical_cbor demultiplexing framing heartbeats input_packet lobby_answers
+        lobby_fields lobby_messages lobby_requests lobby_values peer_packets stun
+        stun_attributes transport_address turn turn_credentials
+        """,
+    ),
+    (PROTOCOLS, "machine", "__init__ datagram_socket demultiplexer reactor_machine"),
+    (
+        DECISIONS,
+        "rollback",
+        """
+        __init__ checksum_comparison events frame_schedule input_queue remote_player session
+        settings statistics steps time_sync timeline
+        """,
+    ),
+    (
+        DECISIONS,
+        "relay",
+        """
+        __init__ allocation answer_budget authentication counters methods nonce peer_policy
+        port_range requests reservation settings
+        """,
+    ),
+    (PROTOCOLS, "relay", "client protocol"),
+    (
+        DECISIONS,
+        "lobby",
+        """
+        __init__ counters directory effects presence request_budget seating sessions settings
+        standing ticket
+        """,
+    ),
+    (PROTOCOLS, "lobby", "client datagrams moments protocol stream"),
+    (DECISIONS, "traversal", "__init__ candidates punch"),
+    (PROTOCOLS, "traversal", "agent"),
+    (DECISIONS, "match", "barrier keys moments path sealed_link settings"),
+    (PROTOCOLS, "match", "__init__ frame_loop link match protocol session sockets"),
+    (SERVICES, "", "services status"),
+    (DOORS, "", "__main__ cli lobby_tap relay_tap"),
+    (
+        DOORS,
+        "demo",
+        """
+        __init__ arena awaiting child command commands history impairment launcher orphans
+        player recorder relay_status report script settings table tracking twistd_child verdict
+        """,
+    ),
+    (
+        TWIN,
+        "world",
+        """
+        __init__ clock counters link local_clock mapping_table nat nat_behavior realm
+        stream_path streams trace
+        """,
+    ),
+)
+
+
+def floors() -> dict[str, int]:
+    """Return the floor of each module, by its dotted name (a package's own is the package's)."""
+    table = {}
+    for floor, folder, names in PLAN:
+        for name in names.split():
+            parts = ["gamenet", folder, "" if name == "__init__" else name]
+            table[".".join(part for part in parts if part)] = floor
+    return table

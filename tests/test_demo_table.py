@@ -1,0 +1,127 @@
+"""
+Tests for L{gamenet.demo.table}.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.demo.settings import DemoSettings
+from gamenet.demo.table import PlayerProgress, ProgressLine, formatProgress, formatTable
+from gamenet.demo.verdict import PlayerSummary, compareChecksums, judge
+from tests.test_demo_verdict import ADA, GRACE
+
+__all__ = ["ProgressTests", "TableTests"]
+
+
+class TableTests(SynchronousTestCase):
+    """The table at the end."""
+
+    def table(self, *players: PlayerSummary, same: bool = True, colors: bool = False) -> str:
+        """Return the table of a demo."""
+        asked = DemoSettings(frames=3, jitter=0.005, seed=77)
+        comparison = compareChecksums(3, [[1, 2, 3], [1, 2, 3 if same else 4]])
+        return formatTable(asked, judge(asked, comparison, players, 24, ()), colors)
+
+    def test_everything(self) -> None:
+        """All that a person wants to know is there, in the unit that the heading names."""
+        lines = self.table(ADA, GRACE).splitlines()
+        self.assertEqual(
+            lines[0],
+            "gamenet demo: 2 players, 3 frames, 40 ms ± 5 ms one way, 5 % lost, seed 77",
+        )
+        self.assertEqual(
+            lines[2].split("  "),
+            "  player   path    round trip  rollbacks   deepest  stalls  packets/s  bytes/s  score"
+            "  checksum".split("  "),
+        )
+        self.assertEqual(
+            lines[4].split(),
+            "2 Grace direct 81.5 ms 120 6 frames 2 64.0 6 400 7 00abcdef".split(),
+        )
+        self.assertEqual(len({len(line) for line in lines[2:5]}), 1)
+        self.assertEqual(lines[-1], "Passed.")
+
+    def test_failure(self) -> None:
+        """What failed says so in its own line and in the last one, with the frame."""
+        text = self.table(ADA, GRACE, same=False)
+        self.assertIn("FAIL  identical", text)
+        self.assertIn("frame 2", text)
+        self.assertEqual(text.splitlines()[-1], "Failed: identical.")
+
+    def test_unknown(self) -> None:
+        """A player of whom nothing is known gets a row as well, without a number made up."""
+        row = self.table(ADA, PlayerSummary(2, "Grace")).splitlines()[4].split()
+        self.assertEqual(row[:4], ["2", "Grace", "none", "?"])
+
+    def test_colors(self) -> None:
+        """Colors change nothing but the colors; without a terminal there are none."""
+        plain, colored = self.table(ADA, GRACE), self.table(ADA, GRACE, colors=True)
+        self.assertNotIn("\x1b", plain)
+        self.assertIn("\x1b[32m", colored)
+        for style in ("1", "2", "31", "32", "0"):
+            colored = colored.replace(f"\x1b[{style}m", "")
+        self.assertEqual(colored, plain)
+
+    @given(st.integers(0, 10**7), st.integers(0, 10**7), st.floats(0.001, 10))
+    @settings(deadline=None, max_examples=50)
+    def test_wideNumbers(self, rollbacks: int, size: int, rtt: float) -> None:
+        """However wide the numbers become, the columns stay below each other."""
+        wide = evolve(ADA, rollbacks=rollbacks, bytes_sent=size, rtt=rtt)
+        rows = self.table(wide, GRACE).splitlines()[2:5]
+        self.assertEqual(len({len(row) for row in rows}), 1)
+
+
+class ClosedStream(StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        """Fail as a pipe would."""
+        raise BrokenPipeError
+
+
+class ProgressTests(SynchronousTestCase):
+    """The line while it runs."""
+
+    def test_text(self) -> None:
+        """The line tells frames, paths, round trips and rollbacks; the slowest player counts."""
+        ada = PlayerProgress(312, "direct", 0.0824, 41)
+        text = formatProgress(600, ("Ada", "Grace"), [ada, PlayerProgress(300)], 200)
+        self.assertEqual(
+            text,
+            "frame 300/600 | Ada: direct 82 ms, 41 rollbacks | Grace: none, 0 rollbacks",
+        )
+        self.assertEqual(
+            len(formatProgress(600, ("Ada", "Grace"), [ada, PlayerProgress(300)], 30)), 30
+        )
+
+    def test_terminal(self) -> None:
+        """On a terminal one line is written over, ten times a second at most, and then wiped."""
+        stream = StringIO()
+        line = ProgressLine(stream, terminal=True)
+        line.show(0.0, "one")
+        line.show(0.05, "two")
+        line.show(0.11, "three")
+        line.say("done")
+        self.assertEqual(stream.getvalue(), "\rone\x1b[K\rthree\x1b[K\r\x1b[Kdone\n")
+
+    def test_log(self) -> None:
+        """Elsewhere a line is written once a second, with nothing for terminals in it."""
+        stream = StringIO()
+        line = ProgressLine(stream, terminal=False)
+        for tenth in range(25):
+            line.show(tenth / 10, f"at {tenth}")
+        line.say("done")
+        self.assertEqual(stream.getvalue(), "at 0\nat 10\nat 20\ndone\n")
+
+    def test_nobodyReads(self) -> None:
+        """A reader who is gone ends no match."""
+        line = ProgressLine(ClosedStream(), terminal=True)
+        line.show(0.0, "one")
+        line.say("two")
+        line.clear()

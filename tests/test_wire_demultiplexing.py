@@ -1,0 +1,43 @@
+"""
+The first byte of a datagram tells whose it is.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.wire.demultiplexing import (
+    HEARTBEAT,
+    HEARTBEAT_ANSWER,
+    KIND_OF_FIRST_BYTE,
+    SEALED_PACKET,
+    DatagramKind,
+    kindOf,
+)
+
+
+class DemultiplexingTests(SynchronousTestCase):
+    """RFC 7983's division of the first byte."""
+
+    def test_everyFirstByte(self) -> None:
+        """All 256 first bytes: 4 are STUN's, 16 ChannelData's, 16 ours, the rest nobody's."""
+        expected = (
+            [DatagramKind.STUN] * 4
+            + [DatagramKind.UNKNOWN] * 60
+            + [DatagramKind.CHANNEL_DATA] * 16
+            + [DatagramKind.UNKNOWN] * 112
+            + [DatagramKind.GAMENET] * 16
+            + [DatagramKind.UNKNOWN] * 48
+        )
+        self.assertEqual([kindOf(bytes([first, 0x40])) for first in range(256)], expected)
+        self.assertEqual(list(KIND_OF_FIRST_BYTE), expected)
+
+    def test_emptyDatagram(self) -> None:
+        """A datagram without a first byte is nobody's."""
+        self.assertIs(kindOf(b""), DatagramKind.UNKNOWN)
+
+    def test_ourOwn(self) -> None:
+        """Our three first bytes are what the wire says, and in our range."""
+        self.assertEqual((HEARTBEAT, HEARTBEAT_ANSWER, SEALED_PACKET), (0xC0, 0xC1, 0xC4))
+        for first in (HEARTBEAT, HEARTBEAT_ANSWER, SEALED_PACKET):
+            self.assertIs(kindOf(bytes([first])), DatagramKind.GAMENET)

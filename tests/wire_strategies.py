@@ -1,0 +1,158 @@
+"""
+Hypothesis strategies for lobby messages, peer packets and hostile bytes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+
+from gamenet.wire.lobby_fields import (
+    Flag,
+    ListOf,
+    LooseText,
+    Octets,
+    OneOf,
+    Row,
+    RowOf,
+    SessionId,
+    Text,
+    TransportAddress,
+    Whole,
+)
+from gamenet.wire.lobby_messages import (
+    Hello,
+    MatchTicket,
+    RefusalCode,
+    SessionList,
+    SessionSummary,
+    SessionView,
+    Welcome,
+    nameProblem,
+)
+from gamenet.wire.peer_packets import (
+    Check,
+    CheckAnswer,
+    Goodbye,
+    GoodbyeReason,
+    Inputs,
+    Ready,
+)
+
+__all__ = ["addresses", "damaged", "names", "ofField", "peer_packets", "rows"]
+
+
+def _isSendable(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return 1 <= address.packed[0] <= 223
+    return not (address.is_unspecified or address.is_multicast or address.ipv4_mapped)
+
+
+#: Addresses that can travel.
+addresses = st.tuples(st.ip_addresses().filter(_isSendable).map(str), st.integers(1, 65_535))
+
+
+def names(lowest: int, highest: int) -> st.SearchStrategy[str]:
+    """Texts that are good as names of so many characters."""
+    characters = st.characters(exclude_categories=("C", "Zl", "Zp"))
+    texts = st.text(characters, min_size=lowest, max_size=highest)
+    return texts.map(lambda text: unicodedata.normalize("NFC", text).strip()).filter(
+        lambda text: (not text and not lowest) or nameProblem(text, highest) is None
+    )
+
+
+def ofField(field: Any) -> st.SearchStrategy[Any]:
+    """Values that one field accepts."""
+    match field:
+        case Whole(lowest, highest):
+            return st.integers(lowest, highest) | st.sampled_from((lowest, highest))
+        case Flag():
+            return st.booleans()
+        case Octets(length):
+            return st.binary(min_size=length, max_size=length)
+        case LooseText(highest):
+            return st.text(st.characters(exclude_categories=("Cs",)), max_size=min(highest, 40))
+        case Text(lowest, highest):
+            return names(lowest, min(highest, 40))
+        case OneOf(words):
+            return st.sampled_from(words)
+        case SessionId():
+            return st.binary(min_size=8, max_size=8).map(bytes.hex)
+        case TransportAddress():
+            return addresses
+        case RowOf(row_type):
+            return rows(row_type)
+        case ListOf(item, lowest, highest, identity):
+            return st.lists(
+                ofField(item), min_size=lowest, max_size=min(highest, 4), unique_by=identity
+            ).map(tuple)
+    return st.sampled_from(RefusalCode)
+
+
+def _consistent(row: Row) -> Row:
+    """Return the nearest row whose fields do not contradict one another."""
+    match row:
+        case Hello():
+            low, high = sorted((row.lowest_version, row.highest_version))
+            return attrs.evolve(row, lowest_version=low, highest_version=high)
+        case Welcome():
+            longest = max(row.heartbeat_interval_ms, row.heartbeat_timeout_ms)
+            return attrs.evolve(row, heartbeat_timeout_ms=longest)
+        case SessionList():
+            return attrs.evolve(row, total=max(row.total, len(row.sessions)))
+        case SessionSummary():
+            capacity = max(row.members, row.minimum, row.capacity)
+            return attrs.evolve(row, capacity=capacity)
+        case SessionView():
+            members = tuple(
+                attrs.evolve(member, is_host=place == 0) for place, member in enumerate(row.members)
+            )
+            capacity = max(len(members), row.minimum, row.capacity)
+            return attrs.evolve(row, members=members, capacity=capacity)
+        case MatchTicket():
+            members = tuple(
+                attrs.evolve(member, player=place + 1) for place, member in enumerate(row.members)
+            )
+            return attrs.evolve(row, members=members, player=min(row.player, len(members)))
+    return row
+
+
+def rows(row_type: type[Any]) -> st.SearchStrategy[Any]:
+    """Messages, or values inside of them, of one class."""
+    return st.tuples(*map(ofField, row_type.layout)).map(
+        lambda values: _consistent(row_type(*values))
+    )
+
+
+#: Packets between players.
+peer_packets = st.one_of(
+    st.builds(Check, st.binary(min_size=8, max_size=8)),
+    st.builds(CheckAnswer, st.binary(min_size=8, max_size=8)),
+    st.builds(Inputs, st.binary(min_size=1, max_size=1150)),
+    st.builds(Ready, st.binary(min_size=16, max_size=16), st.booleans()),
+    st.builds(Goodbye, st.sampled_from(GoodbyeReason), st.integers(-1, 2**31 - 1)),
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, good: st.SearchStrategy[bytes]) -> bytes:
+    """Good bytes with up to four of them changed, taken out or put in."""
+    data = bytearray(draw(good))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(data)))
+        match draw(st.sampled_from(("change", "remove", "insert", "cut", "repeat"))):
+            case "change":
+                data[place : place + 1] = bytes([draw(st.integers(0, 255))])
+            case "remove":
+                del data[place : place + 1]
+            case "insert":
+                data[place:place] = draw(st.binary(min_size=1, max_size=4))
+            case "cut":
+                del data[place:]
+            case "repeat":
+                data += data[place : place + 8]
+    return bytes(data)
