@@ -72,7 +72,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (DECISIONS, "match", "barrier keys moments path sealed_link settings"),
     (PROTOCOLS, "match", "__init__ frame_loop link match protocol session sockets"),
     (SERVICES, "", "services status"),
-    (DOORS, "", "__main__ cli lobby_tap relay_tap"),
+    (DOORS, "", "__main__ cli lobby_tap operated_service operator_options relay_tap"),
     (
         DOORS,
         "demo",

@@ -1,6 +1,7 @@
 """
-Two rollback sessions joined by a pipe that loses, delays, reorders and repeats
-packets, all from one seed; for the tests of L{gamenet.rollback}.
+For the tests of L{gamenet.rollback}: a session to be led step by step, and two
+joined by a pipe that loses, delays, reorders and repeats packets, all from one
+seed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from gamenet.interfaces import ISimulation
 from gamenet.rollback.events import Desynchronized, Event, FrameConfirmed
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.seeded_random import SeededRandom
+from gamenet.wire.input_packet import encodeInputPacket
 
-__all__ = ["Duel", "HashGame", "Link", "Player", "pressed"]
+__all__ = ["Duel", "HashGame", "Link", "Player", "play", "pressed", "session", "tell"]
 
 FRAME = 1 / 60
 
@@ -62,6 +65,8 @@ class Link:
     """
     What happens to packets; times in frames.
 
+    @ivar blackout: When nothing gets through, and for how long.
+    @ivar pause: Which player's machine stands still, when, and for how long.
     @ivar counters: How often each thing happened.
     """
 
@@ -69,8 +74,12 @@ class Link:
     repeat: float = 0.0
     latency: float = 2.0
     jitter: float = 0.0
+    blackout: tuple[int, int] = (0, 0)
+    pause: tuple[int, int, int] = (0, 0, 0)
     counters: dict[str, int] = attrs.field(
-        factory=lambda: {"lost": 0, "repeated": 0, "reordered": 0, "delivered": 0}
+        factory=lambda: dict.fromkeys(
+            ("lost", "repeated", "reordered", "delivered", "blackouts", "pauses"), 0
+        )
     )
 
 
@@ -135,7 +144,10 @@ class Duel:
         """Put a packet into the pipe."""
         link = self.link
         copies = 1
-        if self.random.chance(link.loss):
+        if 0 <= self.now - link.blackout[0] < link.blackout[1]:
+            link.counters["blackouts"] += 1
+            copies = 0
+        elif self.random.chance(link.loss):
             link.counters["lost"] += 1
             copies = 0
         elif self.random.chance(link.repeat):
@@ -158,6 +170,10 @@ class Duel:
 
     def tick(self, number: int) -> None:
         """One player's frame is due."""
+        paused, start, length = self.link.pause
+        if number == paused and 0 <= self.now - start < length:
+            self.link.counters["pauses"] += 1
+            return
         player = self.players[number]
         player.tick(self.now * FRAME)
         self.send(3 - number, player.session.packetFor(3 - number, self.now * FRAME))
@@ -182,3 +198,23 @@ class Duel:
                 return True
             self.run(1)
         return False
+
+
+def session(player: int = 1, **changes: int) -> RollbackSession:
+    """A session, without delay unless asked for."""
+    chosen = {"local_player": player, "input_delay": 0} | changes
+    return RollbackSession(RollbackSettings(**chosen))
+
+
+def play(one: RollbackSession, text: bytes | None = b"", now: float = 0.0) -> tuple[Step, ...]:
+    """Advance, with the frame number as the checksum of each frame that became final."""
+    steps = one.advance(text, now)
+    for frame in one.checksumsWanted():
+        one.checksumTaken(frame, frame)
+    return steps
+
+
+def tell(one: RollbackSession, *inputs: bytes, first: int = 0, wanted: int = 0) -> None:
+    """Let player 2 send inputs to C{one}."""
+    body, _ = encodeInputPacket(first, inputs, wanted, first + len(inputs))
+    one.packetReceived(2, body, 0.0)

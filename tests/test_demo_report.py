@@ -4,6 +4,7 @@ Tests for L{gamenet.demo.report} and L{gamenet.demo.history}.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from hypothesis import given, settings
@@ -74,14 +75,14 @@ class HistoryTests(SynchronousTestCase):
         spans = history.pathSpans()
         if history.end > 0:
             self.assertEqual((spans[0].start, spans[-1].end), (0.0, history.end))
-        for before, after in zip(spans, spans[1:], strict=False):  # noqa: RUF007
+        for before, after in pairwise(spans):
             self.assertEqual(before.end, after.start)
             self.assertNotEqual(before.kind, after.kind)
 
     def test_timeOf(self) -> None:
         """A frame's time lies between the samples around it; one never played has none."""
         history = usual("Ada")
-        self.assertEqual(round(history.timeOf(0) or 9, 6), 0.0)
+        self.assertEqual(history.timeOf(0), 0.0)
         self.assertEqual(round(history.timeOf(303) or 0, 6), 5.05)
         self.assertIsNone(history.timeOf(606))
         self.assertIsNone(PlayerHistory("Ada").timeOf(0))
@@ -140,6 +141,14 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(direct[1]["width"], relayed[1]["width"])
         curves = [element.attrib["points"] for element in picture.iter(f"{SVG}polyline")]
         self.assertEqual([len(points.split()) for points in curves], [101, 101])
+
+    def test_lastMoment(self) -> None:
+        """What happens at the very end is drawn within the axes as well."""
+        ada = PlayerHistory("Ada", [RoundTrip(10.0, 600, 0.08)], [(10.0, 3)], [])
+        picture = draw([ada, usual("Grace")])
+        (bar,) = [one.attrib for one in picture.iter(f"{SVG}rect") if one.get("fill") == "#2563b8"]
+        ends = [float(one.attrib["x2"]) for one in picture.iter(f"{SVG}line")]
+        self.assertLessEqual(float(bar["x"]) + float(bar["width"]), max(ends))
 
     def test_firstDifference(self) -> None:
         """A corrupted game is marked at the frame in which it differs for the first time."""

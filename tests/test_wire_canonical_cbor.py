@@ -171,6 +171,12 @@ class RefusalOnSendTests(SynchronousTestCase):
         self.assertEqual(decode(encode(nested)), nested)
         self.assertNotEncoded([nested], "nested too deep")
         self.assertNotEncoded({"k": nested}, "nested too deep")
+        self.assertNotEncoded([[nested]], "nested too deep")
+        maps: object = {}
+        for _ in range(DEPTH_LIMIT - 1):
+            maps = {"k": maps}
+        self.assertEqual(decode(encode(maps)), maps)
+        self.assertNotEncoded({"k": maps}, "nested too deep")
         circle: list[object] = []
         circle.append(circle)
         self.assertNotEncoded(circle, "nested too deep")
@@ -275,6 +281,15 @@ class RefusalOnArrivalTests(SynchronousTestCase):
         self.assertRefused("81" * 8 + "80", "81" * 9 + "00", "a16161" * 9 + "00", "81" * 65_535)
         self.assertEqual(decode(bytes.fromhex("8100"), 1), [0])
         self.assertRefused("818100", "81a0", max_depth=1)
+
+    def test_refusedWhileReading(self) -> None:
+        """
+        The worst is refused before a value is built of it, not by the look
+        at the value afterwards: no map of keys chosen to collide, no depth.
+        """
+        for digits in ("a10102", "a1800100", "a2616101616102", "9f01ff", "81" * 9 + "00"):
+            error = self.assertRaises(MalformedMessage, decode, bytes.fromhex(digits))
+            self.assertIsInstance(error.__cause__, cbor2.CBORDecodeError, digits)
 
     def test_announcedLengths(self) -> None:
         """Lengths that the bytes do not keep are refused, and cost no memory."""

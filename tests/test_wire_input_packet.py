@@ -43,7 +43,7 @@ def packets(draw: st.DrawFn) -> InputPacket:
     """Any packet that fits."""
     inputs = draw(INPUTS.filter(lambda inputs: sum(map(len, inputs)) < 900))
     first_frame = draw(st.integers(0, FRAMES_LIMIT - len(inputs)))
-    next_wanted = draw(st.integers(0, FRAMES_LIMIT))
+    next_wanted = draw(st.integers(0, FRAMES_LIMIT + 1))
     earliest = max(0, first_frame - (1 << 15))
     latest = min(FRAMES_LIMIT, first_frame + (1 << 15) - 1)
     current_frame = draw(st.integers(earliest, latest))
@@ -211,7 +211,7 @@ class RefusalTests(SynchronousTestCase):
     def test_frameNumbers(self) -> None:
         """Frame numbers beyond 2**31 or below 0 are refused."""
         top = FRAMES_LIMIT
-        self.refused(self.header(wanted=top + 1), "out of bounds")
+        self.refused(self.header(wanted=top + 2), "out of bounds")
         self.refused(self.header(first=0, ahead=-1), "out of bounds")
         self.refused(self.header(first=top, ahead=1), "out of bounds")
         self.refused(self.header(first=top) + b"\x00", "beyond the last")

@@ -150,8 +150,8 @@ class Child(ProcessProtocol):
         """
         if self.ending is None and not self.told:
             self.told = True
-            self._signal("TERM")
             self._kill = clock.callLater(limit, self._killNow)
+            self._signal("TERM")
         return self.whenEnded()
 
     def kill(self) -> None:

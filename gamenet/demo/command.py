@@ -212,7 +212,7 @@ def main(arguments: Sequence[str]) -> int:
         settings=request.settings,
         progress=ProgressLine(sys.stderr, sys.stderr.isatty()),
         environment=os.environ,
-        width=shutil.get_terminal_size().columns - 1,
+        width=shutil.get_terminal_size().columns - 1 if sys.stderr.isatty() else 200,
     )
     return _run(reactor, launcher, request)
 

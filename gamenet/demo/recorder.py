@@ -97,8 +97,9 @@ class ScriptedPlayer(PeerProtocol):
 
     def frameReady(self, simulation: ISimulation, blend: float) -> None:
         """A new state is there: time for a sample, perhaps."""
-        if self.clock.seconds() >= self._due:
-            self._due += SAMPLE_INTERVAL
+        now = self.clock.seconds()
+        if now >= self._due:
+            self._due = max(self._due + SAMPLE_INTERVAL, now)
             self.sample()
 
     def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int) -> None:

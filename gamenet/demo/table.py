@@ -16,16 +16,15 @@ __all__ = ["PlayerProgress", "ProgressLine", "formatProgress", "formatTable"]
 
 _BOLD, _DIM, _RED, _GREEN, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 _HEADINGS = (
-    "player",
-    "path",
-    "round trip",
-    "rollbacks",
-    "deepest",
-    "stalls",
-    "packets/s",
-    "bytes/s",
-    "score",
-    "checksum",
+    ("", "player"),
+    ("", "path"),
+    ("round", "trip"),
+    ("roll-", "backs"),
+    ("deepest", "rollback"),
+    ("", "stalls"),
+    ("packets", "a second"),
+    ("bytes", "a second"),
+    ("last", "checksum"),
 )
 _WORDS = 2  # The first columns hold words and are flush left; the others hold numbers.
 
@@ -38,17 +37,20 @@ def _grouped(number: float) -> str:
     return f"{number:,.0f}".replace(",", " ")
 
 
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
+
+
 def _row(player: PlayerSummary) -> tuple[str, ...]:
     return (
         f"{player.player} {player.name}",
         player.path or "none",
         "?" if player.rtt is None else f"{player.rtt * 1000:.1f} ms",
         _grouped(player.rollbacks),
-        f"{player.deepest_rollback} frame{'' if player.deepest_rollback == 1 else 's'}",
+        _frames(player.deepest_rollback),
         _grouped(player.stalls),
         f"{player.packets_per_second:.1f}",
         _grouped(player.bytes_per_second),
-        "?" if player.score is None else str(player.score),
         player.checksum_text or "none",
     )
 
@@ -59,7 +61,8 @@ def formatTable(settings: DemoSettings, verdict: Verdict, colors: bool = False) 
 
     @param colors: Whether the reader is a terminal that shows colors.
     """
-    rows = [_HEADINGS, *(_row(player) for player in verdict.players)]
+    headings = [tuple(heading[line] for heading in _HEADINGS) for line in range(2)]
+    rows = [*headings, *(_row(player) for player in verdict.players)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = [
         _paint("gamenet demo", _BOLD, colors)
@@ -72,13 +75,16 @@ def formatTable(settings: DemoSettings, verdict: Verdict, colors: bool = False) 
             cell.ljust(width) if column < _WORDS else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        line = "  " + "  ".join(cells).rstrip()
-        lines.append(_paint(line, _DIM, colors) if number == 0 else line)
-    lines.append("")
+        line = "  ".join(cells).rstrip()
+        lines.append(_paint(line, _DIM, colors) if number < len(headings) else line)
+    points = [
+        f"{player.name} {player.score}" for player in verdict.players if player.score is not None
+    ]
+    lines += ["", f"points: {', '.join(points)}", ""] if points else [""]
     width = max(len(check.name) for check in verdict.checks)
     for check in verdict.checks:
         mark = _paint(" ok ", _GREEN, colors) if check.passed else _paint("FAIL", _RED, colors)
-        lines.append(f"  {mark}  {check.name.ljust(width)}  {check.text}")
+        lines.append(f"{mark}  {check.name.ljust(width)}  {check.text}")
     lines.append("")
     if verdict.passed:
         lines.append(_paint("Passed.", _GREEN, colors))
@@ -164,7 +170,8 @@ def formatProgress(
     frames: int, names: Sequence[str], progress: Sequence[PlayerProgress], width: int = 79
 ) -> str:
     """
-    Return how far the players are, in one line.
+    Return how far the players are, in one line: frames, and each player's path, round
+    trip and rollbacks.
 
     @param frames: How many frames they play.
     @param names: Who plays, in order of player number.
@@ -172,7 +179,7 @@ def formatProgress(
     @param width: The longest line, in characters.
     """
     done = min((one.frame for one in progress), default=0)
-    parts = [f"frame {done:>{len(str(frames))}}/{frames}"]
+    parts = [f"{done:>{len(str(frames))}}/{frames}"]
     for name, one in zip(names, progress, strict=True):
         rtt = "" if one.rtt is None else f" {one.rtt * 1000:.0f} ms"
         parts.append(f"{name}: {one.path}{rtt}, {one.rollbacks} rollbacks")

@@ -83,7 +83,7 @@ class PlayerTrack:
             take(self, report)
         except BadReport:
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             quoted = line[:80].decode("utf-8", "replace")
             raise BadReport(f"{self.name} reported nonsense: {quoted!r}") from error
 

@@ -22,6 +22,7 @@ from gamenet.lobby.seating import Client
 from gamenet.lobby.sessions import Sessions
 from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import REFUSALS, Refusal
+from gamenet.lobby.ticket import candidatesOf
 from gamenet.wire.lobby_messages import (
     LOWEST_VERSION,
     NAME_LIMIT,
@@ -189,9 +190,9 @@ class Directory:
         """
         Note a heartbeat that came as a datagram and whose tag was right.
 
-        Where its address is new and a match runs, the other players are told
-        where the client can now be reached; so often at most as the client may
-        ask for things.
+        Where its address is new, and among the candidates that a ticket would
+        name, the other players of a running match are told; so often at most as the
+        client may ask for things.
 
         @param client_id: Whose.
         @param sequence: Its sequence number.
@@ -211,8 +212,9 @@ class Directory:
         self._greeted.heard(client_id, now)
         if not moved or not client.requests.spend(now):
             return ()
+        told = candidatesOf(client)
         client.heartbeats.address = address
-        return self.sessions.tellCandidates(client)
+        return () if candidatesOf(client) == told else self.sessions.tellCandidates(client)
 
     def request(
         self, client_id: bytes, request: Request, now: float, entropy: bytes = b""

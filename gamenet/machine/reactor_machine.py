@@ -99,7 +99,7 @@ class ReactorMachine:
         """
         try:
             return cast("IStreamClientEndpoint", clientFromString(self.clock, description))
-        except (ValueError, TypeError, LookupError, OSError) as error:
+        except Exception as error:
             raise BadAddress(f"not a client endpoint: {description!r} ({error})") from error
 
     def streamServerEndpoint(self, description: str) -> IStreamServerEndpoint:
@@ -110,7 +110,7 @@ class ReactorMachine:
         """
         try:
             return cast("IStreamServerEndpoint", serverFromString(self.clock, description))
-        except (ValueError, TypeError, LookupError, OSError) as error:
+        except Exception as error:
             raise BadAddress(f"not a server endpoint: {description!r} ({error})") from error
 
     def sourceAddress(self, destination: str) -> str:

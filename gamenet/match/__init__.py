@@ -4,9 +4,11 @@ One match: sealed links, paths, and the player's side of the game.
 L{connect} is the one obvious way in.
 """
 
-from gamenet.match.protocol import MatchResult, MatchStatistics, Outcome, PeerProtocol
-from gamenet.match.session import Player, Session, connect
+from gamenet.match.player import Player, connect
+from gamenet.match.protocol import MatchResult, Outcome, PeerProtocol
+from gamenet.match.session import Session
 from gamenet.match.settings import MatchSettings
+from gamenet.match.statistics import MatchStatistics
 
 __all__ = [
     "MatchResult",

@@ -76,6 +76,7 @@ class PeerLink:
         packetReceived: Callable[[PeerPacket], None],
         pathChanged: Callable[[Path | None], None],
         sendStep: Callable[[bytes, int], object],
+        relaySilent: Callable[[], object],
         path_settings: PathSettings | None = None,
         punch_settings: PunchSettings | None = None,
     ) -> None:
@@ -86,6 +87,7 @@ class PeerLink:
         @param packetReceived: Called with each packet that is the game's business.
         @param pathChanged: Called when another path, or none, carries the game.
         @param sendStep: Called with attempt id and step kind; has the lobby carry it.
+        @param relaySilent: Called when checks through the relay are not answered.
         """
         self.player = player
         self.statistics = LinkStatistics()
@@ -94,6 +96,7 @@ class PeerLink:
         self._sealed = sealed
         self._packetReceived = packetReceived
         self._pathChanged = pathChanged
+        self._relaySilent = relaySilent
         self._agent = TraversalAgent(machine, role, self._probe, sendStep, punch_settings)
         self._game_socket: IDatagramSocket | None = None
         self._reported: Path | None = None
@@ -122,15 +125,18 @@ class PeerLink:
             self._agent.begin(ours, theirs)
 
     def addRelay(self, socket: IDatagramSocket, address: Address) -> None:
-        """Use the path from our relayed socket to the other player's relayed address."""
-        if not self._closed:
-            self.paths.add(Path(PathKind.RELAY, socket, address), self._machine.clock.seconds())
-            self._runChecks()
+        """Use the path from our relayed socket to the other player's relayed address, alone."""
+        path = Path(PathKind.RELAY, socket, address)
+        if self._closed or self.paths.record(path) is not None:
+            return
+        self._removeRelay()
+        self.paths.add(path, self._machine.clock.seconds())
+        self._settle()
+        self._runChecks()
 
     def relayLost(self) -> None:
         """Our relayed socket is gone, and every path over it."""
-        for path in self.paths.through(PathKind.RELAY):
-            self.paths.remove(path)
+        self._removeRelay()
         self._settle()
 
     def stepReceived(self, attempt: bytes, kind: int) -> None:
@@ -214,7 +220,7 @@ class PeerLink:
         self._schedule()
 
     def _check(self, path: Path, now: float) -> None:
-        if self.paths.record(path) is None:
+        if self._closed or self.paths.record(path) is None:
             return
         nonce = self._machine.randomBytes(NONCE_BYTES)
         self.paths.checkSent(path, nonce, now)
@@ -232,6 +238,8 @@ class PeerLink:
         lost = self.paths.expire(now)
         for path in self.paths.dueChecks(now):
             self._check(path, now)
+        if any(path.kind is PathKind.RELAY for path in lost):
+            self._relaySilent()
         if lost:
             self._settle()
         else:
@@ -249,6 +257,10 @@ class PeerLink:
         if self.paths.chosen != self._reported:
             self._reported = self.paths.chosen
             self._pathChanged(self._reported)
+
+    def _removeRelay(self) -> None:
+        for path in self.paths.through(PathKind.RELAY):
+            self.paths.remove(path)
 
     def _cancelTimer(self) -> None:
         if self._timer is not None and self._timer.active():

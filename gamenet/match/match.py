@@ -25,16 +25,19 @@ from gamenet.errors import (
 )
 from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
 from gamenet.match.barrier import StartBarrier
+from gamenet.match.farewell import FAREWELL_INTERVAL, Farewell
 from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.keys import PlayerKeys
 from gamenet.match.link import PeerLink
 from gamenet.match.moments import moment
 from gamenet.match.path import Path
-from gamenet.match.protocol import MatchResult, MatchStatistics, Outcome
+from gamenet.match.peer import Peer
+from gamenet.match.protocol import MatchResult, Outcome
 from gamenet.match.sealed_link import SealedLink
 from gamenet.match.settings import MatchSettings
+from gamenet.match.silence import Silence, SilenceWatch
 from gamenet.match.sockets import PlayerSockets
-from gamenet.traversal.candidates import relayedAddress
+from gamenet.match.statistics import MatchStatistics
 from gamenet.traversal.punch import PunchRole
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember
@@ -45,11 +48,10 @@ __all__ = ["Match", "MatchState"]
 #: Seconds between two READY while the others are not there yet.
 _READY_INTERVAL = 0.1
 
-#: Seconds between two farewells after our own last frame.
-_FAREWELL_INTERVAL = 0.05
-
-#: How often a farewell that nobody answers is said.
-_FAREWELLS = 3
+_OUTCOMES = {
+    GoodbyeReason.FINISHED: Outcome.FINISHED,
+    GoodbyeReason.LEFT: Outcome.LEFT,
+}
 
 
 class MatchState(Enum):
@@ -59,7 +61,7 @@ class MatchState(Enum):
     REACHING = "reaching"
     #: Frames are played.
     PLAYING = "playing"
-    #: All our frames are final; others may still need our inputs.
+    #: We play no more, and say goodbye; others may still need our inputs.
     LEAVING = "leaving"
     #: Over; nothing is sent or called any more.
     OVER = "over"
@@ -106,18 +108,16 @@ class Match:
         self._candidates = candidates
         self._sendStep = sendStep
         self._loop = FrameLoop(settings, ticket, simulation, protocol)
-        self._barriers: dict[int, StartBarrier] = {}
-        self._links: dict[int, PeerLink] = {}
-        self._theirs: dict[int, tuple[Candidate, ...]] = {}
-        self._silent: dict[int, bool] = {}
-        self._parted: dict[int, bool] = {}
+        self._peers: dict[int, Peer] = {}
         self._timer: IDelayedCall | None = None
         self._limit = 0.0
         self._started = 0.0
+        self._farewell = Farewell(GoodbyeReason.FAILED, 0.0)
+        self._error: GamenetError | None = None
         self._result: Deferred[MatchResult] = Deferred()
         for member in ticket.members:
             if member.player != self.player:
-                self._addMember(member, keys)
+                self._peers[member.player] = self._peerFor(member, keys)
 
     def play(self) -> Deferred[MatchResult]:
         """
@@ -128,8 +128,8 @@ class Match:
         """
         now = self._machine.clock.seconds()
         self._limit = now + self._settings.path_limit
-        for link in self._links.values():
-            self._sockets.addLink(link)
+        for peer in self._peers.values():
+            self._sockets.addLink(peer.link)
         self._log.info(
             "match {match} begins as player {player}", match=self._name(), player=self.player
         )
@@ -137,77 +137,56 @@ class Match:
         return self._result
 
     def leave(self) -> None:
-        """Leave the match now, and tell the others; L{play} fires with what was reached."""
-        if self.state is not MatchState.OVER:
-            self._sayGoodbye(GoodbyeReason.LEFT)
-            self._finish(Outcome.LEFT)
+        """
+        Leave the match and tell the others; L{play} fires with what was reached as
+        soon as goodbye is said.
+        """
+        if self.state in (MatchState.REACHING, MatchState.PLAYING):
+            self._part(GoodbyeReason.LEFT)
 
     def statistics(self) -> MatchStatistics:
         """Return what the match has cost so far."""
-        links = tuple(self._links.values())
-        chosen = links[0].paths.chosen if links else None
-        counted = self._loop.statistics
         began = self.state is not MatchState.REACHING
-        sums = [link.statistics for link in links]
-        return MatchStatistics(
-            path="none" if chosen is None else chosen.kind.value,
-            round_trip=links[0].paths.roundTrip() if links else None,
-            frame=self._loop.current_frame,
-            confirmed_frame=self._loop.confirmed_frame,
-            rollbacks=counted.rollbacks,
-            deepest_rollback=counted.deepest_rollback,
-            resimulated_frames=counted.frames_resimulated,
-            stalls=counted.stalls,
-            desyncs=self._loop.desyncs,
-            packets_direct=sum(s.packets_direct for s in sums),
-            packets_relayed=sum(s.packets_relayed for s in sums),
-            packets_sent=sum(s.packets_direct + s.packets_relayed + s.checks_sent for s in sums),
-            bytes_sent=sum(s.bytes_sent for s in sums),
-            packets_received=sum(s.packets_received for s in sums),
-            rejected=sum(s.rejected for s in sums),
-            duration=self._machine.clock.seconds() - self._started if began else 0.0,
-        )
+        duration = self._machine.clock.seconds() - self._started if began else 0.0
+        links = [peer.link for peer in self._peers.values()]
+        return MatchStatistics.gather(links, self._loop, duration)
 
     def candidatesChanged(self, player: int, candidates: tuple[Candidate, ...]) -> None:
         """Another player may be reached elsewhere now."""
-        if player in self._links and self.state is not MatchState.OVER:
-            self._theirs[player] = candidates
-            self._reachOut(player)
+        peer = self._peers.get(player)
+        if peer is not None and self.state is not MatchState.OVER:
+            peer.candidates = candidates
+            peer.reachOut(self._sockets, self._candidates)
 
     def stepReceived(self, player: int, attempt: bytes, kind: int) -> None:
         """The lobby carried a step of another player to us."""
-        link = self._links.get(player)
-        if link is not None and self.state is not MatchState.OVER:
-            link.stepReceived(attempt, kind)
+        peer = self._peers.get(player)
+        if peer is not None and self.state is not MatchState.OVER:
+            peer.link.stepReceived(attempt, kind)
 
     def offered(self, candidates: tuple[Candidate, ...]) -> None:
         """Our own candidates changed: our relayed address may have come, or be gone."""
         self._candidates = candidates
-        if self.state is MatchState.OVER:
-            return
-        for player, link in self._links.items():
-            if self._sockets.relayed is None:
-                link.relayLost()
-            self._reachOut(player)
+        if self.state is not MatchState.OVER:
+            for peer in self._peers.values():
+                peer.reachOut(self._sockets, candidates)
 
-    def _addMember(self, member: TicketMember, keys: PlayerKeys) -> None:
+    def _peerFor(self, member: TicketMember, keys: PlayerKeys) -> Peer:
         player = member.player
-        sealed = SealedLink.between(keys, self.player, member.link_key, player, self.match_id)
-        self._theirs[player] = member.candidates
-        self._silent[player] = False
-        self._parted[player] = False
-        self._barriers[player] = StartBarrier(self._loop.digest)
-        self._links[player] = PeerLink(
+        link = PeerLink(
             self._machine,
-            sealed,
+            SealedLink.between(keys, self.player, member.link_key, player, self.match_id),
             player,
             PunchRole.OPENER if self.player < player else PunchRole.ANSWERER,
             lambda packet: self._guard(lambda: self._packetReceived(player, packet)),
             lambda path: self._guard(lambda: self._pathChanged(player, path)),
             lambda attempt, kind: self._sendStep(player, attempt, kind),
+            self._sockets.verifyRelay,
             self._settings.paths,
             self._settings.punch,
         )
+        watch = SilenceWatch(self._settings.interrupted_after, self._settings.lost_after)
+        return Peer(player, link, StartBarrier(self._loop.digest), watch, member.candidates)
 
     def _guard(self, act: Callable[[], None]) -> None:
         """Do something that may end the match by raising."""
@@ -217,36 +196,18 @@ class Match:
             self._log.failure(
                 "{moment} raised in match {match}", moment=error.moment, match=self._name()
             )
-            self._fail(error)
+            self._failSoon(error)
         except GamenetError as error:
             self._log.warn("match {match} failed: {reason}", match=self._name(), reason=str(error))
-            self._fail(error)
+            self._failSoon(error)
 
     def _reach(self) -> None:
-        for player in self._links:
-            self._reachOut(player)
+        for peer in self._peers.values():
+            peer.reachOut(self._sockets, self._candidates)
         self._beat()
-
-    def _reachOut(self, player: int) -> None:
-        link = self._links[player]
-        theirs = self._theirs[player]
-        relayed = relayedAddress(theirs)
-        ours = self._sockets.relayed
-        if ours is not None and relayed is not None:
-            ours.bindChannel(relayed).addErrback(
-                lambda failure: self._log.info(
-                    "no channel to player {player}: {reason}",
-                    player=player,
-                    reason=failure.getErrorMessage(),
-                )
-            )
-            link.addRelay(ours, relayed)
-        if any(candidate.kind != "relayed" for candidate in self._candidates):
-            link.searchDirect(self._sockets.game, self._candidates, theirs)
 
     def _beat(self) -> None:
         """Do what is due in the present state, and come back when more is."""
-        self._timer = None
         now = self._machine.clock.seconds()
         if self.state is MatchState.REACHING:
             due = self._reachingDue(now)
@@ -254,71 +215,87 @@ class Match:
             due = self._playingDue(now)
         else:
             due = self._leavingDue(now)
-        if self.state is not MatchState.OVER:
-            delay = max(0.0, due - self._machine.clock.seconds())
-            self._timer = self._machine.clock.callLater(delay, self._guard, self._beat)
+        self._schedule(due)
 
-    def _beatNow(self) -> None:
-        if self._timer is not None:
-            self._timer.reset(0.0)
+    def _schedule(self, due: float) -> None:
+        """Beat at C{due}, instead of when it was planned before."""
+        self._unschedule()
+        if self.state is not MatchState.OVER:
+            clock = self._machine.clock
+            delay = max(0.0, due - clock.seconds())
+            self._timer = clock.callLater(delay, self._guard, self._beat)
+
+    def _unschedule(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
 
     def _reachingDue(self, now: float) -> float:
         if now >= self._limit:
-            absent = [str(p) for p, barrier in self._barriers.items() if not barrier.open]
+            absent = [str(p.player) for p in self._peers.values() if not p.barrier.open]
             raise NoPath(
                 f"player {', '.join(absent)} could not be reached within"
                 f" {self._settings.path_limit:g} s: check that the lobby's relay is running and"
                 " that UDP is not blocked on either side"
             )
-        for player, link in self._links.items():
-            link.send(self._barriers[player].packet())
+        for peer in self._peers.values():
+            peer.link.send(peer.barrier.packet())
         return now + _READY_INTERVAL
 
     def _playingDue(self, now: float) -> float:
-        for player, link in self._links.items():
-            round_trip = link.paths.roundTrip()
+        for peer in self._peers.values():
+            round_trip = peer.link.paths.roundTrip()
             if round_trip is not None:
-                self._loop.roundTripMeasured(player, round_trip)
+                self._loop.roundTripMeasured(peer.player, round_trip)
         self._loop.run(now)
         if self.state is not MatchState.PLAYING:
             return now
         self._sendInputs(now)
         self._watchSilence(now)
         if self._loop.finished:
-            self.state = MatchState.LEAVING
-            self._limit = now + self._settings.farewell_limit
-            return self._leavingDue(now)
+            self._part(GoodbyeReason.FINISHED)
+            return now
         return self._loop.next_due
 
     def _leavingDue(self, now: float) -> float:
-        if all(self._parted.values()) or now >= self._limit:
-            for _ in range(_FAREWELLS):
-                self._sayGoodbye(GoodbyeReason.FINISHED)
-            self._finish(Outcome.FINISHED)
-            return now
-        self._sendInputs(now)
-        self._sayGoodbye(GoodbyeReason.FINISHED)
-        return now + _FAREWELL_INTERVAL
+        farewell = self._farewell
+        if farewell.goesOn(all(peer.parted for peer in self._peers.values()), now):
+            if farewell.answering:
+                self._sendInputs(now)
+            self._sayGoodbye(farewell.reason)
+        elif self._error is not None:
+            self._fail(self._error)
+        else:
+            self._finish(_OUTCOMES[farewell.reason])
+        return now + FAREWELL_INTERVAL
+
+    def _part(self, reason: GoodbyeReason) -> None:
+        """Play no more, and begin to say goodbye."""
+        now = self._machine.clock.seconds()
+        self.state = MatchState.LEAVING
+        self._farewell = Farewell(reason, now + self._settings.farewell_limit)
+        self._schedule(now)
 
     def _sendInputs(self, now: float) -> None:
-        for player, link in self._links.items():
-            link.send(Inputs(self._loop.packetFor(player, now)))
+        for peer in self._peers.values():
+            peer.link.send(Inputs(self._loop.packetFor(peer.player, now)))
 
     def _watchSilence(self, now: float) -> None:
-        for player, link in self._links.items():
-            silence = now - max(link.paths.last_heard, self._started)
-            if silence >= self._settings.lost_after:
+        for peer in self._peers.values():
+            silence = now - max(peer.link.paths.last_heard, self._started)
+            meaning = peer.watch.silentFor(silence)
+            if meaning is Silence.LOST:
                 with moment("peerLost"):
-                    self._protocol.peerLost(player, silence)
-                raise PeerLost(player, silence)
-            if silence >= self._settings.interrupted_after and not self._silent[player]:
-                self._silent[player] = True
+                    self._protocol.peerLost(peer.player, silence)
+                raise PeerLost(peer.player, silence)
+            if meaning is Silence.INTERRUPTED:
                 with moment("interrupted"):
-                    self._protocol.interrupted(player, silence)
+                    self._protocol.interrupted(peer.player, silence)
 
     def _packetReceived(self, player: int, packet: PeerPacket) -> None:
-        if self._silent[player]:
-            self._silent[player] = False
+        if self.state is MatchState.LEAVING and not self._farewell.answering:
+            return
+        if self._peers[player].watch.heard():
             with moment("resumed"):
                 self._protocol.resumed(player)
         if isinstance(packet, Ready):
@@ -329,15 +306,15 @@ class Match:
             self._goodbyeReceived(player, packet)
 
     def _readyReceived(self, player: int, ready: Ready) -> None:
-        barrier = self._barriers[player]
-        barrier.readyReceived(ready)
+        peer = self._peers[player]
+        peer.barrier.readyReceived(ready)
         if self.state is MatchState.REACHING:
             self._startIfOpen()
         if not ready.heard:
-            self._links[player].send(barrier.packet())
+            peer.link.send(peer.barrier.packet())
 
     def _startIfOpen(self) -> None:
-        if not all(barrier.open for barrier in self._barriers.values()):
+        if not all(peer.barrier.open for peer in self._peers.values()):
             return
         now = self._machine.clock.seconds()
         self.state = MatchState.PLAYING
@@ -346,11 +323,11 @@ class Match:
         self._log.info("match {match} is being played", match=self._name())
         with moment("matchStarted"):
             self._protocol.matchStarted(self)
-        self._beatNow()
+        self._schedule(now)
 
     def _inputsReceived(self, player: int, packet: Inputs) -> None:
         if self.state is MatchState.REACHING:
-            self._barriers[player].playReceived()
+            self._peers[player].barrier.playReceived()
             self._startIfOpen()
         try:
             self._loop.packetReceived(player, packet.body, self._machine.clock.seconds())
@@ -364,10 +341,8 @@ class Match:
                 )
 
     def _goodbyeReceived(self, player: int, goodbye: Goodbye) -> None:
-        if goodbye.reason is GoodbyeReason.FINISHED:
-            self._parted[player] = True
-            if self.state is MatchState.LEAVING:
-                self._beatNow()
+        if goodbye.reason is GoodbyeReason.FINISHED or self.state is MatchState.LEAVING:
+            self._peers[player].parted = True
             return
         self._log.info("player {player} left match {match}", player=player, match=self._name())
         failed = goodbye.reason is GoodbyeReason.FAILED
@@ -381,12 +356,13 @@ class Match:
         with moment("pathChanged"):
             self._protocol.pathChanged(player, path.kind.value, path.address)
         if self.state is MatchState.REACHING:
-            self._links[player].send(self._barriers[player].packet())
+            peer = self._peers[player]
+            peer.link.send(peer.barrier.packet())
 
     def _sayGoodbye(self, reason: GoodbyeReason) -> None:
         goodbye = Goodbye(reason, self._loop.confirmed_frame)
-        for link in self._links.values():
-            link.send(goodbye)
+        for peer in self._peers.values():
+            peer.link.send(goodbye)
 
     def _finish(self, outcome: Outcome) -> None:
         result = MatchResult(
@@ -401,13 +377,15 @@ class Match:
         self._tellEnd(result)
         self._result.callback(result)
 
+    def _failSoon(self, error: GamenetError) -> None:
+        """The match has failed: say goodbye, then tell whoever waits for the result."""
+        if self._error is None and self.state is not MatchState.OVER:
+            self._error = error
+            self._part(GoodbyeReason.FAILED)
+
     def _fail(self, error: GamenetError) -> None:
-        if self.state is MatchState.OVER:
-            return
-        self._sayGoodbye(GoodbyeReason.FAILED)
         self._close()
-        if not isinstance(error, MomentFailed):
-            self._tellEnd(None)
+        self._tellEnd(None)
         self._result.errback(error)
 
     def _tellEnd(self, result: MatchResult | None) -> None:
@@ -420,12 +398,10 @@ class Match:
         if self.state is MatchState.OVER:
             raise LocalProtocolError("the match is over already")
         self.state = MatchState.OVER
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-        for link in self._links.values():
-            self._sockets.removeLink(link)
-            link.close()
+        self._unschedule()
+        for peer in self._peers.values():
+            self._sockets.removeLink(peer.link)
+            peer.link.close()
 
     def _name(self) -> str:
         return self.match_id.hex()[:8]

@@ -72,7 +72,7 @@ class PathSettings:
     unproven_interval: float = attrs.field(default=0.2, validator=_duration)
     doubt_after: float = attrs.field(default=1.5, validator=_duration)
     silence_doubt: float = attrs.field(default=0.25, validator=_duration)
-    lost_after: float = attrs.field(default=5.0, validator=_duration)
+    lost_after: float = attrs.field(default=3.0, validator=_duration)
     path_limit: int = attrs.field(default=16, validator=attrs.validators.in_(range(2, 257)))
     outstanding_limit: int = attrs.field(default=8, validator=attrs.validators.in_(range(1, 65)))
 
@@ -124,6 +124,7 @@ class PathTable:
     chosen: Path | None = attrs.field(init=False, default=None)
     last_heard: float = attrs.field(init=False, default=0.0)
     refused: int = attrs.field(init=False, default=0)
+    _doubted: bool = attrs.field(init=False, default=False)
     _records: dict[Path, PathRecord] = attrs.field(init=False, factory=dict)
 
     def record(self, path: Path) -> PathRecord | None:
@@ -189,10 +190,19 @@ class PathTable:
         if newly:
             record.next_check = now + self.settings.check_interval
             self._choose()
+        if path == self.chosen:
+            self._doubted = False
         return newly
 
     def heard(self, now: float) -> None:
-        """An authentic packet of the other player came."""
+        """
+        An authentic packet of the other player came.
+
+        After a silence the chosen path stays in doubt until a check proves it
+        again: the packet may have come over another one.
+        """
+        if now - self.last_heard >= self.settings.silence_doubt:
+            self._doubted = True
         self.last_heard = now
 
     def dueChecks(self, now: float) -> list[Path]:
@@ -226,13 +236,14 @@ class PathTable:
         Return the paths that a game packet leaves over now.
 
         One, as long as it is trusted; where packets stay away or its checks
-        are not answered, every proven path.
+        are not answered, every proven path until it is proven again.
         """
         if self.chosen is None:
             return ()
         record = self._records[self.chosen]
         trusted = now - record.last_answer < self.settings.doubt_after
-        if trusted and now - self.last_heard < self.settings.silence_doubt:
+        silent = now - self.last_heard >= self.settings.silence_doubt
+        if trusted and not silent and not self._doubted:
             return (self.chosen,)
         return tuple(r.path for r in self._records.values() if r.proven)
 

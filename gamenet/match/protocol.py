@@ -12,8 +12,9 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, IPeerProtocol, ISimulation
+from gamenet.match.statistics import MatchStatistics
 
-__all__ = ["MatchResult", "MatchStatistics", "Outcome", "PeerProtocol"]
+__all__ = ["MatchResult", "Outcome", "PeerProtocol"]
 
 
 class Outcome(Enum):
@@ -27,48 +28,6 @@ class Outcome(Enum):
     OTHER_LEFT = "other_left"
     #: The other player's game raised an error.
     OTHER_FAILED = "other_failed"
-
-
-@attrs.frozen
-class MatchStatistics:
-    """
-    What a match has cost so far.
-
-    @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
-    @ivar round_trip: Smoothed seconds to the other player and back; L{None} if unknown.
-    @ivar frame: The next frame to be played.
-    @ivar confirmed_frame: The last frame that is final, -1 before the first.
-    @ivar rollbacks: How often frames were played again.
-    @ivar deepest_rollback: The most frames that were played again at once.
-    @ivar resimulated_frames: How many frames were played again in all.
-    @ivar stalls: How many frame times passed without a new frame because the
-        prediction window was full.
-    @ivar desyncs: How many compared checksums differed.
-    @ivar packets_direct: Game packets that left over direct paths.
-    @ivar packets_relayed: Game packets that left over the relay.
-    @ivar packets_sent: All datagrams that left, path checks among them.
-    @ivar bytes_sent: Their bytes, without IP and UDP headers.
-    @ivar packets_received: Authentic packets that came.
-    @ivar rejected: Datagrams that were not authentic, or repeated.
-    @ivar duration: Seconds since play began; 0.0 before.
-    """
-
-    path: str
-    round_trip: float | None
-    frame: int
-    confirmed_frame: int
-    rollbacks: int
-    deepest_rollback: int
-    resimulated_frames: int
-    stalls: int
-    desyncs: int
-    packets_direct: int
-    packets_relayed: int
-    packets_sent: int
-    bytes_sent: int
-    packets_received: int
-    rejected: int
-    duration: float
 
 
 @attrs.frozen

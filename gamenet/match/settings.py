@@ -6,7 +6,9 @@ import attrs
 
 from gamenet.errors import BadSetting
 from gamenet.match.path import PathSettings
+from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
+from gamenet.wire.input_packet import FRAMES_LIMIT
 
 __all__ = ["MatchSettings"]
 
@@ -38,6 +40,8 @@ class MatchSettings:
         the others can finish too.
     @ivar paths: The limits of path checking.
     @ivar punch: The limits of punching.
+
+    @raise BadSetting: A value cannot work; the text says which and why.
     """
 
     frame_rate: int = 60
@@ -56,3 +60,11 @@ class MatchSettings:
     def __attrs_post_init__(self) -> None:
         if self.interrupted_after >= self.lost_after:
             raise BadSetting("interrupted_after must be shorter than lost_after")
+        if self.frames is not None and not 1 <= self.frames <= FRAMES_LIMIT:
+            raise BadSetting(f"frames must be from 1 to {FRAMES_LIMIT}, not {self.frames}")
+        RollbackSettings(
+            prediction_window=self.prediction_window,
+            input_delay=self.input_delay,
+            frame_rate=self.frame_rate,
+            checksum_interval=self.checksum_interval,
+        )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gamenet.errors import GamenetError
@@ -23,6 +24,12 @@ from gamenet.relay.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import DatagramKind
 
 __all__ = ["PlayerSockets"]
+
+#: Seconds between a refused or lost allocation and the next try; doubles at each refusal.
+_SHORTEST_PAUSE = 0.5
+
+#: What that grows to.
+_LONGEST_PAUSE = 30.0
 
 
 class PlayerSockets:
@@ -62,6 +69,9 @@ class PlayerSockets:
         self.strangers = 0
         self._links: dict[bytes, PeerLink] = {}
         self._turn: TurnClient | None = None
+        self._ask: Callable[[], TurnClient] | None = None
+        self._pause = _SHORTEST_PAUSE
+        self._retry: IDelayedCall | None = None
 
     def addLink(self, link: PeerLink) -> None:
         """Deal datagrams with this link's id to it from now on."""
@@ -73,53 +83,73 @@ class PlayerSockets:
 
     def allocate(self, relay: Address, username: str, password: str) -> None:
         """
-        Ask the relay for a relayed address, once; L{relayed} has it when it is there.
+        Ask the relay for a relayed address; L{relayed} has it when it is there.
 
-        A refusal is logged: the match can still be direct.
+        A refusal is logged: the match can still be direct.  An allocation that is
+        refused, or lost later, is asked for again until L{releaseRelay}.
         """
-        if self._turn is not None:
-            return
-        self.allocating = True
-        self._turn = TurnClient(
-            self._machine, self._openRelayFace(relay), relay, username, password
-        )
-        allocated = Deferred.fromCoroutine(self._allocate(self._turn))
-        allocated.addErrback(lambda failure: self._log.failure("allocating failed", failure))
+        if self._ask is None:
+            self._ask = lambda: TurnClient(
+                self._machine, self._openRelayFace(relay), relay, username, password
+            )
+            self._askRelay()
+
+    def verifyRelay(self) -> None:
+        """Find out whether the relayed address is still ours, and get another if it is not."""
+        if self.relayed is not None:
+            self.relayed.verify()
 
     def releaseRelay(self) -> None:
-        """Give the relayed address back."""
-        turn, self._turn = self._turn, None
-        self.relayed = None
-        self.allocating = False
-        if turn is not None:
-            turn.close()
+        """Give the relayed address back, and ask for no other."""
+        self._ask = None
+        self._pause = _SHORTEST_PAUSE
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._dropRelay()
 
     def close(self) -> None:
         """Close everything; nothing is received any more."""
         self.releaseRelay()
         self.demultiplexer.close()
 
+    def _askRelay(self) -> None:
+        self._retry = None
+        if self._ask is not None:
+            self.allocating = True
+            self._turn = self._ask()
+            asking = Deferred.fromCoroutine(self._allocate(self._turn))
+            asking.addErrback(lambda failure: self._log.failure("allocating failed", failure))
+
     async def _allocate(self, turn: TurnClient) -> None:
         try:
             relayed = await turn.allocate(self._receiver(PathKind.RELAY))
         except GamenetError as error:
-            self._log.warn("no relayed address: {reason}", reason=str(error))
-            if self._turn is turn:
-                self.releaseRelay()
-                self._relayChanged()
+            self._relayLost(turn, error)
             return
         if self._turn is not turn:
             return
         self.allocating = False
         self.relayed = relayed
-        relayed.whenLost().addCallback(lambda _: self._relayLost(turn))
+        self._pause = _SHORTEST_PAUSE
+        relayed.whenLost().addCallback(lambda error: self._relayLost(turn, error))
         self._relayChanged()
 
-    def _relayLost(self, turn: TurnClient) -> None:
-        if self._turn is turn:
-            self._log.warn("the relayed address was lost")
-            self.releaseRelay()
-            self._relayChanged()
+    def _relayLost(self, turn: TurnClient, error: GamenetError) -> None:
+        if self._turn is not turn:
+            return
+        self._log.warn("no relayed address: {reason}", reason=str(error))
+        self._dropRelay()
+        self._retry = self._machine.clock.callLater(self._pause, self._askRelay)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._relayChanged()
+
+    def _dropRelay(self) -> None:
+        turn, self._turn = self._turn, None
+        self.relayed = None
+        self.allocating = False
+        if turn is not None:
+            turn.close()
 
     def _openRelayFace(self, relay: Address) -> Callable[[DatagramReceiver], IDatagramSocket]:
         def openFace(receiver: DatagramReceiver) -> IDatagramSocket:

@@ -14,7 +14,13 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage, RelayRefused
+from gamenet.errors import (
+    BadSetting,
+    GamenetError,
+    LocalProtocolError,
+    MalformedMessage,
+    RelayRefused,
+)
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
 from gamenet.relay.relayed_socket import RelayedSocket, readLifetime
 from gamenet.relay.transactions import Transactions
@@ -61,6 +67,8 @@ __all__ = ["CHANNELS", "RelayedSocket", "TurnClient"]
 CHANNELS = LAST_CHANNEL - FIRST_CHANNEL + 1
 
 _STALE_LIMIT = 3
+#: A Refresh with it deletes the allocation.
+_GONE = ((LIFETIME, encodeLifetime(0)),)
 #: What a server may refuse with before it knows whose key to sign with.
 _UNSIGNED = (BAD_REQUEST, UNAUTHENTICATED, STALE_NONCE)
 
@@ -137,14 +145,18 @@ class TurnClient:
         return Deferred.fromCoroutine(self._allocate(receiver))
 
     def close(self) -> None:
-        """Give the allocation and the face back.  Closing twice is harmless."""
+        """
+        Give the allocation back, with one packet that may get lost, and the
+        face.  Closing twice is harmless.
+        """
         if self._state is _State.CLOSED:
             return
+        allocating = self._state is _State.ALLOCATING
+        self._state = _State.CLOSED
         if self._socket is not None:
             self._socket.close()
-        elif self._state is _State.ALLOCATING:
+        elif allocating:
             self._sayFarewell()
-        self._state = _State.CLOSED
         self._transactions.failAll(RelayRefused(0, "the client was closed"))
         self.face.close()
 
@@ -172,9 +184,8 @@ class TurnClient:
                 raise
         # Ours from an earlier time: the answer that told us of it got lost.
         self._log.info("the relay has an allocation of ours; deleting it")
-        gone = ((LIFETIME, encodeLifetime(0)),)
         try:
-            await self._request(REFRESH, lambda _: gone)
+            await self._request(REFRESH, lambda _: _GONE)
         except RelayRefused as error:
             if error.code != ALLOCATION_MISMATCH:
                 raise
@@ -200,11 +211,14 @@ class TurnClient:
 
     def _socketEnded(self, farewell: bool) -> None:
         self._socket = None
-        if farewell:
-            self._sayFarewell()
-        if self._state is _State.ALLOCATED:
-            self._state = _State.IDLE
         self._transactions.failAll(RelayRefused(0, "the relayed socket is closed"))
+        if self._state is _State.CLOSED:
+            self._sayFarewell()
+            return
+        self._state = _State.IDLE
+        if farewell:
+            # It is the relay's to expire where this fails.
+            self._ask(REFRESH, lambda _: _GONE).addErrback(lambda why: why.trap(GamenetError))
 
     def _ask(
         self, method: int, attributes: Callable[[bytes], tuple[tuple[int, bytes], ...]]
@@ -261,8 +275,7 @@ class TurnClient:
 
     def _sayFarewell(self) -> None:
         if self._key is not None:
-            gone = ((LIFETIME, encodeLifetime(0)),)
-            self._sendDatagram(self._encode(REFRESH, self._machine.randomBytes(12), gone))
+            self._sendDatagram(self._encode(REFRESH, self._machine.randomBytes(12), _GONE))
 
     def _sendDatagram(self, data: bytes) -> bool:
         sent: bool = self.face.send(data, self._relay)

@@ -188,8 +188,17 @@ class RelayedSocket:
         self._watchers.append(watcher)
         return watcher
 
+    def verify(self) -> None:
+        """
+        Ask the relay now whether the allocation is still there, for example because
+        nothing comes through it; L{whenLost} fires where it is not.
+        """
+        if not self.closed and self._refresh_due != float("inf"):
+            self._refresh_due = self._clock.seconds()
+            self._plan()
+
     def close(self) -> None:
-        """Give the relayed address back, with one packet that may get lost."""
+        """Give the relayed address back; L{gamenet.relay.client.TurnClient} sees to it."""
         if not self.closed:
             self._end(True)
 

@@ -23,8 +23,10 @@ class RemotePlayer:
     @ivar player: Their number, from 1.
     @ivar checksums: Ours against theirs.
     @ivar queue: Their inputs.
-    @ivar acknowledged: How many of our inputs they have said to have.
-    @ivar sent: How many of our inputs were sent to them at least once.
+    @ivar acknowledged: How many of our inputs they have said to have; one more
+        than there are when they have compared the checksum of the last frame.
+    @ivar sent: How many of our inputs were sent to them at least once; one more
+        than there are when the checksum of the last frame was sent with them.
     @ivar current_frame: The frame that they play next, by their packet that came
         last.
     @ivar heard_at: When their newest packet came, in seconds, or C{None}.

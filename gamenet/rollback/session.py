@@ -24,8 +24,6 @@ GGRS.  The packets are those of L{gamenet.wire.input_packet}.
 
 from __future__ import annotations
 
-from enum import Enum
-
 import attrs
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
@@ -33,6 +31,7 @@ from gamenet.rollback.checksum_comparison import ChecksumComparison
 from gamenet.rollback.events import Desynchronized, Event, FrameConfirmed
 from gamenet.rollback.input_queue import InputQueue
 from gamenet.rollback.remote_player import RemotePlayer
+from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Save, Step
@@ -45,20 +44,7 @@ from gamenet.wire.input_packet import (
     encodeInputPacket,
 )
 
-__all__ = ["INPUT_LIMIT", "RollbackSession", "SessionState"]
-
-
-class SessionState(Enum):
-    """What a session is doing."""
-
-    #: The next frame can be played.
-    RUNNING = "running"
-    #: Too little was heard from another player to play the next frame.
-    STALLED = "stalled"
-    #: Every frame was played; the last ones may be played again.
-    CONFIRMING = "confirming"
-    #: The last frame is final.
-    FINISHED = "finished"
+__all__ = ["INPUT_LIMIT", "RollbackSession"]
 
 
 @attrs.define(init=False)
@@ -138,7 +124,8 @@ class RollbackSession:
     def state(self) -> SessionState:
         """What the session is doing, a L{SessionState}."""
         if self.current_frame < self._frames:
-            return SessionState.RUNNING if self._canPlay() else SessionState.STALLED
+            can_play = self._isWithinWindow() and (not self._lacksInput() or self._wantsInput(True))
+            return SessionState.RUNNING if can_play else SessionState.STALLED
         return SessionState.FINISHED if self.finished else SessionState.CONFIRMING
 
     @property
@@ -150,9 +137,11 @@ class RollbackSession:
         """
         Return the frame for which L{advance} wants the local input, or C{None}
         if it wants none: the session is stalled, or was given all there are.
+
+        In lockstep (a prediction window of 0) the input is wanted before the
+        frame can be played, or no player would ever begin.
         """
-        frame = self._local.count
-        return frame if frame < self._frames and self._canPlay() else None
+        return self._local.count if self._wantsInput(self._isWithinWindow()) else None
 
     def advance(self, local_input: bytes | None, now: float) -> tuple[Step, ...]:
         """
@@ -175,13 +164,18 @@ class RollbackSession:
             raise LocalProtocolError("the steps before these were not applied")
         if len(self._events) >= self.settings.events_limit:
             raise LocalProtocolError(f"{len(self._events)} events were not drained")
-        plays = self._canPlay()
-        if local_input is not None:
-            self._takeInput(local_input, plays)
-        elif not plays and self.current_frame < self._frames:
+        within_window = self._isWithinWindow()
+        wanted = self._wantsInput(within_window)
+        if local_input is None:
+            plays = within_window and not self._lacksInput()
+        elif wanted:
+            self._takeInput(local_input)
+            plays = within_window
+            wanted = False
+        else:
+            raise LocalProtocolError("no input is wanted now")
+        if not plays and not wanted and self.current_frame < self._frames:
             self.statistics.stalled(now)
-        elif self._local.count < self._frames:
-            plays = False
         wrong_frame = self._wrong_frame
         self._wrong_frame = None
         start = end = self.current_frame
@@ -280,15 +274,20 @@ class RollbackSession:
         @raise LocalProtocolError: C{player} is not a remote player.
         """
         remote = self.remote(player)
-        first_frame = remote.acknowledged
+        frames = self._frames
+        first_frame = min(remote.acknowledged, frames)
+        wanted = remote.queue.count
+        if wanted == frames and remote.checksums.compared_frame == frames - 1:
+            wanted += 1
         body, included = encodeInputPacket(
             first_frame,
             self._local.since(first_frame),
-            remote.queue.count,
+            wanted,
             self.current_frame,
             *self._report,
         )
-        remote.noteSent(first_frame + included, now)
+        sent = first_frame + included
+        remote.noteSent(sent + 1 if sent == self._report[0] + 1 == frames else sent, now)
         statistics = self.statistics
         statistics.packets_sent += 1
         statistics.bytes_sent += len(body)
@@ -303,12 +302,14 @@ class RollbackSession:
 
     def acknowledged(self, player: int) -> bool:
         """
-        Return whether another player has all inputs that we gave so far; after
-        the last one, whether they need nothing more from us.
+        Return whether another player needs nothing more from us: they have all
+        inputs that we gave so far, and after the last frame they have compared
+        its checksum too.
 
         @raise LocalProtocolError: C{player} is not a remote player.
         """
-        return self.remote(player).acknowledged == self._local.count
+        count = self._local.count
+        return self.remote(player).acknowledged == (count + 1 if count == self._frames else count)
 
     def remoteFrame(self, player: int) -> int:
         """
@@ -330,22 +331,29 @@ class RollbackSession:
             raise LocalProtocolError(f"player {player} is not a remote player")
         return remote
 
-    def _canPlay(self) -> bool:
-        """Whether the next frame is part of the match and within all limits."""
+    def _isWithinWindow(self) -> bool:
+        """Whether the next frame is part of the match and of the prediction window."""
         frame = self.current_frame
+        return frame < self._frames and frame - self._received < self.settings.prediction_window
+
+    def _lacksInput(self) -> bool:
+        """Whether a local input must be given before the next frame is played."""
+        count = self._local.count
+        return count < self._frames and count - self.current_frame <= self.settings.input_delay
+
+    def _wantsInput(self, within_window: bool) -> bool:
+        """Whether a local input may be given now."""
+        settings = self.settings
+        count = self._local.count
         return (
-            frame < self._frames
-            and frame - self._received < self.settings.prediction_window
-            and (
-                self._local.count - self._acknowledged < self.settings.unacknowledged_limit
-                or self._local.count == self._frames
-            )
+            count < self._frames
+            and count - self.current_frame <= settings.input_delay
+            and count - self._acknowledged < settings.unacknowledged_limit
+            and (within_window or not settings.prediction_window)
         )
 
-    def _takeInput(self, local_input: bytes, plays: bool) -> None:
+    def _takeInput(self, local_input: bytes) -> None:
         """Check and keep a local input."""
-        if not plays or self._local.count >= self._frames:
-            raise LocalProtocolError("no input is wanted now")
         if not isinstance(local_input, bytes):
             raise LocalProtocolError(f"an input of {type(local_input).__name__}, not bytes")
         if len(local_input) > self.settings.input_limit:

@@ -84,7 +84,7 @@ def _requireAllowed(value: object, depth: int) -> None:
     if type(value) is int:
         if not _LOWEST <= value <= _HIGHEST:
             raise ValueError("an integer is outside of -2**63 to 2**64 - 1")
-    elif depth == 0:
+    elif depth <= 0:
         raise ValueError("arrays and maps are nested too deep")
     elif type(value) is list or type(value) is tuple:
         for item in value:

@@ -47,7 +47,7 @@ class FrameBuffer:
     @ivar buffered: Bytes kept for a frame that is not whole yet.
     """
 
-    __slots__ = ("_broken", "_buffer", "_limit", "_wanted")
+    __slots__ = ("_broken", "_buffer", "_limit")
 
     def __init__(self, limit: int = FRAME_LIMIT) -> None:
         """
@@ -58,7 +58,6 @@ class FrameBuffer:
             raise LocalProtocolError(f"a frame limit is from 1 to 2**32 - 1, not {limit}")
         self._limit = limit
         self._buffer = bytearray()
-        self._wanted = _PREFIX
         self._broken: MalformedMessage | None = None
 
     @property
@@ -82,9 +81,6 @@ class FrameBuffer:
             raise type(self._broken)(*self._broken.args)
         buffer = self._buffer
         buffer += data
-        # Most chunks of a frame that comes in many end here, without a look at it.
-        if len(buffer) < self._wanted:
-            return []
         payloads: list[bytes] = []
         start = 0
         while len(buffer) - start >= _PREFIX:
@@ -94,12 +90,10 @@ class FrameBuffer:
                 raise self._break(length)
             end = begin + length
             if len(buffer) < end:
-                self._wanted = _PREFIX + length
                 break
             payloads.append(bytes(buffer[begin:end]))
             start = end
-        else:
-            self._wanted = _PREFIX
+        # Cutting off the front moves nothing: a bytearray remembers where it begins.
         del buffer[:start]
         return payloads
 

@@ -9,7 +9,9 @@ Everything is big-endian::
     byte   0      flags: bit 0 = a checksum report follows; the others are 0
     byte   1..4   first frame: the frame of the first input in this packet
     byte   5..8   next wanted: the first frame whose input of the *receiver's*
-                  the sender does not have; it acknowledges all before it
+                  the sender does not have; it acknowledges all before it.
+                  One more than the match has frames: the sender has all, and
+                  has compared the checksum of the last frame with its own
     byte   9..10  current frame of the sender minus first frame, signed
     [byte 11..12  distance: the report is of frame (next wanted - 1 - distance)
      byte 13..16  crc32 of the state that the frame led to]
@@ -27,7 +29,7 @@ and two neighboring runs with the same input are malformed, so each packet has
 exactly one encoding.  Decoding is bounded: at most L{INPUTS_LIMIT} inputs come
 out of any body, and equal inputs share one object.
 
-A report cannot name a frame that its sender has no inputs for: the distance
+A report cannot name a frame that its sender has no inputs for, as the distance
 counts back from what the same packet acknowledges.
 
 There is no version byte: the version is L{INPUT_PACKET_VERSION}, and players
@@ -91,7 +93,8 @@ class InputPacket(NamedTuple):
     @ivar inputs: The sender's inputs of consecutive frames, oldest first; may
         be empty.
     @ivar next_wanted: The first frame whose input the sender lacks from the
-        receiver.
+        receiver; one more than the last frame's number and one when it lacks
+        nothing at all.
     @ivar current_frame: The frame that the sender plays next.
     @ivar report_frame: A frame that is final for the sender, or L{NO_REPORT}.
     @ivar report_checksum: crc32 of the state which that frame led to; 0
@@ -197,7 +200,7 @@ def decodeInputPacket(body: bytes) -> InputPacket:
         raise MalformedMessage(f"unknown flags {flags:#04x} in an input packet")
     current_frame = first_frame + ahead
     inputs = _decodeRuns(body, position)
-    if next_wanted > FRAMES_LIMIT or not 0 <= current_frame <= FRAMES_LIMIT:
+    if next_wanted > FRAMES_LIMIT + 1 or not 0 <= current_frame <= FRAMES_LIMIT:
         raise MalformedMessage("an input packet with a frame number out of bounds")
     if first_frame + len(inputs) > FRAMES_LIMIT:
         raise MalformedMessage("an input packet with inputs beyond the last frame number")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
-from twisted.internet.abstract import isIPAddress
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
 from gamenet.world.link import Datagram
+from gamenet.world.realm import isNumeric
 from gamenet.world.trace import DATAGRAM
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ DATAGRAM_OVERHEAD = 256
 
 _TIME_TO_LIVE = 64
 
+#: How many different exception types of one receiver are logged.
+_FAULT_KINDS = 16
+
 
 @implementer(IDatagramSocket)
 @define(eq=False)
@@ -35,20 +40,24 @@ class WorldDatagramSocket:
     """
     One UDP socket of a L{gamenet.world.machine.WorldMachine}.
 
-    @ivar address: Where it is reached on its machine's network: the machine's first
-        address if it is bound to all of them.
+    @ivar address: The local address; its host is C{"0.0.0.0"} where it is bound to all of
+        them, as a real one's is.
     @ivar send_errors: How many sends were refused.
     @ivar closed: Whether it is.
-    @ivar receiver: Called with every datagram.
+    @ivar buffer_limit: Bytes that are kept while the machine is suspended.
     """
 
+    _log: ClassVar[Logger] = Logger()
+
     _machine: WorldMachine
-    receiver: DatagramReceiver
+    _receiver: DatagramReceiver
     address: Address
+    _source: Address
     buffer_limit: int = BUFFER_LIMIT
     send_errors: int = field(default=0, init=False)
     closed: bool = field(default=False, init=False)
     _buffered: int = field(default=0, init=False)
+    _fault_kinds: dict[type[object], None] = field(factory=dict, init=False)
 
     def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
         """
@@ -66,7 +75,7 @@ class WorldDatagramSocket:
             or len(data) > LARGEST_DATAGRAM
             or not 0 < address[1] <= 65_535
             or (ttl is not None and not 1 <= ttl <= 255)
-            or (route is None and not isIPAddress(address[0]))
+            or (route is None and not isNumeric(address[0]))
         ):
             self.send_errors += 1
             return False
@@ -76,8 +85,8 @@ class WorldDatagramSocket:
             return self._sendByNewRoute(data, address, ttl)
         fabric = machine.fabric
         fabric.counters.sent += 1
-        machine.trace.note(DATAGRAM, fabric.clock.now, machine.number, self.address, address, data)
-        route.carry((data, self.address, address, ttl or _TIME_TO_LIVE, machine.attachment))
+        machine.trace.note(DATAGRAM, fabric.clock.now, machine.number, self._source, address, data)
+        route.carry((data, self._source, address, ttl or _TIME_TO_LIVE, machine.attachment))
         return True
 
     def close(self) -> None:
@@ -85,6 +94,20 @@ class WorldDatagramSocket:
         if not self.closed:
             self.closed = True
             self._machine.forgetSocket(self)
+
+    def receive(self, datagram: Datagram) -> None:
+        """Hand a datagram to the receiver; log what that raises, once a kind."""
+        try:
+            self._receiver(datagram[0], datagram[1])
+        except Exception as error:
+            kind = type(error)
+            if kind not in self._fault_kinds and len(self._fault_kinds) < _FAULT_KINDS:
+                self._fault_kinds[kind] = None
+                self._log.failure(
+                    "the receiver of socket {local} raised; more of this kind go unsaid",
+                    failure=Failure(),
+                    local=self.address,
+                )
 
     def keep(self, datagram: Datagram) -> None:
         """Keep a datagram until the machine's suspension ends, or lose it: the buffer is full."""
@@ -99,12 +122,12 @@ class WorldDatagramSocket:
         self._buffered -= len(datagram[0]) + DATAGRAM_OVERHEAD
         if not self.closed:
             self._machine.fabric.counters.delivered += 1
-            self.receiver(datagram[0], datagram[1])
+            self.receive(datagram)
 
     def _sendByNewRoute(self, data: bytes, address: Address, ttl: int | None) -> bool:
         machine = self._machine
         own = machine.isOwn(address[0])
-        source = self.address
+        source = self._source
         if own and address[0].startswith("127."):
             source = (address[0], source[1])
         elif source[0].startswith("127.") and not own:

@@ -11,14 +11,14 @@ from gamenet.seeded_random import SeededRandom
 from gamenet.world.datagram_socket import BUFFER_LIMIT, WorldDatagramSocket
 from gamenet.world.link import Datagram
 from gamenet.world.local_clock import LocalClock
-from gamenet.world.realm import Attachment, Fabric
+from gamenet.world.realm import LOOPBACK, WILDCARD, Attachment, Fabric
 from gamenet.world.stream_endpoints import (
     WorldClientEndpoint,
     WorldServerEndpoint,
     clientEndpoint,
     serverEndpoint,
 )
-from gamenet.world.stream_host import LOOPBACK, StreamHost
+from gamenet.world.stream_host import StreamHost
 from gamenet.world.trace import Trace
 
 __all__ = ["WALL_CLOCK_START", "WorldMachine"]
@@ -87,7 +87,8 @@ class WorldMachine:
         @param port: The local port; 0 lets the machine choose.
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
         """
-        if interface in ("", "0.0.0.0"):
+        shown = interface or WILDCARD
+        if shown == WILDCARD:
             hosts = (*self.addresses, LOOPBACK)
         elif self.isOwn(interface):
             hosts = (interface,)
@@ -100,7 +101,9 @@ class WorldMachine:
         number = port or self._freePort(hosts)
         if any((host, number) in self._sockets for host in hosts):
             raise CannotBind(f"port {number} of {self.name} is taken")
-        socket = WorldDatagramSocket(self, receiver, (hosts[0], number), self._receive_buffer)
+        socket = WorldDatagramSocket(
+            self, receiver, (shown, number), (hosts[0], number), self._receive_buffer
+        )
         for host in hosts:
             self._sockets[(host, number)] = socket
         return socket
@@ -166,7 +169,7 @@ class WorldMachine:
             socket.keep(datagram)
         else:
             self.fabric.counters.delivered += 1
-            socket.receiver(datagram[0], datagram[1])
+            socket.receive(datagram)
 
     def _freePort(self, hosts: tuple[str, ...]) -> int:
         first = self._ports.below(_EPHEMERAL_COUNT)

@@ -146,7 +146,8 @@ class MappingTable:
         """Take a mapping away, if it is still there."""
         if self._by_port.get(mapping.external[1]) is mapping:
             del self._by_port[mapping.external[1]]
-            del self._by_key[mapping.key]
+            if self._by_key.get(mapping.key) is mapping:
+                del self._by_key[mapping.key]
 
     def clear(self) -> int:
         """Forget every mapping; return how many there were."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
 
 from gamenet.errors import BadSetting
@@ -31,7 +30,7 @@ from gamenet.world.nat_behavior import (
     NatBehavior,
     PortChoice,
 )
-from gamenet.world.realm import Attachment, Fabric, Partition, Realm
+from gamenet.world.realm import Attachment, Fabric, Partition, Realm, isNumeric
 from gamenet.world.stream_host import StreamHost, StreamRegistry
 from gamenet.world.stream_path import StreamLimits
 from gamenet.world.trace import Trace
@@ -111,39 +110,12 @@ class WorldNetwork:
         for numeric in addresses:
             _refuseUnlessNumeric(numeric)
         realm, lineage = self._place(behind)
-        fabric = self._fabric
-        self._made[name] = self._made.get(name, 0) + 1
-        number = sum(self._made.values())
-        label = f"machine/{name}/{self._made[name]}"
-        clock = LocalClock(fabric.clock, clock_offset, 1.0 + drift_ppm / 1_000_000)
         attachment = Attachment(realm, name, (name, *lineage), profile, _Nobody())
-        host = StreamHost(
-            label,
-            number,
-            fabric,
-            clock,
-            attachment,
-            addresses,
-            self._streams,
-            self.trace,
-            fabric.random(f"{label}/stream ports"),
-        )
-        machine = WorldMachine(
-            name,
-            number,
-            fabric,
-            addresses,
-            clock,
-            attachment,
-            host,
-            self.trace,
-            fabric.random(f"{label}/bytes"),
-            fabric.random(f"{label}/datagram ports"),
-            receive_buffer,
-        )
-        attachment.resident = machine
-        attachment.stream_host = host
         realm.attach(attachment, addresses)
+        clock = LocalClock(self.clock, clock_offset, 1.0 + drift_ppm / 1_000_000)
+        machine = self._assemble(name, addresses, clock, attachment, receive_buffer)
+        attachment.resident = machine
+        attachment.stream_host = machine.stream_host
         self.machines[name] = machine
         return machine
 
@@ -246,6 +218,43 @@ class WorldNetwork:
         """Return the hash over everything that was sent so far, 32 hexadecimal digits."""
         return self.trace.hexadecimal()
 
+    def _assemble(
+        self,
+        name: str,
+        addresses: tuple[str, ...],
+        clock: LocalClock,
+        attachment: Attachment,
+        receive_buffer: int,
+    ) -> WorldMachine:
+        fabric = self._fabric
+        self._made[name] = self._made.get(name, 0) + 1
+        number = sum(self._made.values())
+        label = f"machine/{name}/{self._made[name]}"
+        host = StreamHost(
+            label,
+            number,
+            fabric,
+            clock,
+            attachment,
+            addresses,
+            self._streams,
+            self.trace,
+            fabric.random(f"{label}/stream ports"),
+        )
+        return WorldMachine(
+            name,
+            number,
+            fabric,
+            addresses,
+            clock,
+            attachment,
+            host,
+            self.trace,
+            fabric.random(f"{label}/bytes"),
+            fabric.random(f"{label}/datagram ports"),
+            receive_buffer,
+        )
+
     def _place(self, behind: str | Nat | None) -> tuple[Realm, tuple[str, ...]]:
         if behind is None:
             return self._public, ()
@@ -274,5 +283,5 @@ class _Nobody:
 
 
 def _refuseUnlessNumeric(address: str) -> None:
-    if not isIPAddress(address):
+    if not isNumeric(address):
         raise BadSetting(f"not a numeric IPv4 address: {address!r}")

@@ -7,7 +7,8 @@ what is not there goes out by the gateway, where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
@@ -23,9 +24,34 @@ from gamenet.world.mapping_table import PortMapping
 if TYPE_CHECKING:
     from gamenet.world.stream_host import StreamHost
 
-__all__ = ["Attachment", "Fabric", "Partition", "Realm", "Resident", "Translator"]
+__all__ = [
+    "LOOPBACK",
+    "WILDCARD",
+    "Attachment",
+    "Fabric",
+    "Partition",
+    "Realm",
+    "Resident",
+    "Translator",
+    "insideGateway",
+    "isNumeric",
+]
+
+LOOPBACK = "127.0.0.1"
+
+#: All of a machine's addresses.
+WILDCARD = "0.0.0.0"
 
 _REMEMBERED_ROUTES = 4096
+
+
+def isNumeric(host: str) -> bool:
+    """Return whether a host is a numeric IPv4 address."""
+    try:
+        IPv4Address(host)
+    except AddressValueError:
+        return False
+    return True
 
 
 class Resident(Protocol):
@@ -143,7 +169,7 @@ class Realm:
     gateway: Attachment | None = None
     residents: list[Attachment] = field(factory=list)
 
-    def attach(self, attachment: Attachment, addresses: Iterable[str]) -> None:
+    def attach(self, attachment: Attachment, addresses: Sequence[str]) -> None:
         """
         Give an attachment its addresses here.
 
@@ -152,6 +178,7 @@ class Realm:
         for address in addresses:
             if address in self.hosts:
                 raise BadSetting(f"{address} is taken in {self.name}")
+        for address in addresses:
             self.hosts[address] = attachment
         self.residents.append(attachment)
         self._forgetRoutes()

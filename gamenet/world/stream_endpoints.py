@@ -15,7 +15,9 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from gamenet.errors import BadAddress
-from gamenet.world.stream_host import ConnectAttempt, StreamHost, WorldPort
+from gamenet.world.connect_attempt import ConnectAttempt
+from gamenet.world.listening_port import WorldPort
+from gamenet.world.stream_host import StreamHost
 
 __all__ = ["WorldClientEndpoint", "WorldServerEndpoint", "clientEndpoint", "serverEndpoint"]
 

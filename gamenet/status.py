@@ -1,0 +1,125 @@
+"""
+A page of counters over HTTP, for operators and their tools.
+
+It is for loopback or an inner network: it asks nobody who they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from gamenet.interfaces import IMachine
+from gamenet.services import IListeningService, StreamPorts, raiseNow
+
+__all__ = ["StatusPage", "StatusService"]
+
+#: Seconds after which a connection that says nothing is closed.
+_IDLE_LIMIT = 15
+
+
+class StatusPage(Resource):
+    """The counters, as one JSON object, at C{/status}."""
+
+    isLeaf = True
+
+    def __init__(self, status: Callable[[], dict[str, object]]) -> None:
+        """
+        @param status: Called for every request; what JSON can hold.
+        """
+        Resource.__init__(self)
+        self._status = status
+
+    def render_GET(self, request: Request) -> bytes:
+        """Answer a request; called by twisted.web."""
+        request.setHeader(b"content-type", b"application/json")
+        request.setHeader(b"cache-control", b"no-store")
+        return json.dumps(self._status()).encode() + b"\n"
+
+
+class _StatusSite(Site):
+    """A site that neither logs each request nor shows a traceback to anybody."""
+
+    displayTracebacks = False
+    noisy = False
+
+    def log(self, request: Request) -> None:
+        """Log nothing: somebody asks every few seconds."""
+
+
+@implementer(IListeningService)
+class StatusService(Service):
+    """
+    Serves a L{StatusPage}.
+
+    @ivar listening: See L{IListeningService}.
+    """
+
+    def __init__(
+        self, machine: IMachine, description: str, status: Callable[[], dict[str, object]]
+    ) -> None:
+        """
+        @param machine: What it stands on.
+        @param description: A Twisted server endpoint description.
+        @param status: Returns the counters.
+        @raise gamenet.errors.BadAddress: It is not one.
+        """
+        root = Resource()
+        root.putChild(b"status", StatusPage(status))
+        self._site = _StatusSite(  # type: ignore[no-untyped-call]
+            root, timeout=_IDLE_LIMIT, reactor=machine.clock
+        )
+        self._ports = StreamPorts(machine, [description])
+        self.listening: Deferred[None] | None = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Open the port, while the process may still have the right to.
+
+        @raise gamenet.errors.CannotBind: It cannot be had.
+        """
+        if self.listening is not None:
+            return
+        self.listening = raiseNow(self._ports.open(self._site))
+
+    def startService(self) -> None:
+        """
+        Open the port, unless that was done, and serve.
+
+        @raise gamenet.errors.CannotBind: It cannot be had.
+        """
+        self.privilegedStartService()
+        Service.startService(self)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close the port.
+
+        @return: Fires when it is closed.
+        """
+        Service.stopService(self)
+        listening, self.listening = self.listening, None
+        if listening is not None:
+            listening.addErrback(lambda _: None)
+        return self._ports.close()
+
+    def places(self) -> dict[str, object]:
+        """Return C{status}, the page's URL, or the port's own text where it is not TCP."""
+        (place,) = self._ports.places() or [None]
+        if not isinstance(place, list):
+            return {"status": place}
+        host, port = place
+        if host in ("0.0.0.0", "::"):
+            host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+        return {"status": f"http://{f'[{host}]' if ':' in host else host}:{port}/status"}
+
+    def status(self) -> dict[str, object]:
+        """Return nothing: it counts nothing of its own."""
+        return {}

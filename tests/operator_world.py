@@ -1,0 +1,104 @@
+"""
+A small world for the tests of services: a server machine and a player's.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gamenet.interfaces import Address, IMachine
+from gamenet.lobby.client import LobbyClient
+from gamenet.lobby.listener import ILobbyListener
+from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.relay.client import RelayedSocket, TurnClient
+from gamenet.wire.demultiplexing import DatagramKind
+from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
+
+__all__ = ["KEYS", "SECRET", "QuietListener", "allocate", "fetch", "meet"]
+
+SECRET = b"a secret of the tests"
+KEYS = (b"L" * 32, b"S" * 32)
+
+
+@implementer(ILobbyListener)
+class QuietListener:
+    """Keeps why the lobby was lost, and ignores everything else."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
+
+    def lobbyLost(self, reason: str) -> None:
+        """Keep the reason."""
+        self.lost.append(reason)
+
+    def _ignore(self, *arguments: object) -> None:
+        """Do nothing."""
+
+    sessionsChanged = sessionChanged = sessionClosed = relayOffered = _ignore
+    matchStarting = candidatesChanged = stepReceived = _ignore
+
+
+def meet(
+    machine: IMachine, lobby: Address, listener: object, port: int = 0
+) -> Deferred[LobbyClient]:
+    """Connect C{machine} to the lobby whose stream port is at C{lobby}."""
+    return LobbyClient.connect(
+        machine,
+        f"tcp:{lobby[0]}:{lobby[1]}",
+        "Ada",
+        KEYS,
+        Demultiplexer(machine, "", port),
+        listener,
+        insecure=True,
+    )
+
+
+def allocate(machine: IMachine, relay: Address, secret: bytes = SECRET) -> Deferred[RelayedSocket]:
+    """Ask the relay at C{relay} for a relayed address."""
+    username = ephemeralUsername(int(machine.wallClock()) + 600, "ada")
+    demultiplexer = Demultiplexer(machine)
+    client = TurnClient(
+        machine,
+        lambda receiver: demultiplexer.face(
+            receiver, (DatagramKind.STUN, DatagramKind.CHANNEL_DATA), remote=relay
+        ),
+        relay,
+        username,
+        ephemeralPassword(secret, username),
+    )
+    return client.allocate(lambda data, address: None)
+
+
+class _Reading(Protocol):
+    """Sends a request, and fires with what came back when the other side closes."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.read = b""
+        self.done: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        """Ask."""
+        self.transport.write(self.request)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep."""
+        self.read += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Answer."""
+        reason.trap(ConnectionDone)
+        self.done.callback(self.read)
+
+
+def fetch(machine: IMachine, web: Address, method: str, path: str) -> Deferred[bytes]:
+    """Return the whole answer to one HTTP request."""
+    request = f"{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    endpoint = machine.streamClientEndpoint(f"tcp:{web[0]}:{web[1]}")
+    reading = connectProtocol(endpoint, _Reading(request.encode()))
+    return reading.addCallback(lambda protocol: protocol.done)

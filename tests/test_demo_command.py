@@ -1,0 +1,184 @@
+"""
+Tests for L{gamenet.demo.command}'s options; the rest of it is tested with real
+processes in L{tests.test_demo_sockets}.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.demo.command import main, parseArguments
+from gamenet.demo.commands import childEnvironment, lobbyCommand, playerCommand, relayCommand
+from gamenet.demo.settings import Briefing, DemoSettings
+
+__all__ = ["BriefingTests", "CommandLineTests", "CommandsTests"]
+
+
+class CommandLineTests(SynchronousTestCase):
+    """The options."""
+
+    def refused(self, *arguments: str) -> str:
+        """Return what is said of a bad command line; fail unless it exits with 2."""
+        said, out = StringIO(), StringIO()
+        self.patch(sys, "stderr", said)
+        self.patch(sys, "stdout", out)
+        self.assertEqual(main(list(arguments)), 2, arguments)
+        self.assertEqual(out.getvalue(), "")
+        return said.getvalue()
+
+    def test_defaults(self) -> None:
+        """Without options it is what the issue says: two players, 600 frames, 40 ms, 5 %."""
+        request = parseArguments([])
+        self.assertEqual(request.settings, DemoSettings())
+        self.assertEqual(
+            request.settings, DemoSettings(2, 600, 0.040, 0.0, 0.05, False, None, seed=1)
+        )
+        self.assertFalse(request.as_json)
+        self.assertIsNone(request.report)
+
+    def test_everything(self) -> None:
+        """Every option arrives, in seconds and as parts of one."""
+        directory = self.mktemp()
+        request = parseArguments(
+            [
+                "--players=2",
+                "--frames=900",
+                "--latency-ms=80",
+                "--jitter-ms=12.5",
+                "--loss-percent=10",
+                "--relay-only",
+                "--corrupt-at=200",
+                "--seed=18446744073709551615",
+                "--json",
+                f"--report={directory}",
+            ]
+        )
+        self.assertEqual(
+            request.settings, DemoSettings(2, 900, 0.08, 0.0125, 0.1, True, 200, (1 << 64) - 1)
+        )
+        self.assertTrue(request.as_json)
+        self.assertEqual(request.report, Path(directory))
+
+    def test_badValues(self) -> None:
+        """Bad input: every bad value exits with 2 and says which option, and what is wrong."""
+        for option, value, reason in (
+            ("--frames", "0", "not from 1 to"),
+            ("--frames", "-5", "not from 1 to"),
+            ("--frames", "many", "not a whole number"),
+            ("--frames", "2.5", "not a whole number"),
+            ("--frames", "9" * 12, "not from 1 to"),
+            ("--latency-ms", "-1", "not from 0 to 2000 ms"),
+            ("--latency-ms", "nan", "not from 0 to 2000 ms"),
+            ("--latency-ms", "inf", "not from 0 to 2000 ms"),
+            ("--latency-ms", "soon", "not a number"),
+            ("--jitter-ms", "41", "more than the latency"),
+            ("--loss-percent", "91", "not from 0 to 90 percent"),
+            ("--loss-percent", "", "not a number"),
+            ("--corrupt-at", "600", "never played"),
+            ("--corrupt-at", "-1", "not from 0 to"),
+            ("--seed", "-1", "not from 0 to"),
+            ("--seed", str(1 << 64), "not from 0 to"),
+            ("--seed", "abc", "not a whole number"),
+        ):
+            said = self.refused(f"{option}={value}")
+            self.assertIn(f"argument {option}: ", said)
+            self.assertIn(reason, said)
+            self.assertIn("gamenet demo: error:", said)
+
+    def test_players(self) -> None:
+        """Any other number of players than two is refused by name."""
+        for players in ("1", "3", "8", "0", "-2", "two", ""):
+            said = self.refused(f"--players={players}")
+            self.assertIn(f"a match of {players!r} players is not built yet", said)
+
+    def test_unknown(self) -> None:
+        """Bad input: an option that does not exist, one cut short, and a stray word."""
+        self.assertIn("--relay-onyl", self.refused("--relay-onyl"))
+        self.assertIn("--frame", self.refused("--frame=3"))
+        self.assertIn("now", self.refused("now"))
+
+    def test_badReport(self) -> None:
+        """Bad input: a report that cannot be written is refused before anything is played."""
+        taken = Path(self.mktemp())
+        taken.write_text("a file")
+        self.assertIn("is not a directory", self.refused(f"--report={taken}"))
+        self.assertIn("is not a directory", self.refused("--report="))
+        self.assertIn("--report", self.refused(f"--report={taken}/below"))
+
+    def test_help(self) -> None:
+        """Help is no error, and names every option."""
+        out = StringIO()
+        self.patch(sys, "stdout", out)
+        self.assertEqual(main(["--help"]), 0)
+        for option in (
+            "--players",
+            "--frames",
+            "--latency-ms",
+            "--jitter-ms",
+            "--loss-percent",
+            "--relay-only",
+            "--corrupt-at",
+            "--seed",
+            "--json",
+            "--report",
+        ):
+            self.assertIn(option, out.getvalue())
+
+
+class CommandsTests(SynchronousTestCase):
+    """The children's command lines."""
+
+    def test_findsGamenet(self) -> None:
+        """A child finds this gamenet from any directory, whatever was on the path before."""
+        for before in ({}, {"PYTHONPATH": "/elsewhere"}):
+            environment = childEnvironment({"PATH": "", **before})
+            where = subprocess.run(
+                [sys.executable, "-c", "import gamenet; print(gamenet.__file__)"],
+                env=environment,
+                cwd="/",
+                capture_output=True,
+                timeout=60,
+                check=True,
+            )
+            import gamenet
+
+            self.assertEqual(where.stdout.decode().strip(), gamenet.__file__)
+            self.assertEqual(environment["PATH"], "")
+
+    def test_installed(self) -> None:
+        """Where gamenet is installed the path is left alone: it would hide the stdlib."""
+        import gamenet
+
+        self.patch(gamenet, "__file__", "/usr/lib/python3/dist-packages/gamenet/__init__.py")
+        self.assertEqual(childEnvironment({"A": "b"}), {"A": "b"})
+
+    def test_noSecretInView(self) -> None:
+        """No command line holds a secret: everybody on the machine can read it."""
+        directory = Path("/d")
+        relay = relayCommand(directory, directory / "s", directory / "r")
+        lobby = lobbyCommand(directory, directory / "s", directory / "r", ("127.0.0.1", 5))
+        self.assertIn("/d/s", relay)
+        self.assertIn("/d/s", lobby)
+        self.assertEqual(playerCommand(), [sys.executable, "-m", "gamenet.demo.player"])
+
+
+class BriefingTests(SynchronousTestCase):
+    """What a player is told."""
+
+    def test_roundTrip(self) -> None:
+        """What is written is read; the secret is never shown."""
+        briefing = Briefing(
+            1, 2, "Ada", "tcp:127.0.0.1:5", 600, False, None, 0.04, 0.0, 0.05, "5a" * 32, 7
+        )
+        self.assertEqual(Briefing.fromLine(briefing.asLine()), briefing)
+        self.assertNotIn("5a5a", repr(briefing))
+
+    def test_nonsense(self) -> None:
+        """Bad input: anything else is refused."""
+        for line in (b"", b"[]", b"{}", b'{"player": 1, "more": 2}', b"\xff"):
+            self.assertRaises(ValueError, Briefing.fromLine, line)

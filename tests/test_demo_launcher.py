@@ -1,0 +1,513 @@
+"""
+Tests for L{gamenet.demo.launcher}, L{gamenet.demo.child} and
+L{gamenet.demo.awaiting}, with processes that only exist in the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.demo.awaiting import BoundedWait, DemoFailed
+from gamenet.demo.child import Child, Ending
+from gamenet.demo.launcher import DemoInterrupted, Launcher, Limits
+from gamenet.demo.script import playerSecret
+from gamenet.demo.settings import Briefing, DemoSettings
+from gamenet.demo.table import ProgressLine
+from gamenet.demo.verdict import Verdict
+from tests.test_demo_tracking import resultLine, sampleLine
+
+__all__ = ["BoundedWaitTests", "ChildTests", "LauncherTests"]
+
+FRAMES = 4
+LIMITS = Limits(start=10.0, meeting=20.0, silence=5.0, end=2.0)
+
+
+@define(eq=False)
+class FakeProcess:
+    """A process, from the inside."""
+
+    protocol: Any
+    command: list[str]
+    environment: dict[str, str]
+    pid: int | None
+    stubborn: bool = False
+    written: bytes = b""
+    signals: list[str] = field(factory=list)
+
+    def write(self, data: bytes) -> None:
+        """Take what comes on standard input."""
+        self.written += data
+
+    def signalProcess(self, name: str) -> None:
+        """Die of any signal, or of KILL alone."""
+        if self.pid is None:
+            raise ProcessExitedAlready
+        self.signals.append(name)
+        if name == "KILL" or not self.stubborn:
+            self.end(signal=9 if name == "KILL" else 15)
+
+    def end(self, status: int | None = None, signal: int | None = None) -> None:
+        """End."""
+        self.pid = None
+        reason = ProcessDone(0) if status == 0 else ProcessTerminated(status, signal)
+        self.protocol.processEnded(Failure(reason))
+
+    def say(self, *lines: bytes) -> None:
+        """Write to standard output."""
+        self.protocol.outReceived(b"".join(line + b"\n" for line in lines))
+
+    def option(self, name: str) -> str:
+        """Return the value of a command line option."""
+        return self.command[self.command.index(name) + 1]
+
+
+@define(eq=False)
+class FakeReactor(Clock):
+    """A reactor with a clock of its own and processes that do what the test says."""
+
+    processes: list[FakeProcess]
+
+    def __init__(self) -> None:
+        Clock.__init__(self)
+        self.processes = []
+
+    def spawnProcess(
+        self, protocol: Any, executable: str, args: list[str], env: dict[str, str]
+    ) -> FakeProcess:
+        """Start one."""
+        process = FakeProcess(protocol, args, env, 100 + len(self.processes))
+        self.processes.append(process)
+        protocol.makeConnection(process)
+        return process
+
+
+class FakeMachine:
+    """Where random bytes come from."""
+
+    def randomBytes(self, count: int) -> bytes:
+        """Return as many."""
+        return b"\x5a" * count
+
+
+def report(**values: object) -> bytes:
+    """Return one report of a player."""
+    return json.dumps(values).encode()
+
+
+class LauncherTests(SynchronousTestCase):
+    """The parent."""
+
+    def setUp(self) -> None:
+        """Prepare a demo of four frames."""
+        self.reactor = FakeReactor()
+        self.stream = StringIO()
+        self.status: Callable[[object, str], Deferred[dict[str, Any]]] = self.answerStatus
+        self.fetched: list[str] = []
+        self.launcher = Launcher(
+            reactor=self.reactor,
+            machine=FakeMachine(),
+            settings=DemoSettings(frames=FRAMES),
+            progress=ProgressLine(self.stream, terminal=False),
+            environment={"HOME": "/nowhere"},
+            limits=LIMITS,
+            fetchStatus=self.fetchStatus,
+        )
+
+    def tearDown(self) -> None:
+        """However a demo ends, no timer, process or directory is left."""
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual([one.command for one in self.reactor.processes if one.pid], [])
+        if self.launcher.directory is not None:
+            self.assertFalse(self.launcher.directory.exists())
+
+    def fetchStatus(self, reactor: object, address: str) -> Deferred[dict[str, Any]]:
+        """Do what the test wants the status page to do."""
+        return self.status(reactor, address)
+
+    def answerStatus(self, reactor: object, address: str) -> Deferred[dict[str, Any]]:
+        """Answer as the relay's status page would."""
+        self.fetched.append(address)
+        return succeed({"packets_from_clients": 33})
+
+    @property
+    def players(self) -> list[FakeProcess]:
+        """The players' processes."""
+        return [one for one in self.reactor.processes if "gamenet.demo.player" in one.command]
+
+    def service(self, name: str) -> FakeProcess:
+        """Return the process of a service."""
+        (found,) = [one for one in self.reactor.processes if name in one.command]
+        return found
+
+    def begin(self) -> Deferred[Verdict]:
+        """Start the demo."""
+        self.running = self.launcher.run()
+        return self.running
+
+    def getReady(self, name: str, content: dict[str, object]) -> None:
+        """Let a service say which ports it got."""
+        path = Path(self.service(name).option("--ready-file"))
+        path.write_text("{", "utf-8")
+        self.reactor.pump([0.02] * 3)
+        path.write_text(json.dumps(content), "utf-8")
+        self.reactor.pump([0.02] * 3)
+
+    def serve(self) -> None:
+        """Start the demo and let both services get ready."""
+        self.begin()
+        self.getReady(
+            "gamenet-relay", {"udp": ["127.0.0.1", 4001], "status": "http://127.0.0.1:4002/status"}
+        )
+        self.getReady("gamenet-lobby", {"listen": [["127.0.0.1", 4003]]})
+
+    def meet(self) -> None:
+        """As far as the players' first frame."""
+        self.serve()
+        self.players[0].say(report(event="session", session="5e" * 8))
+        for player in self.players:
+            player.say(report(event="started"))
+
+    def play(self, second: list[int] | None = None) -> None:
+        """As far as the end of the match."""
+        self.meet()
+        for player, checksums in zip(
+            self.players, ([1, 2, 3, 4], second or [1, 2, 3, 4]), strict=True
+        ):
+            player.say(sampleLine(0, checksums[:2]))
+            self.reactor.advance(1)
+            player.say(sampleLine(2, checksums[2:]))
+        for number, player in enumerate(self.players, start=1):
+            player.say(resultLine(number, 3, 4 if second is None or number == 1 else second[3]))
+            player.end(status=0)
+
+    def failedChecks(self) -> dict[str, str]:
+        """Return what failed, with the reason."""
+        self.verdict = self.successResultOf(self.running)
+        return {check.name: check.text for check in self.verdict.checks if not check.passed}
+
+    def test_allWell(self) -> None:
+        """A demo in which all goes well passes, and stops the services at its end."""
+        self.play()
+        self.assertEqual(self.failedChecks(), {})
+        self.assertTrue(self.verdict.comparison.identical)
+        self.assertEqual(self.verdict.relay_packets, 33)
+        self.assertEqual(self.fetched, ["http://127.0.0.1:4002/status"])
+        for name in ("gamenet-relay", "gamenet-lobby"):
+            self.assertEqual(self.service(name).signals, ["TERM"])
+
+    def test_portsAreHandedOn(self) -> None:
+        """The lobby is told the port that the relay got, the players the lobby's; all ask for 0."""
+        self.serve()
+        lobby, relay = self.service("gamenet-lobby"), self.service("gamenet-relay")
+        self.assertEqual(lobby.option("--relay"), "127.0.0.1:4001")
+        self.assertEqual(relay.option("--udp"), "127.0.0.1:0")
+        self.assertEqual(lobby.option("--udp"), "127.0.0.1:0")
+        self.assertEqual(lobby.option("--listen"), "tcp:0:interface=127.0.0.1")
+        self.assertEqual(lobby.option("--relay-secret-file"), relay.option("--secret-file"))
+        secret = Path(relay.option("--secret-file"))
+        self.assertEqual(secret.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(secret.read_text("ascii"), "5a" * 32 + "\n")
+        for player in self.players:
+            briefing = Briefing.fromLine(player.written)
+            self.assertEqual(briefing.lobby, "tcp:127.0.0.1:4003")
+        self.launcher.interrupt()
+        self.failureResultOf(self.running, DemoInterrupted)
+
+    def test_ownSecretAlone(self) -> None:
+        """Each player's process is told its own secret, and in no way another's or the seed."""
+        self.serve()
+        secrets = [playerSecret(1, player).hex() for player in (1, 2)]
+        for number, player in enumerate(self.players):
+            told = player.written.decode() + repr(player.command) + repr(player.environment)
+            self.assertIn(secrets[number], told)
+            self.assertNotIn(secrets[1 - number], told)
+            self.assertNotIn('"seed"', told)
+        self.launcher.interrupt()
+        self.failureResultOf(self.running, DemoInterrupted)
+
+    def test_corruption(self) -> None:
+        """The last player alone is told to spoil its state; the difference is found."""
+        self.launcher.settings = evolve(self.launcher.settings, corrupt_at=2)
+        self.play([1, 2, 9, 10])
+        told = [Briefing.fromLine(one.written.splitlines()[0]) for one in self.players]
+        self.assertEqual([briefing.corrupt_at for briefing in told], [None, 2])
+        self.assertEqual(list(self.failedChecks()), ["identical"])
+        self.assertEqual(self.verdict.comparison.first_difference, 2)
+        self.assertEqual(self.verdict.asJson()["desyncs"], 2)
+
+    def test_guestJoins(self) -> None:
+        """The guest is told which session to join as soon as the host has opened it."""
+        self.serve()
+        self.assertEqual(len(self.players[1].written.splitlines()), 1)
+        self.players[0].say(report(event="session", session="5e" * 8))
+        self.assertEqual(self.players[1].written.splitlines()[1], b"5e" * 8)
+        self.assertEqual(len(self.players[0].written.splitlines()), 1)
+        self.launcher.interrupt()
+        self.failureResultOf(self.running, DemoInterrupted)
+
+    def test_serviceNeverReady(self) -> None:
+        """A service that does not get ready is named, with the limit."""
+        self.begin()
+        self.reactor.pump([1.0] * 11)
+        self.assertEqual(
+            self.failedChecks()["clean"], "the relay did not get ready within 10 seconds"
+        )
+
+    def test_serviceDies(self) -> None:
+        """A service that ends by itself is named at once, whenever it does."""
+        self.begin()
+        self.service("gamenet-relay").end(status=1)
+        self.assertEqual(
+            self.failedChecks()["clean"], "the relay ended by itself, with exit status 1"
+        )
+
+    def test_serviceDiesDuringPlay(self) -> None:
+        """A lobby that is killed in the middle of the match ends the demo by name."""
+        self.meet()
+        self.service("gamenet-lobby").end(signal=11)
+        self.assertEqual(self.failedChecks()["clean"], "the lobby ended by itself, with signal 11")
+
+    def test_playerFails(self) -> None:
+        """A player's own error is what is reported, not that its process ended."""
+        self.meet()
+        self.players[1].say(report(event="failed", error="NoPath", text="no way"))
+        self.assertEqual(self.failedChecks()["clean"], "Grace failed: NoPath: no way")
+
+    def test_playerDies(self) -> None:
+        """A player's process that ends before its result is named."""
+        self.serve()
+        self.players[0].end(status=1)
+        self.assertEqual(self.failedChecks()["clean"], "Ada ended by itself, with exit status 1")
+
+    def test_playerEndsBadly(self) -> None:
+        """A player that has a result, but ends with another status than 0, is not clean."""
+        self.meet()
+        for number, player in enumerate(self.players, start=1):
+            player.say(sampleLine(0, [1, 2, 3, 4]), resultLine(number, 3, 4))
+            player.end(status=number - 1)
+        self.assertEqual(
+            self.failedChecks(), {"clean": "Grace ended by itself, with exit status 1"}
+        )
+
+    def test_nonsense(self) -> None:
+        """Bad input: a player that writes nonsense ends the demo by name."""
+        self.meet()
+        self.players[0].say(b"\xff")
+        self.assertIn("Ada reported nonsense", self.failedChecks()["clean"])
+
+    def test_standstill(self) -> None:
+        """A match that stands still is ended; each confirmed frame buys time."""
+        self.meet()
+        for first in (0, 2):
+            self.reactor.advance(4.9)
+            self.players[0].say(sampleLine(first, [1, 2]))
+        self.reactor.advance(4.9)
+        self.assertNoResult(self.running)
+        self.players[0].say(sampleLine(4, []))
+        self.reactor.advance(0.2)
+        self.assertEqual(
+            self.failedChecks()["clean"],
+            "the match stands still: no frame was confirmed within 5 seconds",
+        )
+
+    def test_playerDoesNotEnd(self) -> None:
+        """A player that has finished but does not end is killed in the end, and named."""
+        self.meet()
+        self.players[1].stubborn = True
+        for number, player in enumerate(self.players, start=1):
+            player.say(sampleLine(0, [1, 2, 3, 4]), resultLine(number, 3, 4))
+        self.players[0].end(status=0)
+        self.reactor.pump([1.0] * 5)
+        self.assertEqual(self.players[1].signals, ["TERM", "KILL"])
+        self.assertIn("Grace did not end within 2 seconds and was killed", str(self.failedChecks()))
+
+    def test_traceback(self) -> None:
+        """A traceback in any process's log is not clean, even if all else is well."""
+        self.meet()
+        self.service("gamenet-lobby").say(b"\tTraceback (most recent call last):")
+        for number, player in enumerate(self.players, start=1):
+            player.say(sampleLine(0, [1, 2, 3, 4]), resultLine(number, 3, 4))
+            player.end(status=0)
+        self.assertEqual(self.failedChecks(), {"clean": "the lobby printed a traceback"})
+
+    def test_statusPage(self) -> None:
+        """A status page that does not answer, or says nothing of use, is named."""
+        for answer in (
+            lambda reactor, address: fail(ZeroDivisionError("gone")),
+            lambda reactor, address: succeed({}),
+        ):
+            self.setUp()
+            self.status = answer
+            self.play()
+            self.assertIn("status page", self.failedChecks()["clean"])
+
+    def test_statusPageHangs(self) -> None:
+        """A status page that never answers is waited for only so long."""
+        self.status = lambda reactor, address: Deferred()
+        self.play()
+        self.reactor.advance(2.1)
+        self.assertIn("status page", self.failedChecks()["clean"])
+
+    def test_interrupt(self) -> None:
+        """Whenever the demo is interrupted every process is stopped, players before services."""
+        for stage in (self.begin, self.serve, self.meet):
+            self.setUp()
+            stage()
+            started = list(self.reactor.processes)
+            self.launcher.interrupt()
+            self.failureResultOf(self.running, DemoInterrupted)
+            self.assertEqual([one.signals for one in started], [["TERM"]] * len(started))
+            self.tearDown()
+
+    def test_interruptTwice(self) -> None:
+        """Asked a second time it does not wait for those that do not listen."""
+        self.meet()
+        for process in self.reactor.processes:
+            process.stubborn = True
+        self.launcher.interrupt()
+        self.assertNoResult(self.running)
+        self.launcher.interrupt()
+        self.failureResultOf(self.running, DemoInterrupted)
+
+    def test_progress(self) -> None:
+        """While it runs it is said what was started, and how far the players are."""
+        self.play()
+        self.successResultOf(self.running)
+        said = self.stream.getvalue()
+        self.assertIn("relay on 127.0.0.1:4001 (UDP), process 100\n", said)
+        self.assertIn("lobby on 127.0.0.1:4003 (TCP), process 103\n", said)
+        self.assertIn("Ada (process 101) and Grace (process 102) play 4 frames\n", said)
+        self.assertIn("0/4 | Ada: direct 80 ms, 3 rollbacks", said)
+
+
+class ChildTests(SynchronousTestCase):
+    """One process."""
+
+    def setUp(self) -> None:
+        """Start one."""
+        self.reactor = FakeReactor()
+        self.lines: list[bytes] = []
+        self.endings: list[Ending | None] = []
+        self.child = Child(
+            "Ada", lambda child: self.endings.append(child.ending), self.lines.append
+        )
+        self.child.start(self.reactor, ["/bin/python", "-m", "x"], {"A": "b"})
+        (self.process,) = self.reactor.processes
+
+    def test_lines(self) -> None:
+        """Lines come whole, however the pipe cuts them."""
+        for piece in (b"on", b"e\ntw", b"o\n\nthr"):
+            self.child.outReceived(piece)
+        self.assertEqual(self.lines, [b"one", b"two", b""])
+
+    def test_endlessLine(self) -> None:
+        """Bad input: a line without end is not kept for ever."""
+        for _ in range(40):
+            self.child.outReceived(b"x" * 65536)
+        self.child.outReceived(b"\n")
+        self.assertLess(len(self.lines[0]), 1 << 21)
+        self.assertIn("(a line that was too long)", self.child.tail)
+
+    def test_tail(self) -> None:
+        """Of the log the last lines are kept, the last one even if it is cut off."""
+        for number in range(100):
+            self.child.errReceived(b"line %d\n" % number)
+        self.child.errReceived(b"cut o\xff")
+        self.process.end(status=1)
+        self.assertEqual(self.child.tail[-1], "cut o\ufffd")
+        self.assertEqual(self.child.tail[-2], "line 99")
+        self.assertEqual(len(self.child.tail), 30)
+        self.assertEqual(self.endings, [Ending(1, None)])
+
+    def test_stopTwice(self) -> None:
+        """Stopping is idempotent, and harmless once the process is gone."""
+        self.process.stubborn = True
+        first, second = self.child.stop(self.reactor, 2.0), self.child.stop(self.reactor, 2.0)
+        self.assertNoResult(first)
+        self.reactor.advance(2.1)
+        self.successResultOf(first)
+        self.successResultOf(second)
+        self.assertEqual(self.process.signals, ["TERM", "KILL"])
+        self.assertTrue(self.child.killed)
+        self.successResultOf(self.child.stop(self.reactor, 2.0))
+        self.child.kill()
+        self.child.write(b"too late")
+        self.assertEqual(self.process.written, b"")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_alreadyExited(self) -> None:
+        """A process that has exited while its last words are still being read is no error."""
+        self.process.pid = None
+        waiting = self.child.stop(self.reactor, 2.0)
+        self.process.end(status=0)
+        self.successResultOf(waiting)
+        self.assertEqual(self.child.faults(2.0), [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class BoundedWaitTests(SynchronousTestCase):
+    """Waiting."""
+
+    def setUp(self) -> None:
+        """Wait for a list to be filled."""
+        self.clock = Clock()
+        self.wait = BoundedWait(self.clock)
+        self.things: list[int] = []
+
+    def until(self, count: int) -> Deferred[None]:
+        """Wait for that many things."""
+        return self.wait.until(lambda: len(self.things) >= count, 3.0, "nothing came")
+
+    def test_holdsAlready(self) -> None:
+        """What holds already is not waited for."""
+        self.successResultOf(self.until(0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_happens(self) -> None:
+        """The condition is looked at whenever something happens."""
+        waiting = self.until(2)
+        self.things.append(1)
+        self.wait.happened()
+        self.assertNoResult(waiting)
+        self.things.append(2)
+        self.wait.happened()
+        self.successResultOf(waiting)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.wait.happened()
+
+    def test_expires(self) -> None:
+        """It ends at its limit, with the complaint; and so does every later one, at once."""
+        waiting = self.until(1)
+        self.clock.advance(3.1)
+        error = self.failureResultOf(waiting, DemoFailed).value
+        self.assertEqual(str(error), "nothing came within 3 seconds")
+        self.failureResultOf(self.until(1), DemoFailed)
+
+    def test_extend(self) -> None:
+        """Whoever extends it gets the whole limit once more."""
+        waiting = self.until(1)
+        self.clock.advance(2.9)
+        self.wait.extend()
+        self.clock.advance(2.9)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.2)
+        self.failureResultOf(waiting, DemoFailed)
+
+    def test_firstFailureCounts(self) -> None:
+        """Of several failures the first is the cause; one between two waits is not forgotten."""
+        self.wait.fail("the lobby died")
+        self.wait.fail("Ada lost the lobby")
+        error = self.failureResultOf(self.until(0), DemoFailed).value
+        self.assertEqual(str(error), "the lobby died")
+        self.wait.extend()

@@ -1,0 +1,472 @@
+"""STUN messages: the vectors of RFC 5769, exact layouts, and every kind of lie in a length."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.wire.stun import (
+    ATTRIBUTE_LIMIT,
+    BINDING,
+    MessageClass,
+    StunMessage,
+    decode,
+    encode,
+    encodeBindingError,
+    encodeBindingRequest,
+    encodeBindingSuccess,
+    readBindingAddress,
+    transmissionTimes,
+    verifyIntegrity,
+)
+from gamenet.wire.stun_attributes import (
+    ERROR_CODE,
+    FINGERPRINT,
+    MESSAGE_INTEGRITY,
+    NONCE,
+    REALM,
+    SOFTWARE,
+    UNKNOWN_ATTRIBUTE,
+    UNKNOWN_ATTRIBUTES,
+    USERNAME,
+    XOR_MAPPED_ADDRESS,
+    ErrorCode,
+    decodeErrorCode,
+    decodeUnknownAttributes,
+    decodeXorAddress,
+    encodeXorAddress,
+)
+from gamenet.wire.turn_credentials import longTermKey
+
+_ID = bytes(range(1, 13))
+
+_SHORT_TERM_PASSWORD = b"VOkJxbRl1RmTxUk/WvJxBt"
+
+# RFC 5769, section 2.1
+_REQUEST = bytes.fromhex(
+    "000100582112a442b7e7a701bc34d686fa87dfae"
+    "802200105354554e207465737420636c69656e74"
+    "002400046e0001ff"
+    "80290008932ff9b151263b36"
+    "000600096576746a3a68367659202020"
+    "000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a2"
+    "80280004e57a3bcf"
+)
+# RFC 5769, section 2.2
+_IPV4_RESPONSE = bytes.fromhex(
+    "0101003c2112a442b7e7a701bc34d686fa87dfae"
+    "8022000b7465737420766563746f7220"
+    "002000080001a147e112a643"
+    "000800142b91f599fd9e90c38c7489f92af9ba53f06be7d7"
+    "80280004c07d4c96"
+)
+# RFC 5769, section 2.3
+_IPV6_RESPONSE = bytes.fromhex(
+    "010100482112a442b7e7a701bc34d686fa87dfae"
+    "8022000b7465737420766563746f7220"
+    "002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d9"
+    "00080014a382954e4be67bf11784c97c8292c275bfe3ed41"
+    "80280004c8fb0b4c"
+)
+# RFC 5769, section 2.4
+_LONG_TERM_REQUEST = bytes.fromhex(
+    "000100602112a44278ad3433c6ad72c029da412e"
+    "00060012e3839ee38388e383aae38383e382afe382b90000"
+    "0015001c662f2f3439396b39353464364f4c33346f4c39465354767936347341"
+    "0014000b6578616d706c652e6f726700"
+    "00080014f67024656dd64a3e02b8e0712e85c9a28ca89666"
+)
+
+_VECTORS = (_REQUEST, _IPV4_RESPONSE, _IPV6_RESPONSE, _LONG_TERM_REQUEST)
+
+_attributes = st.lists(
+    st.tuples(
+        st.integers(0, 0xFFFF).filter(lambda kind: kind not in (MESSAGE_INTEGRITY, FINGERPRINT)),
+        st.binary(max_size=40),
+    ),
+    max_size=8,
+)
+_messages = st.builds(
+    StunMessage,
+    st.integers(0, 0xFFF),
+    st.sampled_from(MessageClass),
+    st.binary(min_size=12, max_size=12),
+    _attributes.map(tuple),
+)
+
+
+def _rawMessage(body: bytes, kind: int = 1) -> bytes:
+    """Return a message with the right length and nothing else checked."""
+    return kind.to_bytes(2, "big") + len(body).to_bytes(2, "big") + _REQUEST[4:20] + body
+
+
+class Rfc5769Tests(SynchronousTestCase):
+    """The test vectors of RFC 5769."""
+
+    def test_request(self) -> None:
+        """Section 2.1: a request under short-term credentials."""
+        message = decode(_REQUEST)
+        self.assertEqual(message.method, BINDING)
+        self.assertIs(message.message_class, MessageClass.REQUEST)
+        self.assertEqual(message.transaction_id, bytes.fromhex("b7e7a701bc34d686fa87dfae"))
+        self.assertEqual(
+            message.attributes,
+            (
+                (SOFTWARE, b"STUN test client"),
+                (0x0024, bytes.fromhex("6e0001ff")),
+                (0x8029, bytes.fromhex("932ff9b151263b36")),
+                (USERNAME, b"evtj:h6vY"),
+            ),
+        )
+        self.assertTrue(message.fingerprinted)
+        self.assertTrue(verifyIntegrity(message, _SHORT_TERM_PASSWORD))
+        self.assertFalse(verifyIntegrity(message, _SHORT_TERM_PASSWORD[:-1]))
+
+    def test_responses(self) -> None:
+        """Sections 2.2 and 2.3: an IPv4 and an IPv6 address."""
+        for vector, address in (
+            (_IPV4_RESPONSE, ("192.0.2.1", 32853)),
+            (_IPV6_RESPONSE, ("2001:db8:1234:5678:11:2233:4455:6677", 32853)),
+        ):
+            message = decode(vector)
+            self.assertIs(message.message_class, MessageClass.SUCCESS)
+            self.assertEqual(message.first(SOFTWARE), b"test vector")
+            self.assertEqual(readBindingAddress(message), address)
+            self.assertTrue(verifyIntegrity(message, _SHORT_TERM_PASSWORD))
+            self.assertTrue(message.fingerprinted)
+
+    def test_longTerm(self) -> None:
+        """Section 2.4: a request under long-term credentials, its password prepared."""
+        message = decode(_LONG_TERM_REQUEST)
+        self.assertEqual(message.first(REALM), b"example.org")
+        self.assertEqual(message.first(NONCE), b"f//499k954d6OL34oL9FSTvy64sA")
+        name = "\u30de\u30c8\u30ea\u30c3\u30af\u30b9"
+        self.assertEqual(message.first(USERNAME), name.encode())
+        key = longTermKey(name, "example.org", "TheMatrIX")
+        self.assertTrue(verifyIntegrity(message, key))
+        self.assertFalse(message.fingerprinted)
+
+    def test_encodedAgain(self) -> None:
+        """
+        The vectors come out of the encoder byte by byte, but for their padding:
+        ours is zero (CVE-2020-4067), and what is computed over it follows.
+        """
+        name = "\u30de\u30c8\u30ea\u30c3\u30af\u30b9"
+        key = longTermKey(name, "example.org", "TheMatrIX")
+        again = encode(decode(_LONG_TERM_REQUEST), key, fingerprint=False)
+        self.assertEqual(again, _LONG_TERM_REQUEST)
+        for vector in _VECTORS[:3]:
+            again = encode(decode(vector), _SHORT_TERM_PASSWORD)
+            head = vector[:-32].replace(b"vY\x20\x20\x20", b"vY\0\0\0")
+            self.assertEqual(again[:-32], head.replace(b"vector\x20", b"vector\0"))
+            self.assertEqual(len(again), len(vector))
+            self.assertTrue(decode(again).fingerprinted)
+            self.assertTrue(verifyIntegrity(decode(again), _SHORT_TERM_PASSWORD))
+
+    def test_everyBitCounts(self) -> None:
+        """A vector with any one bit turned is refused, or no longer carries what protects it."""
+        for vector in _VECTORS[:3]:
+            for place in range(len(vector) * 8):
+                changed = bytearray(vector)
+                changed[place // 8] ^= 1 << place % 8
+                try:
+                    message = decode(bytes(changed))
+                except MalformedMessage:
+                    continue
+                self.assertFalse(message.fingerprinted, place)
+        key = longTermKey("\u30de\u30c8\u30ea\u30c3\u30af\u30b9", "example.org", "TheMatrIX")
+        for place in range(len(_LONG_TERM_REQUEST) * 8):
+            changed = bytearray(_LONG_TERM_REQUEST)
+            changed[place // 8] ^= 1 << place % 8
+            try:
+                message = decode(bytes(changed))
+            except MalformedMessage:
+                continue
+            self.assertFalse(verifyIntegrity(message, key), place)
+
+
+class LayoutTests(SynchronousTestCase):
+    """Where what stands in a message."""
+
+    def test_bindingRequest(self) -> None:
+        """A Binding request is its header and a FINGERPRINT."""
+        head = bytes.fromhex("000100082112a442") + _ID
+        checksum = (crc32(head) ^ 0x5354554E).to_bytes(4, "big")
+        self.assertEqual(
+            encodeBindingRequest(_ID), head + bytes.fromhex("80280004") + checksum
+        )
+
+    def test_bindingSuccess(self) -> None:
+        """The answer tells the address, and is at most 2.5 times the bare request (of 20 bytes)."""
+        answer = encodeBindingSuccess(_ID, ("198.51.100.7", 50000))
+        self.assertEqual(len(answer), 40)
+        message = decode(answer)
+        self.assertEqual(message.transaction_id, _ID)
+        self.assertEqual([kind for kind, _ in message.attributes], [XOR_MAPPED_ADDRESS])
+        self.assertEqual(readBindingAddress(message), ("198.51.100.7", 50000))
+        self.assertTrue(message.fingerprinted)
+
+    def test_bindingError(self) -> None:
+        """A refusal tells its code, and with 420 what was not understood."""
+        message = decode(
+            encodeBindingError(_ID, UNKNOWN_ATTRIBUTE, unknown_attributes=(3, 0x26))
+        )
+        self.assertIs(message.message_class, MessageClass.ERROR)
+        self.assertEqual((message.method, message.transaction_id), (BINDING, _ID))
+        self.assertEqual(
+            decodeErrorCode(message.first(ERROR_CODE) or b""),
+            ErrorCode(420, "Unknown Attribute"),
+        )
+        unknown = message.first(UNKNOWN_ATTRIBUTES)
+        self.assertEqual(decodeUnknownAttributes(unknown or b""), (3, 0x26))
+        plain = decode(encodeBindingError(_ID, 500, "no"))
+        self.assertEqual(plain.attributes, ((ERROR_CODE, b"\0\0\x05\0no"),))
+
+    def test_typeBits(self) -> None:
+        """Method and class are spread over the type as section 5 has it."""
+        for method, message_class, kind in (
+            (0x001, MessageClass.REQUEST, 0x0001),
+            (0x001, MessageClass.INDICATION, 0x0011),
+            (0x001, MessageClass.SUCCESS, 0x0101),
+            (0x001, MessageClass.ERROR, 0x0111),
+            (0x003, MessageClass.REQUEST, 0x0003),
+            (0x009, MessageClass.ERROR, 0x0119),
+            (0x010, MessageClass.REQUEST, 0x0020),
+            (0x080, MessageClass.REQUEST, 0x0200),
+            (0xFFF, MessageClass.REQUEST, 0x3EEF),
+            (0xFFF, MessageClass.ERROR, 0x3FFF),
+        ):
+            data = encode(StunMessage(method, message_class, _ID), fingerprint=False)
+            self.assertEqual(int.from_bytes(data[:2], "big"), kind)
+            self.assertEqual((decode(data).method, decode(data).message_class), (
+                method, message_class,
+            ))
+
+    def test_paddingIsZero(self) -> None:
+        """Every attribute is padded with zeros to four bytes; its length does not count them."""
+        for size, padding in ((0, 0), (1, 3), (2, 2), (3, 1), (4, 0), (5, 3)):
+            message = StunMessage(1, MessageClass.REQUEST, _ID, ((0x8030, b"\xff" * size),))
+            body = encode(message, fingerprint=False)[20:]
+            expected = b"\x80\x30" + size.to_bytes(2, "big") + b"\xff" * size + bytes(padding)
+            self.assertEqual(body, expected)
+
+    def test_paddingMayBeAnything(self) -> None:
+        """What stands in the padding of others is ignored (section 14)."""
+        self.assertEqual(
+            decode(_rawMessage(b"\x80\x30\0\x01a\x01\x02\x03")).attributes, ((0x8030, b"a"),)
+        )
+
+    def test_firstOfDuplicates(self) -> None:
+        """Of two attributes of a type the first counts (coturn #2016: the last won)."""
+        message = decode(
+            encode(StunMessage(1, MessageClass.REQUEST, _ID, ((6, b"a"), (6, b"b"))))
+        )
+        self.assertEqual(message.first(6), b"a")
+        self.assertIsNone(message.first(7))
+
+    def test_afterIntegrity(self) -> None:
+        """What follows MESSAGE-INTEGRITY is ignored, but for FINGERPRINT (coturn ab762f33)."""
+        signed = encode(StunMessage(1, MessageClass.REQUEST, _ID, ((6, b"a"),)), b"k", False)
+        body = signed[20:] + b"\x00\x12\0\x04evil" + b"\0\x08\0\x14" + bytes(20)
+        extended = signed[:2] + len(body).to_bytes(2, "big") + signed[4:20] + body
+        message = decode(extended)
+        self.assertEqual(message.attributes, ((6, b"a"),))
+        self.assertTrue(verifyIntegrity(message, b"k"))
+        self.assertFalse(message.fingerprinted)
+
+    def test_integrityIsOptional(self) -> None:
+        """A message without MESSAGE-INTEGRITY is signed by nobody."""
+        message = decode(encodeBindingRequest(_ID))
+        self.assertIsNone(message.integrity)
+        self.assertFalse(verifyIntegrity(message, b""))
+        self.assertTrue(message.fingerprinted)
+        self.assertFalse(decode(encodeBindingRequest(_ID)[:2] + b"\0\0" + _REQUEST[4:8] + _ID)
+                         .fingerprinted)
+
+    def test_readBindingAddress(self) -> None:
+        """Only a Binding success with an address tells one."""
+        value = encodeXorAddress(("192.0.2.1", 1), _ID)
+        attributes = ((XOR_MAPPED_ADDRESS, value),)
+        good = StunMessage(BINDING, MessageClass.SUCCESS, _ID, attributes)
+        self.assertEqual(readBindingAddress(good), ("192.0.2.1", 1))
+        for bad in (
+            StunMessage(2, MessageClass.SUCCESS, _ID, attributes),
+            StunMessage(BINDING, MessageClass.REQUEST, _ID, attributes),
+            StunMessage(BINDING, MessageClass.ERROR, _ID, attributes),
+            StunMessage(BINDING, MessageClass.SUCCESS, _ID, ((1, value),)),
+            StunMessage(BINDING, MessageClass.SUCCESS, _ID, ((XOR_MAPPED_ADDRESS, b""),)),
+        ):
+            self.assertRaises(MalformedMessage, readBindingAddress, bad)
+
+    def test_transmissionTimes(self) -> None:
+        """RFC 8489, section 6.2.1: 7 transmissions, and 39.5 s until the end."""
+        self.assertEqual(
+            transmissionTimes(), (0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 39.5)
+        )
+        self.assertEqual(transmissionTimes(1.0, 1, 2), (0.0, 2.0))
+
+
+class RefusalTests(SynchronousTestCase):
+    """"Bad input": a STUN packet with lying lengths."""
+
+    def assertMalformed(self, data: bytes) -> None:
+        """Assert that C{data} is refused."""
+        self.assertRaises(MalformedMessage, decode, data)
+
+    def test_headers(self) -> None:
+        """Cut off, other first bits, no cookie (RFC 3489), a length that is not the datagram's."""
+        good = encodeBindingRequest(_ID)
+        decode(good)
+        for size in range(len(good)):
+            self.assertMalformed(good[:size])
+        self.assertMalformed(good + b"\0\0\0\0")
+        bare = _rawMessage(b"")
+        decode(bare)
+        self.assertMalformed(b"\x40" + bare[1:])
+        self.assertMalformed(b"\x80" + bare[1:])
+        self.assertMalformed(bare[:4] + b"\x21\x12\xa4\x43" + bare[8:])
+        self.assertMalformed(bare[:3] + b"\x02" + bare[4:] + b"\0\0")
+        self.assertMalformed(bare[:3] + b"\x04" + bare[4:])
+        self.assertMalformed(bare + b"\0\0\0\0")
+
+    def test_attributeLengths(self) -> None:
+        """An attribute that reaches beyond its message; all 65 536 lengths are tried."""
+        for size in range(0x10000):
+            data = _rawMessage(b"\x80\x30" + size.to_bytes(2, "big") + b"abcd")
+            if size in (1, 2, 3, 4):
+                self.assertEqual(decode(data).attributes, ((0x8030, b"abcd"[:size]),))
+            elif size:
+                self.assertMalformed(data)
+        # Zero bytes, and then four that are a header of "abcd": 0x6162 of 0x6364 bytes.
+        self.assertMalformed(_rawMessage(b"\x80\x30\0\0abcd"))
+
+    def test_trailers(self) -> None:
+        """MESSAGE-INTEGRITY and FINGERPRINT have one size, and FINGERPRINT is last."""
+        for size in (0, 4, 16, 24, 32):
+            self.assertMalformed(
+                _rawMessage(b"\0\x08" + size.to_bytes(2, "big") + bytes(size))
+            )
+        for size in (0, 3, 8):
+            padded = size + (-size & 3)
+            body = b"\x80\x28" + size.to_bytes(2, "big") + bytes(padded)
+            self.assertMalformed(_rawMessage(body))
+        good = encodeBindingRequest(_ID)
+        self.assertMalformed(good[:-1] + bytes([good[-1] ^ 1]))
+        # The checksum is right for the length that the longer message has.
+        head = good[:3] + b"\x10" + good[4:20]
+        checksum = (crc32(head) ^ 0x5354554E).to_bytes(4, "big")
+        self.assertMalformed(head + b"\x80\x28\0\x04" + checksum + b"\x80\x30\0\x04abcd")
+
+    def test_attributeLimit(self) -> None:
+        """No more attributes are read than the limit; ignored ones count too."""
+        for count, limit, ok in (
+            (ATTRIBUTE_LIMIT, ATTRIBUTE_LIMIT, True),
+            (ATTRIBUTE_LIMIT + 1, ATTRIBUTE_LIMIT, False),
+            (3, 3, True),
+            (4, 3, False),
+        ):
+            data = _rawMessage(b"\x80\x30\0\0" * count)
+            if ok:
+                self.assertEqual(len(decode(data, limit).attributes), count)
+            else:
+                self.assertRaises(MalformedMessage, decode, data, limit)
+        self.assertEqual(ATTRIBUTE_LIMIT, 64)
+        signed = b"\0\x08\0\x14" + bytes(20) + b"\x80\x30\0\0" * ATTRIBUTE_LIMIT
+        self.assertMalformed(_rawMessage(signed))
+
+    def test_ours(self) -> None:
+        """What we cannot say is our own mistake."""
+        for message in (
+            StunMessage(1, MessageClass.REQUEST, _ID[:-1]),
+            StunMessage(1, MessageClass.REQUEST, _ID + b"a"),
+            StunMessage(0x1000, MessageClass.REQUEST, _ID),
+            StunMessage(-1, MessageClass.REQUEST, _ID),
+            StunMessage(1, MessageClass.REQUEST, _ID, ((1, bytes(0x10000)),)),
+            StunMessage(1, MessageClass.REQUEST, _ID, ((1, bytes(0xFFF0)),)),
+        ):
+            self.assertRaises(LocalProtocolError, encode, message, b"key")
+        largest = StunMessage(1, MessageClass.REQUEST, _ID, ((1, bytes(0xFFF8)),))
+        self.assertEqual(decode(encode(largest, None, False)), largest)
+        self.assertRaises(LocalProtocolError, encode, largest, None, True)
+
+
+class PropertyTests(SynchronousTestCase):
+    """What holds for whatever comes."""
+
+    @given(st.binary(max_size=200))
+    @settings(deadline=None, max_examples=200)
+    def test_arbitraryBytes(self, data: bytes) -> None:
+        """Bytes that are no message are refused by name and never otherwise."""
+        try:
+            decode(data)
+        except MalformedMessage:
+            return
+        self.assertEqual(data[4:8], b"\x21\x12\xa4\x42")
+
+    @given(
+        st.sampled_from(_VECTORS),
+        st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6),
+        st.integers(0, 120),
+        st.booleans(),
+    )
+    @settings(deadline=None, max_examples=200)
+    def test_mutatedBytes(
+        self, vector: bytes, changes: list[tuple[int, int]], keep: int, fix: bool
+    ) -> None:
+        """Messages with changed, missing and lying bytes are refused by name or read."""
+        changed = bytearray(vector[:keep] if fix else vector)
+        for place, value in changes:
+            if place < len(changed):
+                changed[place] = value
+        if fix and len(changed) >= 20:
+            changed[2:4] = (len(changed) - 20).to_bytes(2, "big")
+        try:
+            message = decode(bytes(changed))
+        except MalformedMessage:
+            return
+        verifyIntegrity(message, b"key")
+
+    @given(_messages, st.none() | st.binary(max_size=70), st.booleans())
+    @settings(deadline=None, max_examples=200)
+    def test_roundTrip(
+        self, message: StunMessage, key: bytes | None, fingerprint: bool
+    ) -> None:
+        """What is encoded is decoded the same, signed by its key and by no other."""
+        again = decode(encode(message, key, fingerprint))
+        self.assertEqual(again, message)
+        self.assertEqual(again.fingerprinted, fingerprint)
+        self.assertEqual(again.integrity is not None, key is not None)
+        if key is not None:
+            self.assertTrue(verifyIntegrity(again, key))
+            self.assertFalse(verifyIntegrity(again, key + b"1"))
+
+    @given(_messages, _messages)
+    @settings(deadline=None, max_examples=50)
+    def test_integrityIsOfThisMessage(self, one: StunMessage, other: StunMessage) -> None:
+        """A MESSAGE-INTEGRITY moved to another message does not verify there."""
+        assume(one != other)
+        signed = encode(one, b"key", False)
+        body = encode(other, b"key", False)[20:-20] + signed[-20:]
+        moved = encode(other, b"key", False)[:20] + body
+        self.assertFalse(verifyIntegrity(decode(moved), b"key"))
+
+
+class EqualityTests(SynchronousTestCase):
+    """Messages as values."""
+
+    def test_signaturesDoNotCount(self) -> None:
+        """How a message was protected is neither compared nor shown."""
+        message = StunMessage(1, MessageClass.REQUEST, _ID, ((6, b"a"),))
+        signed = decode(encode(message, b"key"))
+        self.assertEqual(signed, message)
+        self.assertNotIn("signed", repr(signed))
+        self.assertNotIn("integrity", repr(signed))
+
+    def test_xorIsSymmetric(self) -> None:
+        """An address read under another transaction id is another address."""
+        value = encodeXorAddress(("2001:db8::1", 1), _ID)
+        self.assertNotEqual(decodeXorAddress(value, bytes(12)), ("2001:db8::1", 1))

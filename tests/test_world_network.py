@@ -1,0 +1,400 @@
+"""
+Tests of L{gamenet.world.network} and L{gamenet.world.realm}: who reaches whom.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.errors import BadSetting
+from gamenet.interfaces import Address
+from gamenet.world.clock import NotReached
+from gamenet.world.link import LinkProfile
+from gamenet.world.machine import WorldMachine
+from gamenet.world.nat_behavior import FULL_CONE, Filtering, Mapping, PortChoice
+from gamenet.world.network import CORE_HOPS, WorldNetwork
+
+
+class Received:
+    """A socket at port 1000 that writes down what it receives."""
+
+    def __init__(self, machine: WorldMachine, interface: str = "") -> None:
+        self.datagrams: list[tuple[bytes, Address]] = []
+        self.socket = machine.openDatagramSocket(
+            lambda data, address: self.datagrams.append((data, address)), interface, 1000
+        )
+
+    def data(self) -> list[bytes]:
+        """Return the bytes received so far, and forget them."""
+        received = [data for data, _ in self.datagrams]
+        self.datagrams.clear()
+        return received
+
+
+class RoutingTests(SynchronousTestCase):
+    """Where datagrams go."""
+
+    def setUp(self) -> None:
+        self.network = WorldNetwork(1)
+        self.one = self.network.machine("one", "203.0.113.1")
+        self.two = self.network.machine("two", ("203.0.113.2", "203.0.113.3"))
+
+    def test_nobodyThere(self) -> None:
+        """What goes to no machine, or to no socket, is counted, and looks sent."""
+        sender = Received(self.one).socket
+        self.assertTrue(sender.send(b"", ("203.0.113.99", 1000)))
+        self.assertTrue(sender.send(b"", ("203.0.113.2", 1000)))
+        self.network.advance(1.0)
+        counters = self.network.counters
+        self.assertEqual((counters.no_route, counters.unreachable), (1, 1))
+        self.assertEqual((counters.sent, counters.delivered), (2, 0))
+        self.assertEqual(sender.send_errors, 0)
+
+    def test_appearsLater(self) -> None:
+        """An address that was nobody's is reached once a machine has it."""
+        sender = Received(self.one).socket
+        sender.send(b"early", ("203.0.113.7", 1000))
+        late = Received(self.network.machine("late", "203.0.113.7"))
+        sender.send(b"late", ("203.0.113.7", 1000))
+        self.network.advance(1.0)
+        self.assertEqual(late.data(), [b"late"])
+
+    def test_severalAddresses(self) -> None:
+        """A machine with several addresses answers from the one its socket is bound to."""
+        everywhere = Received(self.one)
+        second = Received(self.two, "203.0.113.3")
+        for host in ("203.0.113.2", "203.0.113.3"):
+            everywhere.socket.send(host.encode(), (host, 1000))
+        second.socket.send(b"answer", ("203.0.113.1", 1000))
+        self.network.advance(1.0)
+        self.assertEqual(second.data(), [b"203.0.113.3"])
+        self.assertEqual(everywhere.datagrams, [(b"answer", ("203.0.113.3", 1000))])
+        first = Received(self.two, "203.0.113.2")
+        everywhere.socket.send(b"again", ("203.0.113.2", 1000))
+        self.network.advance(1.0)
+        self.assertEqual(first.data(), [b"again"])
+
+    def test_loopback(self) -> None:
+        """A machine reaches itself by loopback and by its own address, never within send()."""
+        inbox = Received(self.one)
+        inbox.socket.send(b"loop", ("127.0.0.1", 1000))
+        inbox.socket.send(b"self", ("203.0.113.1", 1000))
+        self.assertEqual(inbox.datagrams, [])
+        self.network.advance(0.0)
+        self.assertEqual(
+            inbox.datagrams,
+            [(b"loop", ("127.0.0.1", 1000)), (b"self", ("203.0.113.1", 1000))],
+        )
+
+    def test_loopbackIsPrivate(self) -> None:
+        """A socket bound to loopback hears only its own machine, and speaks to nobody else."""
+        private = Received(self.one, "127.0.0.1")
+        other = Received(self.two)
+        self.assertFalse(private.socket.send(b"out", ("203.0.113.2", 1000)))
+        self.assertEqual(private.socket.send_errors, 1)
+        other.socket.send(b"in", ("203.0.113.1", 1000))
+        other.socket.send(b"own", ("127.0.0.1", 1000))
+        self.network.advance(1.0)
+        self.assertEqual(private.data(), [])
+        self.assertEqual(other.data(), [b"own"])
+
+    def test_sameAddressInTwoHomes(self) -> None:
+        """An inside address means another machine in every home."""
+        inboxes = []
+        for number in (1, 2):
+            self.network.nat(f"nat {number}", f"198.51.100.{number}")
+            inboxes.append(
+                Received(self.network.machine(f"host {number}", "192.168.1.9", f"nat {number}"))
+            )
+            sender = self.network.machine(f"sender {number}", "192.168.1.2", f"nat {number}")
+            Received(sender).socket.send(b"%d" % number, ("192.168.1.9", 1000))
+        self.network.advance(1.0)
+        self.assertEqual([inbox.data() for inbox in inboxes], [[b"1"], [b"2"]])
+
+    def test_insideAddressesStayInside(self) -> None:
+        """From the Internet, or from another home, an inside address is nobody's."""
+        self.network.nat("nat", "198.51.100.1", FULL_CONE)
+        inside = Received(self.network.machine("inside", "192.168.1.9", "nat"))
+        self.network.nat("other", "198.51.100.2")
+        for sender in (self.one, self.network.machine("far", "192.168.1.2", "other")):
+            sender.openDatagramSocket(lambda *_: None).send(b"", ("192.168.1.9", 1000))
+        self.network.advance(1.0)
+        self.assertEqual(inside.data(), [])
+        self.assertEqual(self.network.counters.no_route, 2)
+
+
+class HopTests(SynchronousTestCase):
+    """Row H3: times to live, as openers with a low one need them."""
+
+    def build(self, core_hops: int = CORE_HOPS) -> dict[str, Received]:
+        """Return inboxes of machines in public, in two homes and behind a carrier."""
+        self.network = network = WorldNetwork(1, core_hops=core_hops)
+        network.nat("home 1", "198.51.100.1", FULL_CONE)
+        network.nat("home 2", "198.51.100.2", FULL_CONE)
+        network.nat("carrier", "198.51.100.3", FULL_CONE)
+        network.nat("home 3", "100.64.0.2", FULL_CONE, behind="carrier")
+        machines = {
+            "server": network.machine("server", "203.0.113.1"),
+            "other server": network.machine("other server", "203.0.113.2"),
+            "home 1": network.machine("player 1", "192.168.1.2", "home 1"),
+            "home 2": network.machine("player 2", "192.168.1.2", "home 2"),
+            "home 3": network.machine("player 3", "192.168.1.2", "home 3"),
+        }
+        inboxes = {name: Received(machine) for name, machine in machines.items()}
+        for inbox in inboxes.values():
+            inbox.socket.send(b"map", ("203.0.113.9", 9))
+        network.advance(1.0)
+        return inboxes
+
+    def test_lowestThatArrives(self) -> None:
+        """A datagram arrives if its time to live exceeds the routers on the way, and only then."""
+        outside = {
+            "server": "203.0.113.1",
+            "other server": "203.0.113.2",
+            "home 1": "198.51.100.1",
+            "home 2": "198.51.100.2",
+            "home 3": "198.51.100.3",
+        }
+        for core_hops in (CORE_HOPS, 0, 1):
+            inboxes = self.build(core_hops)
+            for source, target, routers in [
+                ("server", "other server", 0),
+                ("home 1", "server", 1),
+                ("server", "home 1", 1),
+                ("home 1", "home 2", 2),
+                ("home 3", "server", 2),
+                ("home 1", "home 3", 3),
+                ("home 3", "home 1", 3),
+            ]:
+                lowest = routers + core_hops + 1
+                expired = self.network.counters.expired_ttl
+                for ttl in range(1, lowest + 3):
+                    inboxes[source].socket.send(b"%d" % ttl, (outside[target], 1000), ttl)
+                self.network.advance(1.0)
+                self.assertEqual(
+                    inboxes[target].data(), [b"%d" % ttl for ttl in range(lowest, lowest + 3)]
+                )
+                self.assertEqual(self.network.counters.expired_ttl - expired, lowest - 1)
+
+    def test_openerOpens(self) -> None:
+        """A time to live of 2 opens a mapping in the sender's own NAT and dies before the peer's;
+        one of 1 does not even do that."""
+        network = WorldNetwork(1)
+        for number in (1, 2):
+            network.nat(f"home {number}", f"198.51.100.{number}")
+        one = Received(network.machine("player 1", "192.168.1.2", "home 1"))
+        two = Received(network.machine("player 2", "192.168.1.2", "home 2"))
+        one.socket.send(b"opener", ("198.51.100.2", 1000), 1)
+        network.advance(1.0)
+        two.socket.send(b"too early", ("198.51.100.1", 1000))
+        network.advance(1.0)
+        one.socket.send(b"opener", ("198.51.100.2", 1000), 2)
+        network.advance(1.0)
+        two.socket.send(b"in", ("198.51.100.1", 1000))
+        network.advance(1.0)
+        self.assertEqual((one.data(), two.data()), ([b"in"], []))
+        self.assertEqual(network.counters.expired_ttl, 2)
+        self.assertEqual(network.counters.filtered_by_nat, 1)
+
+
+class PartitionTests(SynchronousTestCase):
+    """Partitions and healing."""
+
+    def setUp(self) -> None:
+        self.network = network = WorldNetwork(1)
+        network.nat("carrier", "198.51.100.1", FULL_CONE)
+        network.nat("home", "100.64.0.2", FULL_CONE, behind="carrier")
+        self.inboxes = {
+            "player": Received(network.machine("player", "192.168.1.2", "home")),
+            "brother": Received(network.machine("brother", "192.168.1.3", "home")),
+            "lobby": Received(network.machine("lobby", "203.0.113.1")),
+            "relay": Received(network.machine("relay", "203.0.113.2")),
+        }
+        self.addresses: dict[str, Address] = {
+            "lobby": ("203.0.113.1", 1000),
+            "relay": ("203.0.113.2", 1000),
+        }
+        for name in ("player", "brother"):
+            self.inboxes[name].socket.send(name.encode(), self.addresses["lobby"])
+            network.advance(1.0)
+            self.addresses[name] = self.inboxes["lobby"].datagrams[-1][1]
+        self.inboxes["lobby"].data()
+
+    def reached(self, source: str, target: str) -> bool:
+        """Return whether a datagram from the one arrives at the other."""
+        address = self.addresses[target]
+        if source in ("player", "brother") and target in ("player", "brother"):
+            address = ({"player": "192.168.1.2", "brother": "192.168.1.3"}[target], 1000)
+        self.inboxes[source].socket.send(b"x", address)
+        self.network.advance(1.0)
+        return bool(self.inboxes[target].data())
+
+    def cut(self) -> list[str]:
+        """Return which ordered pairs do not reach each other, as C{"from>to"}."""
+        names = list(self.inboxes)
+        return [
+            f"{source}>{target}"
+            for source in names
+            for target in names
+            if source != target and not self.reached(source, target)
+        ]
+
+    def test_whole(self) -> None:
+        """Without partitions everybody reaches everybody."""
+        self.assertEqual(self.cut(), [])
+        self.assertEqual(self.network.counters.partitioned, 0)
+
+    def test_twoMachines(self) -> None:
+        """A partition of two names stops these two, both ways, through NATs as well."""
+        self.network.partition(["player"], ["lobby"])
+        self.assertEqual(self.cut(), ["player>lobby", "lobby>player"])
+        self.assertEqual(self.network.counters.partitioned, 2)
+        self.assertEqual(self.network.counters.partitions, 1)
+        self.network.heal()
+        self.assertEqual(self.cut(), [])
+        self.assertEqual(self.network.counters.heals, 1)
+
+    def test_natMeansAllBehindIt(self) -> None:
+        """Naming a NAT, however far outside, names everything behind it."""
+        for name in ("home", "carrier"):
+            self.network.partition([name], ["lobby"])
+            self.assertEqual(
+                self.cut(),
+                ["player>lobby", "brother>lobby", "lobby>player", "lobby>brother"],
+                name,
+            )
+            self.network.heal()
+
+    def test_everyoneElse(self) -> None:
+        """One group alone is cut off from everyone else, and whole in itself."""
+        self.network.partition(["home"])
+        self.assertEqual(
+            self.cut(),
+            [
+                "player>lobby",
+                "player>relay",
+                "brother>lobby",
+                "brother>relay",
+                "lobby>player",
+                "lobby>brother",
+                "relay>player",
+                "relay>brother",
+            ],
+        )
+
+    def test_neighbors(self) -> None:
+        """Two machines behind one NAT can be parted too, and a machine from its NAT."""
+        self.network.partition(["player"], ["brother"])
+        self.assertEqual(self.cut(), ["player>brother", "brother>player"])
+        self.network.heal()
+        self.network.partition(["player"], ["carrier"])
+        self.assertEqual(self.reached("player", "lobby"), False)
+        self.assertEqual(self.reached("brother", "lobby"), True)
+
+    def test_oneWay(self) -> None:
+        """A one-way partition stops only what goes from the first group to the second."""
+        self.network.partition(["lobby", "relay"], ["player"], one_way=True)
+        self.assertEqual(self.cut(), ["lobby>player", "relay>player"])
+
+    def test_several(self) -> None:
+        """Partitions add up until all are healed at once."""
+        self.network.partition(["lobby"], ["relay"])
+        self.network.partition(["player"], ["relay"], one_way=True)
+        self.assertEqual(self.cut(), ["player>relay", "lobby>relay", "relay>lobby"])
+        self.network.heal()
+        self.assertEqual(self.cut(), [])
+
+    def test_onItsWay(self) -> None:
+        """What is on its way when a partition comes still arrives."""
+        self.network.setProfile("lobby", LinkProfile(latency=0.5))
+        self.inboxes["relay"].socket.send(b"x", self.addresses["lobby"])
+        self.network.advance(0.1)
+        self.network.partition(["relay"], ["lobby"])
+        self.network.advance(1.0)
+        self.assertEqual(self.inboxes["lobby"].data(), [b"x"])
+
+    def test_unknownNames(self) -> None:
+        """A partition of names that nobody has is refused, and changes nothing."""
+        self.assertRaises(BadSetting, self.network.partition, ["nobody"])
+        self.assertRaises(BadSetting, self.network.partition, ["lobby"], ["nobody"])
+        self.assertEqual(self.cut(), [])
+
+
+class MakingTests(SynchronousTestCase):
+    """Making machines and NATs."""
+
+    def setUp(self) -> None:
+        self.network = WorldNetwork(1)
+        self.network.machine("one", "203.0.113.1")
+        self.network.nat("nat", "198.51.100.1")
+
+    def test_refused(self) -> None:
+        """Names and addresses that are taken, unknown or no addresses are refused by name."""
+        machine, nat = self.network.machine, self.network.nat
+        for make, arguments, options in [
+            (machine, ("one", "203.0.113.9"), {}),
+            (machine, ("nat", "203.0.113.9"), {}),
+            (machine, ("two", "203.0.113.1"), {}),
+            (machine, ("two", ("203.0.113.9", "198.51.100.1")), {}),
+            (machine, ("two", "example.org"), {}),
+            (machine, ("two", "::1"), {}),
+            (machine, ("two", "192.168.1.2", "nobody"), {}),
+            (machine, ("two", "192.168.1.2", "one"), {}),
+            (machine, ("two", "203.0.113.9"), {"drift_ppm": 1e6}),
+            (machine, ("two", "203.0.113.9"), {"drift_ppm": float("nan")}),
+            (nat, ("one", "203.0.113.9"), {}),
+            (nat, ("nat", "203.0.113.9"), {}),
+            (nat, ("two", "203.0.113.1"), {}),
+            (nat, ("two", "nowhere"), {}),
+            (nat, ("two", "203.0.113.9"), {"expiry": -1.0}),
+            (nat, ("two", "203.0.113.9"), {"behind": "nobody"}),
+        ]:
+            named: dict[str, Any] = options
+            self.assertRaises(BadSetting, make, *arguments, **named)
+        self.assertRaises(BadSetting, self.network.setProfile, "two", LinkProfile())
+        self.assertRaises(BadSetting, self.network.publishName, "two", "nowhere")
+        self.assertEqual(list(self.network.machines), ["one"])
+        self.network.machine("two", "203.0.113.9")
+        self.network.nat("other", "203.0.113.10")
+
+    def test_behaviorByParts(self) -> None:
+        """A NAT's behavior can be given whole, in parts, or whole with parts changed."""
+        nat = self.network.nat(
+            "parts",
+            "198.51.100.2",
+            FULL_CONE,
+            behind=self.network.nats["nat"],
+            mapping=Mapping.ADDRESS_DEPENDENT,
+            port_choice=PortChoice.RANDOM,
+            expiry=5.0,
+            hairpin=True,
+        )
+        behavior = nat.behavior
+        self.assertEqual(behavior.mapping, Mapping.ADDRESS_DEPENDENT)
+        self.assertEqual(behavior.filtering, Filtering.ENDPOINT_INDEPENDENT)
+        self.assertEqual(behavior.port_choice, PortChoice.RANDOM)
+        self.assertEqual((behavior.expiry, behavior.hairpin), (5.0, True))
+        self.assertEqual(nat.outside.lineage, ("parts", "nat"))
+        filtering = self.network.nat(
+            "other", "198.51.100.3", filtering=Filtering.ADDRESS_DEPENDENT, hairpin=False
+        ).behavior.filtering
+        self.assertEqual(filtering, Filtering.ADDRESS_DEPENDENT)
+
+    def test_time(self) -> None:
+        """The network's time is its clock's."""
+        self.network.advance(2.0)
+        self.assertEqual(self.network.clock.seconds(), 2.0)
+        self.network.clock.callLater(1.0, lambda: None)
+        self.assertRaises(NotReached, self.network.runUntil, lambda: False, 3.0)
+        reached = self.network.runUntil(lambda: self.network.clock.seconds() >= 5.0, 1.0)
+        self.assertIs(reached, True)
+
+    def test_counters(self) -> None:
+        """The counters list themselves by name, all zero in a world where nothing happened."""
+        counted = self.network.counters.asDict()
+        self.assertEqual(dict.fromkeys(counted.values()), {0: None})
+        self.assertIn("buffer_overflow", counted)
+        self.network.partition(["one"])
+        self.assertEqual(self.network.counters.asDict()["partitions"], 1)
