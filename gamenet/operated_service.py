@@ -123,13 +123,16 @@ class OperatedService(MultiService):
 
     def _ready(self, _: object) -> None:
         places = self.places()
+        if self._ready_file is not None:
+            # A reader sees all of it or nothing.
+            part = self._ready_file.with_name(f".{self._ready_file.name}.{os.getpid()}")
+            try:
+                part.write_text(json.dumps(places) + "\n", encoding="utf-8")
+                part.replace(self._ready_file)
+            except OSError as error:
+                self._end(error)
+                return
         self._log.info("{title} is ready: {places}", title=self._title, places=places)
-        if self._ready_file is None:
-            return
-        # A reader sees all of it or nothing.
-        part = self._ready_file.with_name(f".{self._ready_file.name}.{os.getpid()}")
-        part.write_text(json.dumps(places) + "\n", encoding="utf-8")
-        part.replace(self._ready_file)
 
     def _forgetReady(self) -> None:
         if self._ready_file is not None:
@@ -144,11 +147,13 @@ class OperatedService(MultiService):
         raise StartFailed(f"{self._title}: {error}") from error
 
     def _failedLater(self, failure: Failure) -> None:
-        """End the process: an endpoint that takes its time cannot be had after all."""
-        if not self.running:
-            return
-        first = failure.value
-        error = first.subFailure.value if isinstance(first, FirstError) else first
+        """Hear that an endpoint which took its time cannot be had after all."""
+        if self.running:
+            first = failure.value
+            self._end(first.subFailure.value if isinstance(first, FirstError) else first)
+
+    def _end(self, error: object) -> None:
+        """End the process, which was started and is of no use."""
         self._log.critical("{title}: {error}", title=self._title, error=error)
         # twistd stops cleanly, and ends with the signal: not a status of 0.
         signal.raise_signal(signal.SIGTERM)

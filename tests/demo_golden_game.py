@@ -12,10 +12,10 @@ from gamenet.demo.script import PlayerScript, playerSecret
 __all__ = ["GOLDEN_EIGHT", "GOLDEN_TWO", "goldenChecksum"]
 
 #: Two players, seed 1, 600 frames.
-GOLDEN_TWO = 296367177
+GOLDEN_TWO = 3784164036
 
 #: Eight players, seed 2, 300 frames.
-GOLDEN_EIGHT = 3510728301
+GOLDEN_EIGHT = 4293364607
 
 
 def goldenChecksum(seed: int, players: int, frames: int) -> int:

@@ -19,7 +19,7 @@ from gamenet.relay.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 
-__all__ = ["KEYS", "SECRET", "QuietListener", "allocate", "fetch", "meet"]
+__all__ = ["KEYS", "SECRET", "Player", "QuietListener", "fetch"]
 
 SECRET = b"a secret of the tests"
 KEYS = (b"L" * 32, b"S" * 32)
@@ -43,35 +43,52 @@ class QuietListener:
     matchStarting = candidatesChanged = stepReceived = _ignore
 
 
-def meet(
-    machine: IMachine, lobby: Address, listener: object, port: int = 0
-) -> Deferred[LobbyClient]:
-    """Connect C{machine} to the lobby whose stream port is at C{lobby}."""
-    return LobbyClient.connect(
-        machine,
-        f"tcp:{lobby[0]}:{lobby[1]}",
-        "Ada",
-        KEYS,
-        Demultiplexer(machine, "", port),
-        listener,
-        insecure=True,
-    )
+class Player:
+    """
+    The network side of a player: one game socket for the lobby and the relay.
 
+    @ivar demultiplexer: The owner of the game socket.
+    @ivar listener: Hears of the lobby.
+    """
 
-def allocate(machine: IMachine, relay: Address, secret: bytes = SECRET) -> Deferred[RelayedSocket]:
-    """Ask the relay at C{relay} for a relayed address."""
-    username = ephemeralUsername(int(machine.wallClock()) + 600, "ada")
-    demultiplexer = Demultiplexer(machine)
-    client = TurnClient(
-        machine,
-        lambda receiver: demultiplexer.face(
-            receiver, (DatagramKind.STUN, DatagramKind.CHANNEL_DATA), remote=relay
-        ),
-        relay,
-        username,
-        ephemeralPassword(secret, username),
-    )
-    return client.allocate(lambda data, address: None)
+    def __init__(self, machine: IMachine, port: int = 0) -> None:
+        """Open the game socket."""
+        self.machine = machine
+        self.demultiplexer = Demultiplexer(machine, "", port)
+        self.listener = QuietListener()
+        self.turn: TurnClient | None = None
+
+    def meet(self, lobby: Address) -> Deferred[LobbyClient]:
+        """Connect to the lobby whose stream port is at C{lobby}."""
+        return LobbyClient.connect(
+            self.machine,
+            f"tcp:{lobby[0]}:{lobby[1]}",
+            "Ada",
+            KEYS,
+            self.demultiplexer,
+            self.listener,
+            insecure=True,
+        )
+
+    def allocate(self, relay: Address, secret: bytes = SECRET) -> Deferred[RelayedSocket]:
+        """Ask the relay at C{relay} for a relayed address."""
+        username = ephemeralUsername(int(self.machine.wallClock()) + 600, "ada")
+        self.turn = TurnClient(
+            self.machine,
+            lambda receiver: self.demultiplexer.face(
+                receiver, (DatagramKind.STUN, DatagramKind.CHANNEL_DATA), remote=relay
+            ),
+            relay,
+            username,
+            ephemeralPassword(secret, username),
+        )
+        return self.turn.allocate(lambda data, address: None)
+
+    def close(self) -> None:
+        """Give the allocation back, and close the game socket."""
+        if self.turn is not None:
+            self.turn.close()
+        self.demultiplexer.close()
 
 
 class _Reading(Protocol):

@@ -55,10 +55,10 @@ class PlayerScriptTests(SynchronousTestCase):
         keys = [script.nextInput()[0] for _ in range(60 * 3600)]
         changes = [frame for frame in range(1, len(keys)) if keys[frame] != keys[frame - 1]]
         gaps = [after - before for before, after in pairwise(changes)]
-        self.assertGreaterEqual(min(gaps), 6)
+        self.assertGreaterEqual(min(gaps), 4)
         # Twice or thrice the same direction in a row is allowed.
-        self.assertLess(max(gaps), 36 * 6)
-        self.assertGreater(len(changes), 2 * 3600)
+        self.assertLess(max(gaps), 24 * 6)
+        self.assertGreater(len(changes), 3 * 3600)
         for key in (LEFT, RIGHT, UP, DOWN, DASH):
             self.assertTrue(any(pressed & key for pressed in keys))
 

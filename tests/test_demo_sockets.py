@@ -84,6 +84,8 @@ class DemoProcess(ProcessProtocol):
         status = 0
         if isinstance(value, ProcessTerminated):
             status = value.exitCode if value.exitCode is not None else -(value.signal or 0)
+        if self._said is not None:
+            self._said.errback(AssertionError(f"it never said {self._wanted!r}: {self}"))
         self.ended.callback(status)
 
     @property
@@ -224,7 +226,7 @@ class DemoTests(DemoTestCase):
         result = demo.result
         self.assertIs(result["identical"], False)
         self.assertGreater(result["desyncs"], 0)
-        self.assertIn(b"the states differ for the first time in frame 50 ", demo.output)
+        self.assertIn(b"the states differ for the first time in frame 50, ", demo.output)
         self.assertNotIn(b"Passed.", demo.output)
 
     async def test_threeAtOnce(self) -> None:

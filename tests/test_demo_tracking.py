@@ -108,6 +108,10 @@ class PlayerTrackTests(SynchronousTestCase):
         self.track.lineReceived(line(event="desynchronized", frame=229))
         self.track.lineReceived(line(event="desynchronized", frame=259))
         self.assertEqual(self.track.noticed, 229)
+        self.assertEqual(self.track.summary.noticed, 229)
+        self.track.lineReceived(sampleLine(0, [11]))
+        self.track.lineReceived(resultLine(1, 0, 11))
+        self.assertEqual(self.track.summary.noticed, 229)
 
     def test_gap(self) -> None:
         """Bad input: checksums with a gap, or twice, are refused: none may go uncompared."""

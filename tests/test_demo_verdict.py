@@ -113,7 +113,22 @@ class JudgeTests(SynchronousTestCase):
         """A difference fails, and the first frame is named."""
         verdict = self.judged(comparison=Comparison(600, (600, 600), 600, 200, 400))
         self.assertEqual(self.failedChecks(verdict), ["identical"])
-        self.assertIn("frame 200 ", verdict.checks[0].text)
+        self.assertEqual(
+            verdict.checks[0].text,
+            "the states differ for the first time in frame 200, and in 399 after it",
+        )
+
+    def test_noticed(self) -> None:
+        """It is told when the players themselves noticed; a false alarm of theirs fails."""
+        players = (evolve(ADA, noticed=239), evolve(GRACE, noticed=209))
+        verdict = self.judged(
+            comparison=Comparison(600, (600, 600), 600, 200, 1), players=players
+        )
+        self.assertEqual(
+            verdict.checks[0].text,
+            "the states differ for the first time in frame 200; the players noticed in frame 209",
+        )
+        self.assertEqual(self.failedChecks(self.judged(players=players)), ["identical"])
 
     def test_missingFrames(self) -> None:
         """Frames that were never confirmed fail, and whose they are is named."""

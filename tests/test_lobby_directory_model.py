@@ -22,39 +22,26 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.lobby.directory import REQUEST_ENTROPY, Directory
 from gamenet.lobby.effects import (
     Effect,
-    ListChanged,
-    MatchOver,
-    MatchStarted,
-    MemberJoined,
-    Send,
-    SessionCreated,
 )
 from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import Standing
 from gamenet.wire.lobby_messages import (
     REQUESTS,
     Candidate,
-    CandidatesChanged,
     CreateSession,
     EndMatch,
     Hello,
     JoinSession,
     LeaveSession,
     ListSessions,
-    MatchTicket,
     OfferCandidates,
     RefusalCode,
-    Refused,
     Request,
     SendStep,
-    SessionClosed,
-    SessionList,
-    SessionState,
     StartMatch,
-    Step,
     StreamHeartbeat,
-    encodeMessage,
 )
+from tests.lobby_effects_told import outcomeOf
 from tests.lobby_model import CANDIDATES, CAPACITY, SESSIONS, LobbyModel, ModelClient, Outcome
 
 SETTINGS = LobbySettings(
@@ -81,51 +68,6 @@ candidates = st.lists(
     max_size=CANDIDATES + 1,
     unique=True,
 )
-
-
-def detailOf(message: Any) -> Any:
-    """Return what the model says of a message beyond its kind."""
-    if isinstance(message, SessionState):
-        view = message.view
-        return message.request > 0, [member.client_id for member in view.members], view.state
-    if isinstance(message, SessionList):
-        return [(s.session_id, s.members, s.state == "playing") for s in message.sessions]
-    if isinstance(message, SessionClosed):
-        return message.session_id
-    if isinstance(message, MatchTicket):
-        members = message.members
-        candidates = [tuple((c.kind, c.address) for c in m.candidates) for m in members]
-        return message.player, [member.client_id for member in members], candidates
-    if isinstance(message, CandidatesChanged):
-        return message.player, tuple((c.kind, c.address) for c in message.candidates)
-    if isinstance(message, Step):
-        return message.player
-    return None
-
-
-def outcomeOf(effects: tuple[Effect, ...]) -> Outcome:
-    """Return effects in the words of the model."""
-    outcome: Outcome = []
-    for effect in effects:
-        kind = type(effect).__name__
-        match effect:
-            case ListChanged():
-                outcome.append((kind, b"", None))
-            case Send(client_id, Refused() as refused):
-                outcome.append(("refused", client_id, refused.code))
-            case Send(client_id, message):
-                encodeMessage(message)
-                outcome.append((type(message).__name__, client_id, detailOf(message)))
-            case SessionCreated() | MemberJoined():
-                members = [member.client_id for member in effect.view.members]
-                outcome.append((kind, effect.client_id, members))
-            case MatchStarted():
-                outcome.append((kind, effect.client_id, effect.ticket.player))
-            case MatchOver():
-                outcome.append((kind, effect.client_id, effect.match_id))
-            case _:
-                outcome.append((kind, effect.client_id, None))
-    return outcome
 
 
 class DirectoryMachine(RuleBasedStateMachine):

@@ -35,6 +35,7 @@ INSECURE = (
     "tcp:host=lobby.example.org:port=7770",
     "tcp:port=7770:host=lobby.example.org",
     "tcp:localhost:7770:host=lobby.example.org",
+    "tcp:host=localhost:port=7770:host=lobby.example.org",
     "tcp:7770:127.0.0.1",
     r"tcp:\:\:2:7770",
     "tcp:",

@@ -23,7 +23,7 @@ class BudgetTests(SynchronousTestCase):
         budget = AnswerBudget(_KEY)
         for _ in range(200):
             budget.take(_HOST, 0.0)
-        granted = sum(budget.take(_HOST, tick / 100) for tick in range(1001))
+        granted = sum(budget.take(_HOST, tick / 128) for tick in range(10 * 128 + 1))
         self.assertEqual(granted, 200)
 
     def test_savings(self) -> None:

@@ -23,7 +23,7 @@ from gamenet.services import (
     relayService,
 )
 from gamenet.world.network import WorldNetwork
-from tests.operator_world import SECRET, QuietListener, allocate, fetch, meet
+from tests.operator_world import SECRET, Player, fetch
 
 SERVER = "203.0.113.1"
 
@@ -70,7 +70,8 @@ class ServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = WorldNetwork(1)
         self.server = self.world.machine("server", SERVER)
-        self.player = self.world.machine("player", "198.51.100.1")
+        self.home = self.world.machine("home", "198.51.100.1")
+        self.player = Player(self.home, 5000)
 
     def lobby(self, **arguments: object) -> LobbyService:
         """Return a lobby on its usual ports."""
@@ -102,7 +103,7 @@ class LobbyServiceTests(ServiceTests):
         self.assertEqual(
             service.places(), {"listen": [["0.0.0.0", 7770]], "udp": ["0.0.0.0", 7770]}
         )
-        client = self.world.runUntil(meet(self.player, (SERVER, 7770), QuietListener(), 5000), 5)
+        client = self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
         self.assertTrue(client.connected)
         seen = self.world.runUntil(client.serverReflexive(), 5)
         self.assertEqual(seen, ("198.51.100.1", 5000))
@@ -115,17 +116,16 @@ class LobbyServiceTests(ServiceTests):
         """Stopped, it says farewell, closes every port, and says so when it is done."""
         service = self.lobby()
         service.startService()
-        listener = QuietListener()
-        client = self.world.runUntil(meet(self.player, (SERVER, 7770), listener), 5)
+        client = self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
         stopped = service.stopService()
         self.world.runUntil(stopped, 10)
         self.world.advance(1)
         self.assertFalse(client.connected)
-        self.assertEqual(len(listener.lost), 1)
+        self.assertEqual(len(self.player.listener.lost), 1)
         self.assertFree("", 7770)
         self.assertEqual((service.status(), service.listening), ({}, None))
         self.world.advance(1)
-        refused = meet(self.player, (SERVER, 7770), listener)
+        refused = self.player.meet((SERVER, 7770))
         self.world.advance(15)
         self.failureResultOf(refused, ConnectionFailed)
 
@@ -133,7 +133,7 @@ class LobbyServiceTests(ServiceTests):
         """A stopped lobby leaves no timer, whoever was there."""
         service = self.lobby()
         service.startService()
-        client = self.world.runUntil(meet(self.player, (SERVER, 7770), QuietListener()), 5)
+        client = self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
         self.world.runUntil(service.stopService(), 10)
         client.close()
         self.world.advance(60)
@@ -144,7 +144,7 @@ class LobbyServiceTests(ServiceTests):
         service = self.lobby()
         for _ in range(2):
             service.startService()
-            client = self.world.runUntil(meet(self.player, (SERVER, 7770), QuietListener()), 5)
+            client = self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
             self.assertTrue(client.connected)
             self.world.runUntil(service.stopService(), 10)
 
@@ -209,7 +209,7 @@ class LobbyServiceTests(ServiceTests):
         self.patch(Doorman, "greeted", [])
         service = self.lobby(protocol=Doorman)
         service.startService()
-        self.world.runUntil(meet(self.player, (SERVER, 7770), QuietListener()), 5)
+        self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
         self.assertEqual(Doorman.greeted, ["Ada"])
 
     def test_settings(self) -> None:
@@ -265,10 +265,10 @@ class RelayServiceTests(ServiceTests):
         service.startService()
         self.successResultOf(service.listening)
         self.assertEqual(service.places(), {"udp": ["0.0.0.0", 3478], "relay_host": SERVER})
-        relayed = self.world.runUntil(allocate(self.player, self.relay_address), 5)
+        relayed = self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
         self.assertEqual(relayed.address[0], SERVER)
         self.assertEqual(service.status()["allocations_active"], 1)
-        refused = allocate(self.player, self.relay_address, b"another secret")
+        refused = Player(self.home).allocate(self.relay_address, b"another secret")
         self.world.advance(5)
         self.failureResultOf(refused, RelayRefused)
 
@@ -277,7 +277,7 @@ class RelayServiceTests(ServiceTests):
         service = self.relay(port_range=(9000, 9000))
         for _ in range(2):
             service.startService()
-            self.world.runUntil(allocate(self.player, self.relay_address), 5)
+            self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
             service.stopService()
             service.stopService()
             self.assertFree("", 3478)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -19,7 +20,7 @@ from gamenet.errors import BadAddress
 from gamenet.operated_service import OperatedService, StartFailed
 from gamenet.services import lobbyService
 from gamenet.world.network import WorldNetwork
-from tests.operator_world import QuietListener, fetch, meet
+from tests.operator_world import Player, fetch
 from tests.test_services_lobby_and_relay import SlowMachine
 
 HOST = "203.0.113.1"
@@ -70,8 +71,13 @@ class OperatedServiceTests(SynchronousTestCase):
     def test_readyFileIsWholeOrNotThere(self) -> None:
         """The ready file appears under its name by a rename, when it is written already."""
         seen = []
-        replace = Path.replace
-        self.patch(Path, "replace", lambda part, to: seen.append(part.read_text()) or replace(part, to))
+        really = Path.replace
+
+        def replace(part: Path, target: Path) -> Path:
+            seen.append(part.read_text())
+            return really(part, target)
+
+        self.patch(Path, "replace", replace)
         self.start(self.operated())
         self.assertEqual(seen, [self.ready_file.read_text()])
 
@@ -82,7 +88,7 @@ class OperatedServiceTests(SynchronousTestCase):
         service = self.operated(machine, None)
         self.start(service)
         self.assertFalse(self.ready_file.exists())
-        port = self.successResultOf(self.server.streamServerEndpoint("tcp:0").listen(lobbyFactory()))
+        port = self.successResultOf(self.server.streamServerEndpoint("tcp:0").listen(Factory()))
         machine.endpoint.opening.callback(port)
         self.assertTrue(self.ready_file.exists())
         self.world.runUntil(service.stopService(), 10)
@@ -93,7 +99,7 @@ class OperatedServiceTests(SynchronousTestCase):
         service = self.operated()
         self.start(service)
         self.world.advance(100)
-        self.world.runUntil(meet(self.server, (HOST, 7770), QuietListener()), 5)
+        self.world.runUntil(Player(self.server).meet((HOST, 7770)), 5)
         answer = self.world.runUntil(fetch(self.server, (HOST, 8080), "GET", "/status"), 5)
         status = json.loads(answer.partition(b"\r\n\r\n")[2])
         self.assertEqual(status["service"], "gamenet-lobby")
@@ -141,7 +147,7 @@ class OperatedServiceTests(SynchronousTestCase):
             self.world.clock.callLater(1, socket.close)
         else:
             description = "tcp:7770" if port == "stream" else "tcp:8080"
-            listening = self.server.streamServerEndpoint(description).listen(lobbyFactory())
+            listening = self.server.streamServerEndpoint(description).listen(Factory())
             opened = self.successResultOf(listening)
             self.world.clock.callLater(1, opened.stopListening)
         self.world.clock.callLater(2, given_back.callback, None)
@@ -156,6 +162,13 @@ class OperatedServiceTests(SynchronousTestCase):
         self.assertEqual(self.signals, [signal.SIGTERM])
         self.assertFalse(self.ready_file.exists())
 
+    def test_readyFileThatCannotBe(self) -> None:
+        """A ready file that cannot be written ends the process: nobody would know of it."""
+        self.ready_file = self.folder / "gone" / "ready.json"
+        service = self.operated()
+        self.start(service)
+        self.assertEqual(self.signals, [signal.SIGTERM])
+
     def test_stoppedWhileOpening(self) -> None:
         """A service that is stopped before it listens ends quietly."""
         machine = SlowMachine(self.server)
@@ -163,10 +176,3 @@ class OperatedServiceTests(SynchronousTestCase):
         self.start(service)
         self.successResultOf(service.stopService())
         self.assertEqual(self.signals, [])
-
-
-def lobbyFactory() -> object:
-    """Return a factory that is of no further interest."""
-    from twisted.internet.protocol import Factory
-
-    return Factory()

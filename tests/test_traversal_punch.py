@@ -278,21 +278,42 @@ class AnswererTests(SynchronousTestCase):
         self.assertIs(driver.punch.state, PunchState.WAITING)
 
     def test_newAttempt(self) -> None:
-        """Another id is another attempt, with its whole time, also while one is running."""
+        """Another id is another attempt, with its whole time."""
         driver = answerer()
         driver.punch.stepReceived(attemptId(1), OPENED, 100.0)
-        effects = driver.punch.stepReceived(attemptId(2), OPENED, 103.0)
+        driver.runUntil(math.inf)
+        effects = driver.punch.stepReceived(attemptId(2), OPENED, 105.0)
         self.assertEqual(effects, (SendProbes(TARGETS),))
         self.assertEqual(driver.punch.attempts, 2)
-        done = driver.runUntil(math.inf)
-        self.assertEqual(done[0], (103.25, SendProbes(TARGETS)))
-        self.assertEqual(done[-1], (106.75, SendProbes(TARGETS)))
+        self.assertEqual(driver.runUntil(math.inf)[-1], (108.75, SendProbes(TARGETS)))
+
+    def test_newAttemptWhileProbing(self) -> None:
+        """A new attempt while one is running prolongs it and leaves the timetable alone."""
+        driver = answerer()
+        driver.punch.stepReceived(attemptId(1), OPENED, 100.0)
+        done = driver.runUntil(103.0)
+        self.assertEqual(driver.punch.stepReceived(attemptId(2), OPENED, 102.875), ())
+        done += driver.runUntil(math.inf)
+        self.assertEqual(
+            done, [(100.0 + 0.25 * n, SendProbes(TARGETS)) for n in range(1, 28)]
+        )
+
+    def test_floodOfAttempts(self) -> None:
+        """Row H11: however many attempts are asked for, a round of probes each 0.25 s goes out."""
+        driver = answerer()
+        rounds = 0
+        for number in range(6400):
+            now = 100.0 + number / 64
+            rounds += len(driver.punch.stepReceived(attemptId(number), OPENED, now))
+            rounds += len(driver.tick(now))
+        self.assertEqual(rounds, 400)
 
     def test_memoryIsBounded(self) -> None:
         """Row H6: of ten thousand attempts the last four are remembered, and no more is kept."""
         driver = answerer()
         for number in range(10_000):
             driver.punch.stepReceived(attemptId(number), OPENED, 100.0)
+        driver.runUntil(math.inf)
         for number in range(9_996, 10_000):
             self.assertEqual(driver.punch.stepReceived(attemptId(number), OPENED, 100.0), ())
         self.assertNotEqual(driver.punch.stepReceived(attemptId(9_995), OPENED, 100.0), ())

@@ -122,7 +122,6 @@ TRANSITIONS: dict[
     (PunchRole.ANSWERER, _PROBING): {
         "tick due": (_PROBING, _PROBE, 101.25),
         "tick at the end": (_WAITING, (), None),
-        "new step": (_PROBING, _PROBE, 101.25),
         "proven": (_OPEN, (), None),
         "stop": (_STOPPED, (), None),
     },

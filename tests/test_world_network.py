@@ -18,12 +18,12 @@ from gamenet.world.network import CORE_HOPS, WorldNetwork
 
 
 class Received:
-    """A socket at port 1000 that writes down what it receives."""
+    """A socket at port 4000 that writes down what it receives."""
 
     def __init__(self, machine: WorldMachine, interface: str = "") -> None:
         self.datagrams: list[tuple[bytes, Address]] = []
         self.socket = machine.openDatagramSocket(
-            lambda data, address: self.datagrams.append((data, address)), interface, 1000
+            lambda data, address: self.datagrams.append((data, address)), interface, 4000
         )
 
     def data(self) -> list[bytes]:
@@ -44,8 +44,8 @@ class RoutingTests(SynchronousTestCase):
     def test_nobodyThere(self) -> None:
         """What goes to no machine, or to no socket, is counted, and looks sent."""
         sender = Received(self.one).socket
-        self.assertTrue(sender.send(b"", ("203.0.113.99", 1000)))
-        self.assertTrue(sender.send(b"", ("203.0.113.2", 1000)))
+        self.assertTrue(sender.send(b"", ("203.0.113.99", 4000)))
+        self.assertTrue(sender.send(b"", ("203.0.113.2", 4000)))
         self.network.advance(1.0)
         counters = self.network.counters
         self.assertEqual((counters.no_route, counters.unreachable), (1, 1))
@@ -55,9 +55,9 @@ class RoutingTests(SynchronousTestCase):
     def test_appearsLater(self) -> None:
         """An address that was nobody's is reached once a machine has it."""
         sender = Received(self.one).socket
-        sender.send(b"early", ("203.0.113.7", 1000))
+        sender.send(b"early", ("203.0.113.7", 4000))
         late = Received(self.network.machine("late", "203.0.113.7"))
-        sender.send(b"late", ("203.0.113.7", 1000))
+        sender.send(b"late", ("203.0.113.7", 4000))
         self.network.advance(1.0)
         self.assertEqual(late.data(), [b"late"])
 
@@ -66,36 +66,36 @@ class RoutingTests(SynchronousTestCase):
         everywhere = Received(self.one)
         second = Received(self.two, "203.0.113.3")
         for host in ("203.0.113.2", "203.0.113.3"):
-            everywhere.socket.send(host.encode(), (host, 1000))
-        second.socket.send(b"answer", ("203.0.113.1", 1000))
+            everywhere.socket.send(host.encode(), (host, 4000))
+        second.socket.send(b"answer", ("203.0.113.1", 4000))
         self.network.advance(1.0)
         self.assertEqual(second.data(), [b"203.0.113.3"])
-        self.assertEqual(everywhere.datagrams, [(b"answer", ("203.0.113.3", 1000))])
+        self.assertEqual(everywhere.datagrams, [(b"answer", ("203.0.113.3", 4000))])
         first = Received(self.two, "203.0.113.2")
-        everywhere.socket.send(b"again", ("203.0.113.2", 1000))
+        everywhere.socket.send(b"again", ("203.0.113.2", 4000))
         self.network.advance(1.0)
         self.assertEqual(first.data(), [b"again"])
 
     def test_loopback(self) -> None:
         """A machine reaches itself by loopback and by its own address, never within send()."""
         inbox = Received(self.one)
-        inbox.socket.send(b"loop", ("127.0.0.1", 1000))
-        inbox.socket.send(b"self", ("203.0.113.1", 1000))
+        inbox.socket.send(b"loop", ("127.0.0.1", 4000))
+        inbox.socket.send(b"self", ("203.0.113.1", 4000))
         self.assertEqual(inbox.datagrams, [])
         self.network.advance(0.0)
         self.assertEqual(
             inbox.datagrams,
-            [(b"loop", ("127.0.0.1", 1000)), (b"self", ("203.0.113.1", 1000))],
+            [(b"loop", ("127.0.0.1", 4000)), (b"self", ("203.0.113.1", 4000))],
         )
 
     def test_loopbackIsPrivate(self) -> None:
         """A socket bound to loopback hears only its own machine, and speaks to nobody else."""
         private = Received(self.one, "127.0.0.1")
         other = Received(self.two)
-        self.assertFalse(private.socket.send(b"out", ("203.0.113.2", 1000)))
+        self.assertFalse(private.socket.send(b"out", ("203.0.113.2", 4000)))
         self.assertEqual(private.socket.send_errors, 1)
-        other.socket.send(b"in", ("203.0.113.1", 1000))
-        other.socket.send(b"own", ("127.0.0.1", 1000))
+        other.socket.send(b"in", ("203.0.113.1", 4000))
+        other.socket.send(b"own", ("127.0.0.1", 4000))
         self.network.advance(1.0)
         self.assertEqual(private.data(), [])
         self.assertEqual(other.data(), [b"own"])
@@ -109,7 +109,7 @@ class RoutingTests(SynchronousTestCase):
                 Received(self.network.machine(f"host {number}", "192.168.1.9", f"nat {number}"))
             )
             sender = self.network.machine(f"sender {number}", "192.168.1.2", f"nat {number}")
-            Received(sender).socket.send(b"%d" % number, ("192.168.1.9", 1000))
+            Received(sender).socket.send(b"%d" % number, ("192.168.1.9", 4000))
         self.network.advance(1.0)
         self.assertEqual([inbox.data() for inbox in inboxes], [[b"1"], [b"2"]])
 
@@ -119,7 +119,7 @@ class RoutingTests(SynchronousTestCase):
         inside = Received(self.network.machine("inside", "192.168.1.9", "nat"))
         self.network.nat("other", "198.51.100.2")
         for sender in (self.one, self.network.machine("far", "192.168.1.2", "other")):
-            sender.openDatagramSocket(lambda *_: None).send(b"", ("192.168.1.9", 1000))
+            sender.openDatagramSocket(lambda *_: None).send(b"", ("192.168.1.9", 4000))
         self.network.advance(1.0)
         self.assertEqual(inside.data(), [])
         self.assertEqual(self.network.counters.no_route, 2)
@@ -171,7 +171,7 @@ class HopTests(SynchronousTestCase):
                 lowest = routers + core_hops + 1
                 expired = self.network.counters.expired_ttl
                 for ttl in range(1, lowest + 3):
-                    inboxes[source].socket.send(b"%d" % ttl, (outside[target], 1000), ttl)
+                    inboxes[source].socket.send(b"%d" % ttl, (outside[target], 4000), ttl)
                 self.network.advance(1.0)
                 self.assertEqual(
                     inboxes[target].data(), [b"%d" % ttl for ttl in range(lowest, lowest + 3)]
@@ -186,13 +186,13 @@ class HopTests(SynchronousTestCase):
             network.nat(f"home {number}", f"198.51.100.{number}")
         one = Received(network.machine("player 1", "192.168.1.2", "home 1"))
         two = Received(network.machine("player 2", "192.168.1.2", "home 2"))
-        one.socket.send(b"opener", ("198.51.100.2", 1000), 1)
+        one.socket.send(b"opener", ("198.51.100.2", 4000), 1)
         network.advance(1.0)
-        two.socket.send(b"too early", ("198.51.100.1", 1000))
+        two.socket.send(b"too early", ("198.51.100.1", 4000))
         network.advance(1.0)
-        one.socket.send(b"opener", ("198.51.100.2", 1000), 2)
+        one.socket.send(b"opener", ("198.51.100.2", 4000), 2)
         network.advance(1.0)
-        two.socket.send(b"in", ("198.51.100.1", 1000))
+        two.socket.send(b"in", ("198.51.100.1", 4000))
         network.advance(1.0)
         self.assertEqual((one.data(), two.data()), ([b"in"], []))
         self.assertEqual(network.counters.expired_ttl, 2)
@@ -213,8 +213,8 @@ class PartitionTests(SynchronousTestCase):
             "relay": Received(network.machine("relay", "203.0.113.2")),
         }
         self.addresses: dict[str, Address] = {
-            "lobby": ("203.0.113.1", 1000),
-            "relay": ("203.0.113.2", 1000),
+            "lobby": ("203.0.113.1", 4000),
+            "relay": ("203.0.113.2", 4000),
         }
         for name in ("player", "brother"):
             self.inboxes[name].socket.send(name.encode(), self.addresses["lobby"])
@@ -226,7 +226,7 @@ class PartitionTests(SynchronousTestCase):
         """Return whether a datagram from the one arrives at the other."""
         address = self.addresses[target]
         if source in ("player", "brother") and target in ("player", "brother"):
-            address = ({"player": "192.168.1.2", "brother": "192.168.1.3"}[target], 1000)
+            address = ({"player": "192.168.1.2", "brother": "192.168.1.3"}[target], 4000)
         self.inboxes[source].socket.send(b"x", address)
         self.network.advance(1.0)
         return bool(self.inboxes[target].data())

@@ -31,7 +31,10 @@ SYMMETRIC = (ADDRESS_SENSITIVE, PORT_SENSITIVE_SEQUENTIAL, PORT_SENSITIVE_RANDOM
 
 
 class Puncher:
-    """Asks a server for its own outside address, then probes, and answers every probe."""
+    """
+    Asks a server for its own outside address, then probes, and answers every probe,
+    with one of its own to where it came from (RFC 8445's triggered check).
+    """
 
     def __init__(self, machine: WorldMachine) -> None:
         self.clock = machine.clock
@@ -54,6 +57,8 @@ class Puncher:
     def _received(self, data: bytes, address: Address) -> None:
         if data == b"probe":
             self.socket.send(b"answer", address)
+            if self.proven is None:
+                self.socket.send(b"probe", address)
         elif data == b"answer":
             self.proven = self.proven or address
         elif self.outside is None:

@@ -39,8 +39,8 @@ from gamenet.demo.settings import FRAME_RATE, Briefing
 from gamenet.errors import GamenetError
 from gamenet.interfaces import IMachine
 from gamenet.machine.reactor_machine import asMachine
+from gamenet.match import Player, Session, connect
 from gamenet.match.protocol import MatchResult
-from gamenet.match import Player, connect
 from gamenet.match.settings import MatchSettings
 from gamenet.seeded_random import SeededRandom
 

@@ -107,10 +107,10 @@ class _Drawing:
             f' stroke="{color}"{dashed}/>'
         )
 
-    def curve(self, points: Sequence[tuple[float, float]], color: str) -> None:
+    def curve(self, points: Sequence[tuple[float, float]], color: str, width: float) -> None:
         places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self.parts.append(
-            f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="2"'
+            f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="{width:g}"'
             ' stroke-linejoin="round" stroke-linecap="round"/>'
         )
 
@@ -254,7 +254,8 @@ def _drawRoundTrips(
             if trip.rtt is not None
         ]
         if points:
-            drawing.curve(points, _color(number))
+            # The first ones are wider, so that they can be seen below the others.
+            drawing.curve(points, _color(number), 2 + 2 * (len(histories) - 1 - number))
             last = next(trip.rtt for trip in reversed(history.round_trips) if trip.rtt is not None)
             ends.append((points[-1][1], number, f"{history.name} {last * 1000:.0f} ms"))
     lowest = top

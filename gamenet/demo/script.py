@@ -32,7 +32,7 @@ _DIRECTIONS = (
     RIGHT | DOWN,
     0,
 )
-_SHORTEST, _LONGEST = 6, 36
+_SHORTEST, _LONGEST = 4, 24
 
 
 def playerSecret(seed: int, player: int) -> bytes:
@@ -53,7 +53,7 @@ def playerSecret(seed: int, player: int) -> bytes:
 @define
 class PlayerScript:
     """
-    The keys of one player, frame after frame: a direction held for 6 to 36
+    The keys of one player, frame after frame: a direction held for 4 to 24
     frames, sometimes dashing, then another one.
 
     @ivar secret: What the script is drawn from, L{SECRET_LENGTH} bytes.

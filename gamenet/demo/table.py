@@ -37,8 +37,8 @@ def _grouped(number: float) -> str:
     return f"{number:,.0f}".replace(",", " ")
 
 
-def _frames(count: int) -> str:
-    return f"{count} frame{'' if count == 1 else 's'}"
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _row(player: PlayerSummary) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def _row(player: PlayerSummary) -> tuple[str, ...]:
         player.path or "none",
         "?" if player.rtt is None else f"{player.rtt * 1000:.1f} ms",
         _grouped(player.rollbacks),
-        _frames(player.deepest_rollback),
+        _count(player.deepest_rollback, "frame"),
         _grouped(player.stalls),
         f"{player.packets_per_second:.1f}",
         _grouped(player.bytes_per_second),
@@ -182,5 +182,5 @@ def formatProgress(
     parts = [f"{done:>{len(str(frames))}}/{frames}"]
     for name, one in zip(names, progress, strict=True):
         rtt = "" if one.rtt is None else f" {one.rtt * 1000:.0f} ms"
-        parts.append(f"{name}: {one.path}{rtt}, {one.rollbacks} rollbacks")
+        parts.append(f"{name}: {one.path}{rtt}, {_count(one.rollbacks, 'rollback')}")
     return " | ".join(parts)[:width]

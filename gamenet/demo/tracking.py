@@ -68,6 +68,7 @@ class PlayerTrack:
             rtt=progress.rtt,
             rollbacks=progress.rollbacks,
             deepest_rollback=max((depth for _, depth in self.history.rollbacks), default=0),
+            noticed=self.noticed,
             checksum=self.checksums[-1] if self.checksums else None,
         )
 
@@ -127,7 +128,9 @@ class PlayerTrack:
         if values["player"] != self.player:
             raise BadReport(f"{self.name} played as player {values['player']}, not {self.player}")
         checksum = self.checksums[-1] if self.checksums else None
-        self._result = PlayerSummary(name=self.name, checksum=checksum, **values)
+        self._result = PlayerSummary(
+            name=self.name, checksum=checksum, noticed=self.noticed, **values
+        )
         self.finished = True
 
     def _takeFailed(self, report: dict[str, Any]) -> None:

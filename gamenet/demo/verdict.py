@@ -78,7 +78,9 @@ class PlayerSummary:
     @ivar packets_sent: All datagrams to the other players, path checks among them.
     @ivar bytes_sent: Their bytes, without IP and UDP headers.
     @ivar duration: Seconds from the first frame to the last.
-    @ivar score: The points at the end.
+    @ivar score: The points at the end, or L{None} where they are not known.
+    @ivar noticed: The first frame in which this player itself noticed that the
+        games differ (players compare only some frames), or L{None}.
     @ivar checksum: crc32 of the last confirmed state, or L{None} if there is none.
     """
 
@@ -96,6 +98,7 @@ class PlayerSummary:
     bytes_sent: int = 0
     duration: float = 0.0
     score: int | None = None
+    noticed: int | None = None
     checksum: int | None = None
 
     @property
@@ -203,18 +206,25 @@ def judge(
             Check(
                 "clean",
                 not unclean,
-                "; ".join(unclean) if unclean else "every process ended by itself and clean",
+                "; ".join(unclean) if unclean else "every process ended clean",
             ),
         ),
     )
 
 
 def _checkIdentical(comparison: Comparison, players: Sequence[PlayerSummary]) -> Check:
+    noticed = [player.noticed for player in players if player.noticed is not None]
     if comparison.first_difference is not None:
         others = comparison.desyncs - 1
-        after = f" (and in {others} of the frames after it)" if others else ""
         text = f"the states differ for the first time in frame {comparison.first_difference}"
-        return Check("identical", False, text + after)
+        if others:
+            text += f", and in {others} after it"
+        if noticed:
+            text += f"; the players noticed in frame {min(noticed)}"
+        return Check("identical", False, text)
+    if noticed:
+        text = f"the players noticed a difference in frame {min(noticed)} that is not there"
+        return Check("identical", False, text)
     for player, confirmed in zip(players, comparison.confirmed, strict=True):
         if confirmed != comparison.frames:
             return Check(
@@ -240,7 +250,7 @@ def _checkPath(
 ) -> Check:
     direct = sum(player.packets_direct for player in players)
     relayed = sum(player.packets_relayed for player in players)
-    found = f"{direct} packets sent direct, {relayed} by relay; the relay carried {relay_packets}"
+    found = f"{direct} game packets direct, {relayed} by relay; the relay carried {relay_packets}"
     if settings.relay_only:
         passed = (
             direct == 0 and relay_packets > 0 and all(player.path == "relay" for player in players)

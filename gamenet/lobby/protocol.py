@@ -78,7 +78,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
     factory: LobbyFactory
     client_id = b""
     name = ""
-    _refused_for = ""
+    _logged_reason = ""
 
     def connectionMade(self) -> None:
         """Take the client in, or turn it away at a limit.  Called by Twisted."""
@@ -137,7 +137,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
         @param message: Any answer or push of the lobby's protocol.
         """
         if isinstance(message, Refused):
-            self._refused_for = message.reason
+            self._logged_reason = message.reason
             self.factory.counters.countRefusal(message.code.name)
             self._log.info(
                 "lobby client {client} refused: {code} ({reason})",
@@ -156,7 +156,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
         """
         if self.closing:
             return
-        if reason != self._refused_for:
+        if reason != self._logged_reason:
             self._log.info(
                 "lobby client {client} closed: {reason}",
                 client=self.client_id.hex(),
@@ -180,10 +180,9 @@ class LobbyProtocol(FramedStream, LobbyMoments):
                 moment=name,
                 client=self.client_id.hex(),
             )
+            self._logged_reason = f"the lobby's own {name} failed"
             factory = self.factory
-            factory.perform(
-                factory.directory.expel(self.client_id, f"the lobby's own {name} failed")
-            )
+            factory.perform(factory.directory.expel(self.client_id, self._logged_reason))
 
     def _refuse(self, request: int, refusal: Refusal) -> None:
         """Refuse what could not be read."""

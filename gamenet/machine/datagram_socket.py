@@ -99,13 +99,13 @@ class ReactorDatagramSocket:
     @ivar closed: Whether L{close} was called, or the reactor has stopped.
     """
 
-    _reactor: IReactorFDSet
-    _socket: socket.socket
-    _receiver: DatagramReceiver
+    _reactor: IReactorFDSet = field(repr=False)
+    _socket: socket.socket = field(repr=False)
+    _receiver: DatagramReceiver = field(repr=False)
     address: Address = field(init=False)
     send_errors: int = field(init=False, default=0)
     receive_errors: int = field(init=False, default=0)
-    faults: ReceiverFaults = field(init=False, factory=ReceiverFaults)
+    faults: ReceiverFaults = field(init=False, factory=ReceiverFaults, repr=False)
     closed: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:

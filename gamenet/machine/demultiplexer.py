@@ -30,9 +30,9 @@ class Face:
     @ivar closed: Whether L{close} was called, here or on the demultiplexer.
     """
 
-    _owner: Demultiplexer
-    _receiver: DatagramReceiver
-    _first_bytes: tuple[int, ...]
+    _owner: Demultiplexer = field(repr=False)
+    _receiver: DatagramReceiver = field(repr=False)
+    _first_bytes: tuple[int, ...] = field(repr=False)
     _remote: Address | None
     send_errors: int = field(init=False, default=0)
     closed: bool = field(init=False, default=False)
@@ -93,14 +93,18 @@ class Demultiplexer:
     @ivar closed: Whether L{close} was called.
     """
 
-    machine: IMachine
-    _interface: str = ""
-    _port: int = 0
+    machine: IMachine = field(repr=False)
+    _interface: str = field(default="", repr=False)
+    _port: int = field(default=0, repr=False)
     socket: IDatagramSocket = field(init=False)
     unclaimed: int = field(init=False, default=0)
     closed: bool = field(init=False, default=False)
-    _from_anywhere: list[Face | None] = field(init=False, factory=_emptyTable)
-    _from_remote: dict[Address, list[Face | None]] = field(init=False, factory=dict)
+    _from_anywhere: list[Face | None] = field(
+        init=False, factory=_emptyTable, repr=False
+    )
+    _from_remote: dict[Address, list[Face | None]] = field(
+        init=False, factory=dict, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         """

@@ -293,7 +293,7 @@ class Match:
                     self._protocol.interrupted(peer.player, silence)
 
     def _packetReceived(self, player: int, packet: PeerPacket) -> None:
-        if self.state is MatchState.LEAVING and not self._farewell.answering:
+        if self._left:
             return
         if self._peers[player].watch.heard():
             with moment("resumed"):
@@ -348,9 +348,13 @@ class Match:
         failed = goodbye.reason is GoodbyeReason.FAILED
         self._finish(Outcome.OTHER_FAILED if failed else Outcome.OTHER_LEFT)
 
+    @property
+    def _left(self) -> bool:
+        """Whether the match is over for the game, and only goodbyes are still said."""
+        return self.state is MatchState.LEAVING and not self._farewell.answering
+
     def _pathChanged(self, player: int, path: Path | None) -> None:
-        if path is None:
-            self._log.info("no path to player {player}", player=player)
+        if path is None or self._left:
             return
         self._log.info("player {player} is reached by {kind}", player=player, kind=path.kind.value)
         with moment("pathChanged"):

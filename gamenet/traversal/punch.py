@@ -184,8 +184,9 @@ class Punch:
         """
         The lobby carried a step from the other player to us.
 
-        @return: Probes, if this begins an attempt; nothing if the attempt is
-            known already or a path is open.
+        @return: Probes, if none go out yet; nothing if they do (this attempt then
+            prolongs them, so that no number of steps makes us probe more often),
+            if the attempt is known already, or if a path is open.
         @raise RemoteProtocolError: The step makes no sense: an unknown kind,
             or one sent to the side that opens.
         """
@@ -197,8 +198,10 @@ class Punch:
             return ()
         self._seen.append(attempt)
         self.attempts += 1
-        self.state = PunchState.PROBING
         self._attempt_ends = now + self.settings.attempt_limit
+        if self.state is PunchState.PROBING:
+            return ()
+        self.state = PunchState.PROBING
         self.next_due = now + self.settings.probe_interval
         return (SendProbes(self.targets),)
 

@@ -102,16 +102,17 @@ class WorldNetwork:
         if not abs(drift_ppm) < 1_000_000:
             raise BadSetting(f"a clock cannot drift by {drift_ppm!r} ppm")
         previous = self.machines.get(name)
-        if previous is not None and previous.clock.stopped:
-            previous.attachment.realm.detach(previous.attachment)
-            del self.machines[name]
-        self._refuseTakenName(name)
+        replaced = previous.attachment if previous and previous.clock.stopped else None
+        if replaced is None:
+            self._refuseTakenName(name)
         addresses = (address,) if isinstance(address, str) else address
         for numeric in addresses:
             _refuseUnlessNumeric(numeric)
         realm, lineage = self._place(behind)
         attachment = Attachment(realm, name, (name, *lineage), profile, _Nobody())
-        realm.attach(attachment, addresses)
+        realm.attach(attachment, addresses, replaced)
+        if replaced is not None:
+            replaced.realm.detach(replaced)
         clock = LocalClock(self.clock, clock_offset, 1.0 + drift_ppm / 1_000_000)
         machine = self._assemble(name, addresses, clock, attachment, receive_buffer)
         attachment.resident = machine

@@ -169,14 +169,20 @@ class Realm:
     gateway: Attachment | None = None
     residents: list[Attachment] = field(factory=list)
 
-    def attach(self, attachment: Attachment, addresses: Sequence[str]) -> None:
+    def attach(
+        self,
+        attachment: Attachment,
+        addresses: Sequence[str],
+        replaced: Attachment | None = None,
+    ) -> None:
         """
         Give an attachment its addresses here.
 
+        @param replaced: Another one, whose addresses it may take over.
         @raise gamenet.errors.BadSetting: One of them is taken.
         """
         for address in addresses:
-            if address in self.hosts:
+            if self.hosts.get(address, replaced) is not replaced:
                 raise BadSetting(f"{address} is taken in {self.name}")
         for address in addresses:
             self.hosts[address] = attachment

@@ -23,7 +23,7 @@ def main() -> int:
     """Run what the command line asks for; exit status 1 if a world failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.worlds", description=__doc__)
     parser.add_argument("--seed", type=int, help="run this one, and print what it did")
-    parser.add_argument("--seeds", default="0-199", help="FIRST-LAST, both included")
+    parser.add_argument("--seeds", default="0-199", help="for example 0-199,4711")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON line per world")
     parser.add_argument("--log", action="store_true", help="print the log of the world too")
@@ -33,8 +33,7 @@ def main() -> int:
     if options.seed is not None:
         seeds = [options.seed]
     else:
-        first, _, last = options.seeds.partition("-")
-        seeds = list(range(int(first), int(last or first) + 1))
+        seeds = _named(options.seeds)
     failed = 0
     for line in _outcomes(seeds, options.processes):
         failed += "failure" in line
@@ -48,6 +47,14 @@ def main() -> int:
     if not options.json:
         print(f"{len(seeds)} worlds, {failed} failed")
     return 1 if failed else 0
+
+
+def _named(text: str) -> list[int]:
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    return seeds
 
 
 def _outcomes(seeds: list[int], processes: int) -> list[dict[str, Any]]:

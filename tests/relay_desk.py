@@ -1,0 +1,228 @@
+"""
+A relay's decisions without its sockets, and requests to put to it.
+"""
+
+from __future__ import annotations
+
+from gamenet.interfaces import Address
+from gamenet.relay.allocation import AllocationLimits, AllocationTable
+from gamenet.relay.answer_budget import AnswerBudget
+from gamenet.relay.authentication import Authenticator
+from gamenet.relay.methods import TurnMethods
+from gamenet.relay.nonce import NonceMint
+from gamenet.relay.peer_policy import PeerPolicy, networks
+from gamenet.relay.requests import Outcome, RequestDesk
+from gamenet.relay.reservation import RelayedPort, ReservationTable
+from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
+from gamenet.wire.stun_attributes import (
+    ERROR_CODE,
+    NONCE,
+    REALM,
+    USERNAME,
+    decodeErrorCode,
+    encodeXorAddress,
+)
+from gamenet.wire.turn import (
+    ALLOCATE,
+    CHANNEL_BIND,
+    CHANNEL_NUMBER,
+    CREATE_PERMISSION,
+    REQUESTED_TRANSPORT,
+    XOR_PEER_ADDRESS,
+    encodeChannelNumber,
+    encodeTransport,
+)
+from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername, longTermKey
+
+__all__ = [
+    "CLIENT",
+    "PEER",
+    "REALM_TEXT",
+    "RELAY_HOST",
+    "SECRET",
+    "Attributes",
+    "Desk",
+    "allocateAttributes",
+    "channelAttributes",
+    "codeOf",
+    "peerAttribute",
+    "signedRequest",
+    "usernameOf",
+]
+
+Attributes = tuple[tuple[int, bytes], ...]
+
+SECRET = b"a secret of lobby and relay"
+REALM_TEXT = "gamenet"
+RELAY_HOST = "203.0.113.2"
+CLIENT: Address = ("198.51.100.7", 50000)
+PEER: Address = ("198.51.100.9", 60000)
+
+_EPOCH = 1_700_000_000.0
+
+
+def usernameOf(user: str, seconds: float = 3600.0) -> str:
+    """Return a username that expires so many seconds after the wall clock's beginning."""
+    return ephemeralUsername(int(_EPOCH + seconds), user)
+
+
+def signedRequest(
+    method: int,
+    attributes: Attributes,
+    username: str,
+    nonce: bytes,
+    transaction_id: bytes,
+    secret: bytes = SECRET,
+    realm: str = REALM_TEXT,
+) -> bytes:
+    """Return a request as a client with that credential makes it."""
+    key = longTermKey(username, realm, ephemeralPassword(secret, username))
+    signed = (
+        *attributes,
+        (USERNAME, username.encode()),
+        (REALM, realm.encode()),
+        (NONCE, nonce),
+    )
+    message = StunMessage(method, MessageClass.REQUEST, transaction_id, signed)
+    return encode(message, key)
+
+
+def peerAttribute(peer: Address, transaction_id: bytes) -> tuple[int, bytes]:
+    """Return an XOR-PEER-ADDRESS."""
+    return (XOR_PEER_ADDRESS, encodeXorAddress(peer, transaction_id))
+
+
+def allocateAttributes() -> Attributes:
+    """Return what every Allocate has."""
+    return ((REQUESTED_TRANSPORT, encodeTransport()),)
+
+
+def channelAttributes(number: int, peer: Address, transaction_id: bytes) -> Attributes:
+    """Return what every ChannelBind has."""
+    return (
+        (CHANNEL_NUMBER, encodeChannelNumber(number)),
+        peerAttribute(peer, transaction_id),
+    )
+
+
+def codeOf(outcome: Outcome) -> int:
+    """Return the error code of an answer that is one, 0 of a success."""
+    assert outcome.answer is not None, outcome
+    message = decode(outcome.answer)
+    if message.message_class is MessageClass.SUCCESS:
+        assert outcome.code == 0
+        return 0
+    code = decodeErrorCode(message.first(ERROR_CODE) or b"").code
+    assert message.message_class is MessageClass.ERROR
+    assert code == outcome.code
+    return code
+
+
+class Desk:
+    """
+    A L{RequestDesk} whose ports are only numbers.
+
+    @ivar now: The time that requests are put at.
+    @ivar wall_offset: What the wall clock is ahead of it.
+    @ivar opened: The relayed ports that are open, by number.
+    """
+
+    def __init__(
+        self,
+        limits: AllocationLimits | None = None,
+        allow_peer: tuple[str, ...] = (),
+        secrets: tuple[bytes, ...] = (SECRET,),
+        reservations: int = 4,
+        last_channel: int = 0x4FFF,
+        capacity: int = 1000,
+        burst: float = 1e9,
+    ) -> None:
+        policy = PeerPolicy((RELAY_HOST,), (3478,), networks(allow_peer))
+        self.table = AllocationTable(policy, limits or AllocationLimits())
+        self.reservations = ReservationTable(reservations)
+        self.nonces = NonceMint(bytes(32))
+        self.desk = RequestDesk(
+            Authenticator(secrets, REALM_TEXT, self.nonces),
+            TurnMethods(self.table, self.reservations, last_channel),
+            AnswerBudget(bytes(32), burst=burst),
+        )
+        self.now = 1000.0
+        self.wall_offset = _EPOCH - self.now
+        self.capacity = capacity
+        self.opened: dict[int, RelayedPort] = {}
+        self._last = 0
+        self._transactions = 0
+
+    def nextId(self) -> bytes:
+        """Return a transaction id that was not used before."""
+        self._transactions += 1
+        return self._transactions.to_bytes(12, "big")
+
+    def put(self, data: bytes, client: Address = CLIENT) -> Outcome:
+        """Put bytes to the desk, opening and closing the ports it asks for."""
+        for ended in self.table.sweep(self.now):
+            del self.opened[ended.number]
+        for number in self.reservations.sweep(self.now):
+            del self.opened[number]
+        outcome = self.desk.answer(
+            decode(data), len(data), client, self.now, self.now + self.wall_offset
+        )
+        if outcome.wanted is not None:
+            wanted = outcome.wanted
+            ports = self._open(wanted.even, 2 if wanted.pair else 1)
+            outcome = self.desk.allocate(wanted, ports, self._token(), self.now)
+        if outcome.ended is not None:
+            del self.opened[outcome.ended.number]
+        return outcome
+
+    def ask(
+        self,
+        method: int,
+        attributes: Attributes = (),
+        user: str = "alice",
+        client: Address = CLIENT,
+        transaction_id: bytes | None = None,
+    ) -> Outcome:
+        """Put a request of a user with good credentials."""
+        data = signedRequest(
+            method,
+            attributes,
+            usernameOf(user),
+            self.nonces.issue(client, self.now),
+            transaction_id or self.nextId(),
+        )
+        return self.put(data, client)
+
+    def allocate(
+        self, attributes: Attributes = (), user: str = "alice", client: Address = CLIENT
+    ) -> Outcome:
+        """Put an Allocate."""
+        return self.ask(ALLOCATE, (*allocateAttributes(), *attributes), user, client)
+
+    def permit(self, *peers: Address, client: Address = CLIENT, user: str = "alice") -> Outcome:
+        """Put a CreatePermission."""
+        transaction_id = self.nextId()
+        attributes = tuple(peerAttribute(peer, transaction_id) for peer in peers)
+        return self.ask(CREATE_PERMISSION, attributes, user, client, transaction_id)
+
+    def bind(
+        self, number: int, peer: Address, client: Address = CLIENT, user: str = "alice"
+    ) -> Outcome:
+        """Put a ChannelBind."""
+        transaction_id = self.nextId()
+        attributes = channelAttributes(number, peer, transaction_id)
+        return self.ask(CHANNEL_BIND, attributes, user, client, transaction_id)
+
+    def _open(self, even: bool, count: int) -> tuple[RelayedPort, ...]:
+        if len(self.opened) + count > self.capacity:
+            return ()
+        first = 50_000 + 2 * self._last + (0 if even else 1)
+        ports = []
+        for port in range(first, first + count):
+            self._last += 1
+            ports.append(RelayedPort(self._last, (RELAY_HOST, port)))
+            self.opened[self._last] = ports[-1]
+        return tuple(ports)
+
+    def _token(self) -> bytes:
+        return b"token" + self._last.to_bytes(3, "big")
