@@ -5,8 +5,11 @@ routers that let in only what was asked for, a relay, and a lobby for the steps.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
@@ -19,7 +22,18 @@ from gamenet.traversal.punch import PunchRole, PunchSettings
 from gamenet.wire.lobby_values import Candidate
 from gamenet.wire.peer_packets import Inputs, PeerPacket
 
-__all__ = ["FRAME", "MATCH", "LinkPipe", "LinkPlayer", "PipeSocket", "SentDatagram"]
+__all__ = [
+    "FRAME",
+    "MATCH",
+    "LinkPipe",
+    "LinkPlayer",
+    "LinkTestCase",
+    "PipeSocket",
+    "SentDatagram",
+    "kinds",
+    "longestSilence",
+    "numbersReceived",
+]
 
 #: Seconds between two game packets of L{LinkPipe.play}; a power of two, so that times are exact.
 FRAME = 1 / 64
@@ -262,3 +276,45 @@ class LinkPlayer:
     def _sendStep(self, attempt: bytes, kind: int) -> None:
         self.steps.append((attempt, kind))
         self.pipe.carryStep(self, attempt, kind)
+
+
+def kinds(player: LinkPlayer) -> list[PathKind | None]:
+    """Return the kinds of path that a link said it changed to, in order."""
+    return [kind for _, kind in player.changes]
+
+
+def longestSilence(player: LinkPlayer, since: float) -> float:
+    """Return the longest time between two packets of the game, from a time on."""
+    times = [since, *(when for when, _ in player.packets if when > since)]
+    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+
+
+def numbersReceived(player: LinkPlayer) -> list[int]:
+    """Return the numbers of the game packets that came, in order of coming."""
+    return [
+        int.from_bytes(packet.body, "big")
+        for _, packet in player.packets
+        if isinstance(packet, Inputs)
+    ]
+
+
+class LinkTestCase(SynchronousTestCase):
+    """Two players on a pipe."""
+
+    def start(self, pipe: LinkPipe, relay: bool = True, direct: bool = True) -> None:
+        """Have both players use what they may."""
+        self.pipe = pipe
+        self.one, self.two = pipe.players
+        for player in pipe.players:
+            if relay:
+                player.useRelay()
+            if direct:
+                player.useDirect()
+        self.addCleanup(self.closeClean)
+
+    def closeClean(self) -> None:
+        """Close both links, however the test went: nothing may be left on the clock."""
+        for player in self.pipe.players:
+            player.link.close()
+        self.pipe.drop()
+        self.assertEqual(self.pipe.clock.getDelayedCalls(), [])

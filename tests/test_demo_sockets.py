@@ -182,16 +182,35 @@ class DemoTestCase(TestCase):
 
 
 class DemoTests(DemoTestCase):
-    """The issue's line about C{gamenet demo}, as short as it can be."""
+    """The issue's lines about C{gamenet demo}, as short as they can be."""
 
-    async def test_direct(self) -> None:
+    async def test_threeAtOnce(self) -> None:
         """
-        Done when: two players with 40 ms and 5 % loss are identical in every frame,
-        on a direct path; the last line is the object, with exactly these keys; the
-        picture is there.
+        Three demos at once do what each was asked for: nothing has a fixed port or file.
+        One is direct, one goes by relay alone, and in one a bit is flipped.
         """
         report = self.mktemp()
-        status, demo = await self.runDemo("--json", f"--report={report}")
+        direct, relayed, corrupted = await gatherResults(
+            [
+                Deferred.fromCoroutine(self.runDemo("--json", *options))
+                for options in (
+                    (f"--report={report}",),
+                    ("--relay-only", "--seed=2"),
+                    ("--corrupt-at=50", "--seed=3"),
+                )
+            ]
+        )
+        self.checkDirect(*direct)
+        picture = ElementTree.parse(Path(report) / "demo.svg")
+        self.assertEqual(picture.getroot().tag, "{http://www.w3.org/2000/svg}svg")
+        self.checkRelayed(*relayed)
+        self.checkCorrupted(*corrupted)
+
+    def checkDirect(self, status: int, demo: DemoProcess) -> None:
+        """
+        Done when: two players with 40 ms and 5 % loss are identical in every frame, on a
+        direct path; the last line is the object, with exactly these keys.
+        """
         self.assertEqual(status, 0, demo)
         result = demo.result
         self.assertEqual(
@@ -202,15 +221,13 @@ class DemoTests(DemoTestCase):
         for player in result["players"]:
             self.assertEqual(player["path"], "direct")
             self.assertGreater(player["packets_direct"], 0)
-            self.assertTrue(75 < player["rtt_ms"] < 300, player)
+            self.assertTrue(75 < player["rtt_ms"] < 400, player)
             self.assertEqual(player["checksum"], result["players"][0]["checksum"])
         self.assertGreater(sum(player["rollbacks"] for player in result["players"]), 0)
         self.assertIn(b"Passed.", demo.output)
-        self.assertEqual(ElementTree.parse(Path(report) / "demo.svg").getroot().tag[-3:], "svg")
 
-    async def test_relayOnly(self) -> None:
+    def checkRelayed(self, status: int, demo: DemoProcess) -> None:
         """Done when: relayed, not one packet goes direct, and the relay counts them."""
-        status, demo = await self.runDemo("--relay-only", "--json", "--seed=2")
         self.assertEqual(status, 0, demo)
         result = demo.result
         self.assertTrue(result["identical"])
@@ -219,27 +236,14 @@ class DemoTests(DemoTestCase):
             self.assertEqual((player["path"], player["packets_direct"]), ("relay", 0))
             self.assertGreater(player["packets_relayed"], 60)
 
-    async def test_corruptAt(self) -> None:
+    def checkCorrupted(self, status: int, demo: DemoProcess) -> None:
         """One bit flipped in frame 50 is reported as frame 50, and the exit status is 1."""
-        status, demo = await self.runDemo("--corrupt-at=50", "--json")
         self.assertEqual(status, 1, demo)
         result = demo.result
         self.assertIs(result["identical"], False)
         self.assertGreater(result["desyncs"], 0)
         self.assertIn(b"the states differ for the first time in frame 50, ", demo.output)
         self.assertNotIn(b"Passed.", demo.output)
-
-    async def test_threeAtOnce(self) -> None:
-        """Three demos at once pass: nothing has a fixed port or a fixed file."""
-        demos = await gatherResults(
-            [
-                Deferred.fromCoroutine(self.runDemo("--json", f"--seed={seed}"))
-                for seed in (11, 12, 13)
-            ]
-        )
-        for status, demo in demos:
-            self.assertEqual(status, 0, demo)
-        self.assertEqual(len({demo.result["players"][0]["checksum"] for _, demo in demos}), 3)
 
 
 class LeavesNothingTests(DemoTestCase):

@@ -347,6 +347,7 @@ class ConsistencyTests(SynchronousTestCase):
         self.assertContradiction(view, members=(second,))
         twins = (first, attrs.evolve(second, client_id=first.client_id))
         self.assertRaises(ValueError, packRow, attrs.evolve(view, members=twins))
+        self.assertRaises(ValueError, packRow, attrs.evolve(view, members=()))
 
     def test_list(self) -> None:
         """The total counts what is listed; no session is listed twice."""

@@ -17,7 +17,6 @@ from twisted.logger import Logger
 
 from gamenet.errors import (
     GamenetError,
-    LocalProtocolError,
     MomentFailed,
     NoPath,
     PeerLost,
@@ -114,7 +113,7 @@ class Match:
         self._started = 0.0
         self._farewell = Farewell(GoodbyeReason.FAILED, 0.0)
         self._error: GamenetError | None = None
-        self._result: Deferred[MatchResult] = Deferred()
+        self._result: Deferred[MatchResult] = Deferred(lambda _: self.leave())
         for member in ticket.members:
             if member.player != self.player:
                 self._peers[member.player] = self._peerFor(member, keys)
@@ -126,13 +125,10 @@ class Match:
         @return: Fires when the match is over; see
             L{gamenet.match.session.Session.play} for the failures.
         """
-        now = self._machine.clock.seconds()
-        self._limit = now + self._settings.path_limit
+        self._limit = self._machine.clock.seconds() + self._settings.path_limit
         for peer in self._peers.values():
             self._sockets.addLink(peer.link)
-        self._log.info(
-            "match {match} begins as player {player}", match=self._name(), player=self.player
-        )
+        self._log.info("match {m} begins as player {p}", m=self._name(), p=self.player)
         self._guard(self._reach)
         return self._result
 
@@ -192,13 +188,11 @@ class Match:
         """Do something that may end the match by raising."""
         try:
             act()
-        except MomentFailed as error:
-            self._log.failure(
-                "{moment} raised in match {match}", moment=error.moment, match=self._name()
-            )
-            self._failSoon(error)
         except GamenetError as error:
-            self._log.warn("match {match} failed: {reason}", match=self._name(), reason=str(error))
+            if isinstance(error, MomentFailed):
+                self._log.failure("{moment} raised in a match", moment=error.moment)
+            else:
+                self._log.warn("match {m} failed: {why}", m=self._name(), why=str(error))
             self._failSoon(error)
 
     def _reach(self) -> None:
@@ -369,13 +363,9 @@ class Match:
             peer.link.send(goodbye)
 
     def _finish(self, outcome: Outcome) -> None:
+        last, checksum = self._loop.confirmed_frame, self._loop.checksum
         result = MatchResult(
-            self.match_id,
-            self.player,
-            outcome,
-            self._loop.confirmed_frame,
-            self._loop.checksum,
-            self.statistics(),
+            self.match_id, self.player, outcome, last, checksum, self.statistics()
         )
         self._close()
         self._tellEnd(result)
@@ -399,8 +389,6 @@ class Match:
             self._log.failure("matchEnded raised in match {match}", match=self._name())
 
     def _close(self) -> None:
-        if self.state is MatchState.OVER:
-            raise LocalProtocolError("the match is over already")
         self.state = MatchState.OVER
         self._unschedule()
         for peer in self._peers.values():

@@ -158,19 +158,26 @@ class Player:
     async def _close(self) -> None:
         session = self.session
         if session is not None:
-            session._end("we left")
-            await session._leaveMatch()
+            session.end("we left")
+            await session.leaveMatch()
         self.sockets.close()
         await self.lobby.close()
 
     def _seated(self, view: SessionView) -> Session:
-        session = self.session = Session(self, view)
-        self.lobby.serverReflexive().addCallback(lambda _: session._offer())
+        session = self.session = Session(
+            self.machine, self.lobby, self.sockets, self.keys, view, self.candidates, self._letGo
+        )
+        self.lobby.serverReflexive().addCallback(lambda _: session.offerCandidates())
         return session
+
+    def _letGo(self, session: Session) -> None:
+        if self.session is session:
+            self.session = None
+            self.sockets.releaseRelay()
 
     def _relayChanged(self) -> None:
         if self.session is not None:
-            self.session._relayChanged()
+            self.session.relayChanged()
 
     def sessionsChanged(self, sessions: tuple[SessionSummary, ...]) -> None:
         """See L{ILobbyListener}; override to show the list."""
@@ -178,22 +185,22 @@ class Player:
     def sessionChanged(self, view: SessionView) -> None:
         """See L{ILobbyListener}."""
         if self.session is not None:
-            self.session._changed(view)
+            self.session.viewChanged(view)
 
     def sessionClosed(self, reason: str) -> None:
         """See L{ILobbyListener}."""
         if self.session is not None:
-            self.session._end(reason)
+            self.session.end(reason)
 
     def relayOffered(self, credentials: RelayCredentials) -> None:
         """See L{ILobbyListener}."""
         if self.session is not None:
-            self.session._allocate()
+            self.session.allocate()
 
     def matchStarting(self, ticket: MatchTicket) -> None:
         """See L{ILobbyListener}."""
         if self.session is not None:
-            self.session._ticketReceived(ticket)
+            self.session.ticketReceived(ticket)
 
     def candidatesChanged(
         self, match_id: bytes, player: int, candidates: tuple[Candidate, ...]
@@ -213,7 +220,7 @@ class Player:
         """See L{ILobbyListener}; a match that runs goes on without the lobby."""
         self._log.warn("the lobby is lost: {reason}", reason=reason)
         if self.session is not None:
-            self.session._end(reason)
+            self.session.end(reason)
 
     def _matchCalled(self, match_id: bytes) -> Match | None:
         match = None if self.session is None else self.session.match

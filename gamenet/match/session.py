@@ -5,21 +5,20 @@ A seat in a session: wait for the start, play, leave.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from gamenet.errors import GamenetError, LobbyLost, MatchEnded, RequestRefused
-from gamenet.interfaces import IPeerProtocol, ISimulation
+from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
+from gamenet.lobby.client import LobbyClient
+from gamenet.match.keys import PlayerKeys
 from gamenet.match.match import Match
 from gamenet.match.protocol import MatchResult
 from gamenet.match.settings import MatchSettings
+from gamenet.match.sockets import PlayerSockets
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, SessionView
-
-if TYPE_CHECKING:
-    from gamenet.match.player import Player
 
 __all__ = ["Session"]
 
@@ -35,18 +34,37 @@ class Session:
 
     _log = Logger()
 
-    def __init__(self, player: Player, view: SessionView) -> None:
+    def __init__(
+        self,
+        machine: IMachine,
+        lobby: LobbyClient,
+        sockets: PlayerSockets,
+        keys: PlayerKeys,
+        view: SessionView,
+        candidates: Callable[[], tuple[Candidate, ...]],
+        letGo: Callable[[Session], None],
+    ) -> None:
+        """
+        @param view: The session as the lobby described it.
+        @param candidates: Returns where we may be reached, as far as it is known.
+        @param letGo: Called once, when the seat and the match are both gone.
+        """
         self.view = view
         self.match: Match | None = None
         self.ended: str | None = None
-        self._player = player
+        self._machine = machine
+        self._lobby = lobby
+        self._sockets = sockets
+        self._keys = keys
+        self._candidates = candidates
+        self._letGo = letGo
         self._waiting: Callable[[MatchTicket], None] | None = None
         self._refuse: Callable[[GamenetError], None] | None = None
         self._ticket: MatchTicket | None = None
         self._asked = False
         self._parting: list[Deferred[None]] = []
         self._offered: tuple[Candidate, ...] = ()
-        self._changed(view)
+        self.viewChanged(view)
 
     @property
     def session_id(self) -> str:
@@ -56,7 +74,7 @@ class Session:
     @property
     def is_host(self) -> bool:
         """Whether we are the session's host."""
-        return self.view.members[0].client_id == self._player.lobby.client_id
+        return self.view.members[0].client_id == self._lobby.client_id
 
     def play(
         self,
@@ -84,17 +102,10 @@ class Session:
         """Leave the session, and the match if one is on; fires when the lobby has agreed."""
         if self.ended is not None:
             return succeed(None)
-        self._end("we left")
+        self.end("we left")
         return Deferred.fromCoroutine(self._leave())
 
-    async def _leave(self) -> None:
-        await self._leaveMatch()
-        try:
-            await self._player.lobby.leaveSession()
-        except LobbyLost:
-            return
-
-    def _leaveMatch(self) -> Deferred[None]:
+    def leaveMatch(self) -> Deferred[None]:
         """Leave the match if one is on; fires when goodbye is said."""
         parted: Deferred[None] = Deferred()
         if self.match is None:
@@ -104,37 +115,99 @@ class Session:
             self.match.leave()
         return parted
 
+    def viewChanged(self, view: SessionView) -> None:
+        """The lobby described the session anew; called by the player."""
+        self.view = view
+        if view.state == "open":
+            self._ticket = None
+        self.allocate()
+        self.offerCandidates()
+        self._startIfReady()
+
+    def ticketReceived(self, ticket: MatchTicket) -> None:
+        """The host has started; called by the player."""
+        self._asked = False
+        waiting = self._waiting
+        self._waitNoLonger()
+        if waiting is not None:
+            waiting(ticket)
+        else:
+            self._ticket = ticket
+
+    def allocate(self) -> None:
+        """Get a relayed address, once the minimum of players is there; called by the player."""
+        credentials = self._lobby.relay_credentials
+        if credentials is not None and len(self.view.members) >= self.view.minimum:
+            self._sockets.allocate(
+                credentials.address, credentials.username, credentials.password
+            )
+
+    def offerCandidates(self) -> None:
+        """Tell the lobby where we may be reached, whenever that has changed."""
+        candidates = self._candidates()
+        if candidates != self._offered and self.ended is None and self._lobby.connected:
+            self._offered = candidates
+            self._quietly(self._lobby.offerCandidates(candidates), "offering candidates")
+
+    def relayChanged(self) -> None:
+        """Our relayed address came or went; called by the player."""
+        self.offerCandidates()
+        if self.match is not None:
+            self.match.offered(self._candidates())
+        self._startIfReady()
+
+    def end(self, reason: str) -> None:
+        """
+        The session is gone for us; called by the player.
+
+        A match that runs goes on, unless we left it: it needs no lobby.
+        """
+        if self.ended is not None:
+            return
+        self.ended = reason
+        if self.match is None:
+            self._letGo(self)
+        refuse = self._refuse
+        self._waitNoLonger()
+        if refuse is not None:
+            refuse(MatchEnded(f"the session is gone: {reason}"))
+
+    async def _leave(self) -> None:
+        await self.leaveMatch()
+        try:
+            await self._lobby.leaveSession()
+        except LobbyLost:
+            return
+
     async def _play(
         self, simulation: ISimulation, protocol: IPeerProtocol, settings: MatchSettings
     ) -> MatchResult:
         ticket = await self._awaitTicket()
-        player = self._player
-        match = Match(
-            player.machine,
-            ticket,
-            player.keys,
-            player.sockets,
-            simulation,
-            protocol,
-            settings,
-            player.candidates(),
-            lambda other, attempt, kind: self._sendStep(ticket.match_id, other, attempt, kind),
-        )
-        self.match = match
         try:
-            return await match.play()
+            self.match = Match(
+                self._machine,
+                ticket,
+                self._keys,
+                self._sockets,
+                simulation,
+                protocol,
+                settings,
+                self._candidates(),
+                lambda other, attempt, kind: self._sendStep(ticket.match_id, other, attempt, kind),
+            )
+            return await self.match.play()
         finally:
             self.match = None
             parting, self._parting = self._parting, []
             for parted in parting:
                 parted.callback(None)
             if self.ended is not None:
-                self._letGo()
+                self._letGo(self)
             elif self.is_host:
-                self._quietly(player.lobby.endMatch(ticket.match_id), "ending the match")
+                self._quietly(self._lobby.endMatch(ticket.match_id), "ending the match")
 
     def _awaitTicket(self) -> Deferred[MatchTicket]:
-        waiting: Deferred[MatchTicket] = Deferred()
+        waiting: Deferred[MatchTicket] = Deferred(lambda _: self._waitNoLonger())
         if self.match is not None or self._waiting is not None:
             waiting.errback(MatchEnded("a match of this session is on already"))
         elif self.ended is not None:
@@ -148,6 +221,9 @@ class Session:
             self._startIfReady()
         return waiting
 
+    def _waitNoLonger(self) -> None:
+        self._waiting = self._refuse = None
+
     def _startIfReady(self) -> None:
         """Ask for the start: as host, with somebody waiting for it, and our own addresses known."""
         ready = (
@@ -156,11 +232,11 @@ class Session:
             and self.is_host
             and self.view.state == "open"
             and len(self.view.members) >= self.view.minimum
-            and not self._player.sockets.allocating
+            and not self._sockets.allocating
         )
         if ready:
             self._asked = True
-            self._player.lobby.startMatch().addCallbacks(
+            self._lobby.startMatch().addCallbacks(
                 lambda _: None, lambda failure: self._startRefused(failure.value)
             )
 
@@ -168,49 +244,14 @@ class Session:
         self._asked = False
         if isinstance(error, RequestRefused) and len(self.view.members) < self.view.minimum:
             return
-        refuse, self._waiting, self._refuse = self._refuse, None, None
+        refuse = self._refuse
+        self._waitNoLonger()
         if refuse is not None:
             refuse(error if isinstance(error, GamenetError) else LobbyLost(str(error)))
 
-    def _ticketReceived(self, ticket: MatchTicket) -> None:
-        self._asked = False
-        waiting, self._waiting, self._refuse = self._waiting, None, None
-        if waiting is not None:
-            waiting(ticket)
-        else:
-            self._ticket = ticket
-
-    def _changed(self, view: SessionView) -> None:
-        self.view = view
-        if view.state == "open":
-            self._ticket = None
-        self._allocate()
-        self._offer()
-        self._startIfReady()
-
-    def _allocate(self) -> None:
-        credentials = self._player.lobby.relay_credentials
-        if credentials is not None and len(self.view.members) >= self.view.minimum:
-            self._player.sockets.allocate(
-                credentials.address, credentials.username, credentials.password
-            )
-
-    def _offer(self) -> None:
-        """Tell the lobby where we may be reached, whenever that has changed."""
-        candidates = self._player.candidates()
-        if candidates != self._offered and self.ended is None and self._player.connected:
-            self._offered = candidates
-            self._quietly(self._player.lobby.offerCandidates(candidates), "offering candidates")
-
-    def _relayChanged(self) -> None:
-        self._offer()
-        if self.match is not None:
-            self.match.offered(self._player.candidates())
-        self._startIfReady()
-
     def _sendStep(self, match_id: bytes, player: int, attempt: bytes, kind: int) -> None:
-        if self._player.connected:
-            step = self._player.lobby.sendStep(match_id, player, attempt, kind)
+        if self._lobby.connected:
+            step = self._lobby.sendStep(match_id, player, attempt, kind)
             self._quietly(step, "carrying a step")
 
     def _quietly(self, request: Deferred[None], what: str) -> None:
@@ -219,20 +260,3 @@ class Session:
                 "{what} failed: {reason}", what=what, reason=failure.getErrorMessage()
             )
         )
-
-    def _end(self, reason: str) -> None:
-        """The session is gone for us; a match that runs goes on unless we left it."""
-        if self.ended is not None:
-            return
-        self.ended = reason
-        if self.match is None:
-            self._letGo()
-        refuse, self._waiting, self._refuse = self._refuse, None, None
-        if refuse is not None:
-            refuse(MatchEnded(f"the session is gone: {reason}"))
-
-    def _letGo(self) -> None:
-        """Give back what belonged to the seat."""
-        if self._player.session is self:
-            self._player.session = None
-            self._player.sockets.releaseRelay()

@@ -20,8 +20,9 @@ class WorldCounters:
     @ivar congested: Datagrams that found the queue of a narrow link full.
     @ivar partitioned: Datagrams that a partition stopped.
     @ivar expired_ttl: Datagrams whose time to live ran out at a router.
-    @ivar no_route: Datagrams to an address that nobody has.
-    @ivar unreachable: Datagrams to a machine with no socket at that port.
+    @ivar no_route: Datagrams and connection attempts to an address that nobody has.
+    @ivar unreachable: Datagrams to a machine with no socket at that port, and connection
+        attempts to one that is stopped.
     @ivar filtered_by_nat: Datagrams and connection attempts that a NAT did not let in.
     @ivar blocked_by_nat: Datagrams that a NAT which lets no datagrams through stopped.
     @ivar hairpin_refused: Datagrams to a NAT's own outside from its inside, where it has no

@@ -66,7 +66,6 @@ class StreamPath:
     @ivar target: Of the one that was connected to.
     @ivar links: Every access link between them.
     @ivar peer: The address of the source as the target sees it.
-    @ivar cut: Nothing will ever pass again: an end is gone.
     """
 
     fabric: Fabric
@@ -75,25 +74,20 @@ class StreamPath:
     links: tuple[Attachment, ...]
     peer: Address
     _mappings: list[Holding] = field(factory=list)
-    cut: bool = False
 
     def isBlocked(self) -> bool:
         """
         Return whether nothing passes at present, either way.
 
-        It never will again where an end is gone or a NAT forgot the stream.
+        It never will again where a NAT forgot the stream.
         """
+        for translator, _, generation in self._mappings:
+            if translator.generation != generation:
+                return True
         fabric = self.fabric
-        if not self.cut:
-            self.cut = any(
-                translator.generation != generation for translator, _, generation in self._mappings
-            )
-        return self.cut or (
-            bool(fabric.partitions)
-            and (
-                fabric.isSevered(self.source, self.target)
-                or fabric.isSevered(self.target, self.source)
-            )
+        return bool(fabric.partitions) and (
+            fabric.isSevered(self.source, self.target)
+            or fabric.isSevered(self.target, self.source)
         )
 
     def delay(self, random: SeededRandom) -> float:
@@ -138,6 +132,9 @@ def findPath(fabric: Fabric, start: Attachment, source: Address, destination: Ad
     while True:
         target = realm.hosts.get(destination[0])
         if target is not None and target.stream_host is not None:
+            if target.stream_host.clock.stopped:
+                fabric.counters.unreachable += 1
+                break
             way = () if target is start else (*links, target)
             return StreamPath(fabric, start, target, way, seen, mappings)
         translator = realm.translator
@@ -166,6 +163,10 @@ class Pipe:
     One direction of a stream: parcels arrive in order, each once, however long it takes.
 
     @ivar in_flight: Bytes sent that the far end has not read yet.
+    @ivar closed: Nothing is delivered any more.
+    @ivar orphaned: The near end is gone: what is on its way arrives, but nothing is sent
+        again.
+    @ivar dead_end: The far end is gone: nothing ever arrives.
     """
 
     path: StreamPath
@@ -176,6 +177,8 @@ class Pipe:
     _stalled: Callable[[], object]
     in_flight: int = 0
     closed: bool = False
+    orphaned: bool = False
+    dead_end: bool = False
     _sent: int = 0
     _expected: int = 0
     _newest_arrival: float = 0.0
@@ -202,7 +205,7 @@ class Pipe:
 
     def resume(self) -> None:
         """Send on what was held up, if it passes now."""
-        if self._held and not self.path.isBlocked():
+        if self._held and not self._isBlocked():
             held, self._held = self._held, []
             self._held_since = None
             for numbered in held:
@@ -214,6 +217,15 @@ class Pipe:
         self._held.clear()
         self._early.clear()
 
+    def orphan(self) -> None:
+        """Take notice that the near end is gone."""
+        self.orphaned = True
+        self._held.clear()
+        self._held_since = None
+
+    def _isBlocked(self) -> bool:
+        return self.dead_end or self.path.isBlocked()
+
     def _launch(self, numbered: tuple[int, Parcel]) -> None:
         clock = self.path.fabric.clock
         due = max(clock.now + self.path.delay(self._random), self._newest_arrival)
@@ -223,8 +235,9 @@ class Pipe:
     def _arrive(self, numbered: tuple[int, Parcel]) -> None:
         if self.closed:
             return
-        if self.path.isBlocked():
-            self._hold(numbered)
+        if self._isBlocked():
+            if not self.orphaned:
+                self._hold(numbered)
             return
         self._early[numbered[0]] = numbered[1]
         while self._expected in self._early:

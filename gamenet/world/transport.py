@@ -232,7 +232,8 @@ class WorldTransport:
             return
         self.disconnected = True
         self.connected = False
-        self.stream.path.cut = True
+        self.pipe_in.dead_end = True
+        self.pipe_out.orphan()
         self.stream.endClosed()
 
     def refuse(self) -> None:
