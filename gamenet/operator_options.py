@@ -134,7 +134,7 @@ def readSecret(option: str, text: str) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{option}: cannot read {text!r}: {reason}") from None
     if os.name == "posix" and mode & stat.S_IROTH:
-        raise UsageError(f"{option}: everybody can read {text!r}: chmod o= it")
+        raise UsageError(f"{option}: everybody can read {text!r}; do 'chmod 600' on it")
     secret = content.strip()
     if not secret:
         raise UsageError(f"{option}: {text!r} is empty")

@@ -46,7 +46,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "rollback",
         """
         __init__ checksum_comparison events frame_schedule input_queue remote_player session
-        settings statistics steps time_sync timeline
+        session_state settings statistics steps time_sync timeline
         """,
     ),
     (
@@ -57,20 +57,31 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         port_range requests reservation settings
         """,
     ),
-    (PROTOCOLS, "relay", "client protocol"),
+    (PROTOCOLS, "relay", "client ports protocol relayed_socket transactions"),
     (
         DECISIONS,
         "lobby",
         """
-        __init__ counters directory effects presence request_budget seating sessions settings
-        standing ticket
+        __init__ counters directory effects endpoint_security presence relay_offer request_budget
+        seating sessions settings standing ticket
         """,
     ),
-    (PROTOCOLS, "lobby", "client datagrams moments protocol stream"),
+    (
+        PROTOCOLS,
+        "lobby",
+        """
+        client client_binding client_heartbeats client_stream datagrams listener moments
+        protocol stream
+        """,
+    ),
     (DECISIONS, "traversal", "__init__ candidates punch"),
     (PROTOCOLS, "traversal", "agent"),
-    (DECISIONS, "match", "barrier keys moments path sealed_link settings"),
-    (PROTOCOLS, "match", "__init__ frame_loop link match protocol session sockets"),
+    (DECISIONS, "match", "barrier farewell keys path sealed_link settings silence"),
+    (
+        PROTOCOLS,
+        "match",
+        "__init__ frame_loop link match moments peer player protocol session sockets statistics",
+    ),
     (SERVICES, "", "services status"),
     (DOORS, "", "__main__ cli lobby_tap operated_service operator_options relay_tap"),
     (
@@ -85,8 +96,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         TWIN,
         "world",
         """
-        __init__ clock counters link local_clock mapping_table nat nat_behavior realm
-        stream_path streams trace
+        __init__ clock connect_attempt counters datagram_socket link listening_port local_clock
+        machine mapping_table nat nat_behavior network realm stream_endpoints stream_host
+        stream_path streams trace transport
         """,
     ),
 )

@@ -10,16 +10,18 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from gamenet.interfaces import Address, IDatagramSocket
 from gamenet.lobby.client import LobbyClient
 from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.lobby.listener import ILobbyListener
 from gamenet.lobby.protocol import LobbyFactory, LobbyProtocol
 from gamenet.lobby.settings import LobbyClientSettings, LobbySettings
 from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.world.link import PERFECT, LinkProfile
 from gamenet.world.machine import WorldMachine
 from gamenet.world.network import WorldNetwork
 
-__all__ = ["LobbyWorld", "Player", "RecordingListener", "keysOf"]
+__all__ = ["LobbyWorld", "MuteSocket", "Player", "RecordingListener", "keysOf"]
 
 LOBBY_HOST = "203.0.113.1"
 LOBBY_PORT = 7770
@@ -67,6 +69,29 @@ class RecordingListener:
         self.moments.append(("lobbyLost", (reason,)))
 
 
+@implementer(IDatagramSocket)
+@define(eq=False)
+class MuteSocket:
+    """A UDP socket behind a firewall that lets no datagram out while streams pass."""
+
+    socket: IDatagramSocket
+    send_errors: int = 0
+
+    @property
+    def address(self) -> Address:
+        """Where the socket is bound."""
+        address: Address = self.socket.address
+        return address
+
+    def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
+        """Lose a datagram."""
+        return True
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+
 @define(eq=False)
 class Player:
     """One player's machine, game socket, listener and lobby client."""
@@ -75,6 +100,16 @@ class Player:
     demultiplexer: Demultiplexer
     listener: RecordingListener
     client: LobbyClient
+
+    def mute(self) -> None:
+        """Let no datagram out any more."""
+        self.demultiplexer.socket = MuteSocket(self.demultiplexer.socket)
+
+    def unmute(self) -> None:
+        """Let datagrams out again."""
+        muted = self.demultiplexer.socket
+        assert isinstance(muted, MuteSocket)
+        self.demultiplexer.socket = muted.socket
 
 
 class LobbyWorld:
@@ -111,13 +146,17 @@ class LobbyWorld:
         behind: str | None = None,
         insecure: bool = True,
         description: str = DESCRIPTION,
+        profile: LinkProfile = PERFECT,
+        mute: bool = False,
     ) -> tuple[Deferred[LobbyClient], WorldMachine, Demultiplexer, RecordingListener]:
         """Begin to connect a player from a machine of their own."""
         self._players += 1
         number = self._players
         address = f"192.168.1.{number}" if behind else f"198.51.100.{number}"
-        machine = self.network.machine(f"player {number}", address, behind)
+        machine = self.network.machine(f"player {number}", address, behind, profile)
         demultiplexer = Demultiplexer(machine)
+        if mute:
+            demultiplexer.socket = MuteSocket(demultiplexer.socket)
         listener = RecordingListener()
         deferred = LobbyClient.connect(
             machine,

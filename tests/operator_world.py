@@ -19,7 +19,7 @@ from gamenet.relay.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 
-__all__ = ["KEYS", "SECRET", "Player", "QuietListener", "fetch"]
+__all__ = ["KEYS", "SECRET", "Player", "QuietListener", "fetch", "say"]
 
 SECRET = b"a secret of the tests"
 KEYS = (b"L" * 32, b"S" * 32)
@@ -116,6 +116,11 @@ class _Reading(Protocol):
 def fetch(machine: IMachine, web: Address, method: str, path: str) -> Deferred[bytes]:
     """Return the whole answer to one HTTP request."""
     request = f"{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    return say(machine, web, request.encode())
+
+
+def say(machine: IMachine, web: Address, data: bytes) -> Deferred[bytes]:
+    """Return everything that is answered to C{data} until the other side closes."""
     endpoint = machine.streamClientEndpoint(f"tcp:{web[0]}:{web[1]}")
-    reading = connectProtocol(endpoint, _Reading(request.encode()))
+    reading = connectProtocol(endpoint, _Reading(data))
     return reading.addCallback(lambda protocol: protocol.done)

@@ -20,6 +20,7 @@ from gamenet.wire.stun_attributes import (
     REALM,
     USERNAME,
     decodeErrorCode,
+    decodeXorAddress,
     encodeXorAddress,
 )
 from gamenet.wire.turn import (
@@ -29,6 +30,7 @@ from gamenet.wire.turn import (
     CREATE_PERMISSION,
     REQUESTED_TRANSPORT,
     XOR_PEER_ADDRESS,
+    XOR_RELAYED_ADDRESS,
     encodeChannelNumber,
     encodeTransport,
 )
@@ -36,6 +38,7 @@ from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername, 
 
 __all__ = [
     "CLIENT",
+    "OTHER_CLIENT",
     "PEER",
     "REALM_TEXT",
     "RELAY_HOST",
@@ -43,9 +46,12 @@ __all__ = [
     "Attributes",
     "Desk",
     "allocateAttributes",
+    "answerOf",
     "channelAttributes",
     "codeOf",
+    "keyOf",
     "peerAttribute",
+    "relayedOf",
     "signedRequest",
     "usernameOf",
 ]
@@ -56,6 +62,7 @@ SECRET = b"a secret of lobby and relay"
 REALM_TEXT = "gamenet"
 RELAY_HOST = "203.0.113.2"
 CLIENT: Address = ("198.51.100.7", 50000)
+OTHER_CLIENT: Address = ("198.51.100.8", 50000)
 PEER: Address = ("198.51.100.9", 60000)
 
 _EPOCH = 1_700_000_000.0
@@ -116,6 +123,24 @@ def codeOf(outcome: Outcome) -> int:
     assert message.message_class is MessageClass.ERROR
     assert code == outcome.code
     return code
+
+
+def keyOf(user: str = "alice") -> bytes:
+    """Return what signs for a user with L{usernameOf}'s credential."""
+    username = usernameOf(user)
+    return longTermKey(username, REALM_TEXT, ephemeralPassword(SECRET, username))
+
+
+def answerOf(outcome: Outcome) -> StunMessage:
+    """Return the answer that there has to be."""
+    assert outcome.answer is not None, outcome
+    return decode(outcome.answer)
+
+
+def relayedOf(outcome: Outcome) -> Address:
+    """Return the relayed address that an Allocate was granted."""
+    message = answerOf(outcome)
+    return decodeXorAddress(message.first(XOR_RELAYED_ADDRESS) or b"", message.transaction_id)
 
 
 class Desk:

@@ -1,8 +1,10 @@
 """
 A process whose wall clock is stepped while both services and a player run in it.
 
-C{python -m tests.stepped_wall_clock REACTOR FOLDER [--leave-wall-clock]} prints
-one JSON object; L{tests.test_machine_monotonic_sockets} reads it.
+C{python -m tests.stepped_wall_clock REACTOR FOLDER MOVER} prints one JSON object;
+L{tests.test_machine_monotonic_sockets} reads it.  MOVER says who moves the
+reactor to monotonic time: C{lobby} or C{relay} (the plugins), C{player} (a
+machine that is made of the reactor), or C{nobody}.
 """
 
 from __future__ import annotations
@@ -41,11 +43,29 @@ def install(name: str) -> Any:
     return installReactor(name)
 
 
-async def watchTimers(reactor: Any, clock: SteppedClock, move: bool) -> dict[str, float]:
+def options(module: Any, *arguments: str) -> Any:
+    """Return a plugin's options."""
+    parsed = module.Options()
+    parsed.parseOptions(arguments)
+    return parsed
+
+
+def move(mover: str, reactor: Any, secret_file: Path) -> None:
+    """Let C{mover} do what it does before anything else."""
+    from gamenet import lobby_tap, relay_tap
+    from gamenet.machine.reactor_machine import asMachine
+
+    if mover == "lobby":
+        lobby_tap.makeService(options(lobby_tap))
+    elif mover == "relay":
+        relay_tap.makeService(options(relay_tap, "--secret-file", str(secret_file)))
+    elif mover == "player":
+        asMachine(reactor)
+
+
+async def watchTimers(reactor: Any, clock: SteppedClock, mover: str, secret_file: Path) -> Any:
     """Step the wall clock under pending calls; return when each fired, in true seconds."""
     from twisted.internet.defer import Deferred, gatherResults
-
-    from gamenet.machine.reactor_machine import useMonotonicTime
 
     began = time.monotonic()
     fired: dict[str, float] = {}
@@ -61,22 +81,21 @@ async def watchTimers(reactor: Any, clock: SteppedClock, move: bool) -> dict[str
 
         reactor.callLater(delay, fire)
 
-    later("before", 0.5)
-    if move:
-        useMonotonicTime(reactor)
-    later("after", 0.6)
+    later("before", 0.9)
+    move(mover, reactor, secret_file)
+    later("after", 0.9)
     clock.offset += STEP
-    later("forward", 0.7)
-    if move:
+    later("forward", 0.9)
+    if mover != "nobody":
         reactor.callLater(0.2, lambda: setattr(clock, "offset", -STEP))
-        reactor.callLater(0.3, later, "back", 0.4)
-        later("end", 1.0)
+        reactor.callLater(0.3, later, "back", 0.6)
+        later("end", 1.2)
     await gatherResults(waiting)
     clock.offset = 0.0
     return fired
 
 
-async def watchServices(reactor: Any, clock: SteppedClock, folder: Path) -> dict[str, object]:
+async def watchServices(reactor: Any, clock: SteppedClock, secret_file: Path) -> Any:
     """Step the wall clock under both services and a player; return what became of them."""
     from twisted.internet.task import deferLater
 
@@ -84,22 +103,17 @@ async def watchServices(reactor: Any, clock: SteppedClock, folder: Path) -> dict
     from gamenet.machine.reactor_machine import asMachine
     from tests.operator_world import Player
 
-    secret_file = folder / "relay.secret"
-    secret_file.touch(mode=0o600)
-    secret_file.write_text("0123456789abcdef\n")
-    relay_options = relay_tap.Options()
-    relay_options.parseOptions(["--udp", "127.0.0.1:0", "--secret-file", str(secret_file)])
+    shared = str(secret_file)
+    relay_options = options(relay_tap, "--udp", "127.0.0.1:0", "--secret-file", shared)
     relay = relay_tap.makeService(relay_options)
     is_monotonic = reactor.seconds is time.monotonic
     relay.startService()
     host, port = relay.places()["udp"]
-    lobby_options = lobby_tap.Options()
-    lobby_options.parseOptions(
-        [
-            *("--listen", "tcp:0:interface=127.0.0.1", "--udp", "127.0.0.1:0"),
-            *("--relay", f"{host}:{port}", "--relay-secret-file", str(secret_file)),
-            *("--heartbeat-interval", "0.2"),
-        ]
+    lobby_options = options(
+        lobby_tap,
+        *("--listen", "tcp:0:interface=127.0.0.1", "--udp", "127.0.0.1:0"),
+        *("--relay", f"{host}:{port}", "--relay-secret-file", shared),
+        *("--heartbeat-interval", "0.2"),
     )
     lobby = lobby_tap.makeService(lobby_options)
     lobby.startService()
@@ -136,8 +150,7 @@ async def watchServices(reactor: Any, clock: SteppedClock, folder: Path) -> dict
 
 def main() -> None:
     """Do what the command line says."""
-    name, folder = sys.argv[1:3]
-    move = "--leave-wall-clock" not in sys.argv
+    name, folder, mover = sys.argv[1:]
     clock = SteppedClock()
     # Before Twisted is imported, which keeps the function that it finds.
     time.time = clock.time
@@ -145,13 +158,16 @@ def main() -> None:
     from twisted.internet.defer import Deferred
     from twisted.python import log
 
+    secret_file = Path(folder, "relay.secret")
+    secret_file.touch(mode=0o600)
+    secret_file.write_text("0123456789abcdef\n")
     report: dict[str, object] = {"reactor": type(reactor).__name__}
 
     async def watch() -> None:
         try:
-            report["timers"] = await watchTimers(reactor, clock, move)
-            if move:
-                report["services"] = await watchServices(reactor, clock, Path(folder))
+            report["timers"] = await watchTimers(reactor, clock, mover, secret_file)
+            if mover != "nobody":
+                report["services"] = await watchServices(reactor, clock, secret_file)
         finally:
             reactor.stop()
 

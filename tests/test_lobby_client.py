@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
@@ -20,33 +18,19 @@ from gamenet.errors import (
     LobbyLost,
     LocalProtocolError,
     RequestRefused,
-    RequestTimedOut,
 )
-from gamenet.lobby.client import ILobbyListener, LobbyClient
+from gamenet.lobby.client import ILobbyListener
 from gamenet.lobby.protocol import LobbyProtocol
 from gamenet.lobby.settings import LobbyClientSettings, LobbySettings, RelayOffer
-from gamenet.wire.framing import FrameBuffer, frame
 from gamenet.wire.lobby_messages import (
     Candidate,
-    Done,
-    Farewell,
-    Message,
     RefusalCode,
-    Refused,
-    Request,
-    SessionList,
-    SessionState,
     SessionView,
-    Step,
-    Welcome,
-    decodeRequest,
-    encodeMessage,
 )
-from gamenet.wire.lobby_values import SessionMember
+from gamenet.world.link import LinkProfile
 from tests.lobby_world import LOBBY_HOST, LobbyWorld, RecordingListener
 
 HOST = Candidate("host", ("192.168.1.2", 5000))
-VIEW = SessionView("0" * 16, "a game", 2, 2, "open", (SessionMember(bytes(8), "Ada", True),))
 
 
 class ConnectTests(SynchronousTestCase):
@@ -115,9 +99,8 @@ class ConnectTests(SynchronousTestCase):
         """A lobby that turns us away is a refusal with its code, not a lost connection."""
         world = LobbyWorld(LobbySettings(clients_limit=1))
         player = world.player()
-        world.connecting()[0].addErrback(failures := list[Any]().append) if False else None
         deferred = world.connecting()[0]
-        failures = []
+        failures: list[Any] = []
         deferred.addErrback(failures.append)
         world.network.advance(1)
         self.assertEqual(failures[0].value.code, RefusalCode.TOO_MANY)
@@ -125,14 +108,14 @@ class ConnectTests(SynchronousTestCase):
 
     def test_cancel(self) -> None:
         """Cancelling at any moment leaves nothing behind, here or at the lobby."""
-        for steps in range(12):
+        outcomes: list[str] = []
+        for step in range(20):
             world = LobbyWorld()
-            deferred, machine, _, _ = world.connecting()
-            for _ in range(steps):
-                if deferred.called:
-                    break
-                due = min(call.getTime() for call in [*world.network.clock.getDelayedCalls()])
-                world.network.advance(max(0.0, due - world.network.clock.now))
+            deferred, machine, demultiplexer, _ = world.connecting(
+                profile=LinkProfile(latency=0.04)
+            )
+            world.network.advance(step * 0.0125)
+            outcomes.append(f"{len(world.factory._streams)} {len(deferred.called * 'c')}")
             if deferred.called:
                 deferred.addCallback(lambda client: client.close())
             deferred.cancel()
@@ -140,6 +123,8 @@ class ConnectTests(SynchronousTestCase):
             world.network.advance(30)
             self.assertEqual(world.factory.directory.clients, {})
             self.assertEqual(machine.clock.getDelayedCalls(), [])
+            demultiplexer.face(lambda data, address: None, first_bytes=(0xC1, 0))
+        self.assertEqual(list(dict.fromkeys(outcomes)), ["0 0", "1 0", "1 1"])
 
 
 class RequestTests(SynchronousTestCase):
@@ -360,131 +345,6 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(moments, ["sessionsChanged"])
         self.assertEqual(len(watcher.client.sessions), 1)
         self.assertTrue(watcher.client.connected)
-
-
-@define(eq=False)
-class Impostor(Protocol):
-    """A lobby that answers as it is told to."""
-
-    requests: list[Request] = field(factory=list)
-    frames: FrameBuffer = field(factory=FrameBuffer)
-
-    def dataReceived(self, data: bytes) -> None:
-        for payload in self.frames.feed(data):
-            request = decodeRequest(payload)
-            if not self.requests:
-                self.say(Welcome(1, 1, bytes(8), bytes(32), 3000, 10_000, 7770))
-            self.requests.append(request)
-
-    def say(self, *messages: Message) -> None:
-        assert self.transport is not None
-        self.transport.write(b"".join(frame(encodeMessage(m)) for m in messages))
-
-
-class ImpostorTests(SynchronousTestCase):
-    """A lobby that is late, or wrong."""
-
-    def setUp(self) -> None:
-        self.world = LobbyWorld()
-        self.lobby = Impostor()
-        machine = self.world.network.machine("impostor", "203.0.113.9")
-        endpoint = machine.streamServerEndpoint("tcp:7770")
-        self.world.wait(endpoint.listen(Factory.forProtocol(lambda: self.lobby)))
-        self.player = self.world.player(
-            description="tcp:203.0.113.9:7770",
-            settings=LobbyClientSettings(request_timeout=5, pending_limit=2),
-        )
-        self.client: LobbyClient = self.player.client
-
-    def say(self, *messages: Message) -> None:
-        self.lobby.say(*messages)
-        self.world.network.advance(0.1)
-
-    def test_noAnswer(self) -> None:
-        """K9: a request that is not answered in 5 s fails by name, with the limit in seconds."""
-        deferred = self.client.startMatch()
-        self.world.network.advance(4.9)
-        self.assertNoResult(deferred)
-        self.world.network.advance(0.2)
-        text = str(self.failureResultOf(deferred, RequestTimedOut).value)
-        self.assertIn("StartMatch", text)
-        self.assertIn("5 s", text)
-        self.assertTrue(self.client.connected)
-
-    def test_lateAnswer(self) -> None:
-        """A seat that is given after the time limit is a seat all the same."""
-        deferred = self.client.joinSession("0" * 16)
-        self.world.network.advance(6)
-        self.failureResultOf(deferred, RequestTimedOut)
-        self.say(SessionState(2, VIEW))
-        self.assertEqual(self.client.session, VIEW)
-        self.assertEqual(self.player.listener.named("sessionChanged"), [(VIEW,)])
-
-    def test_answersOvertake(self) -> None:
-        """Answers find their requests by number, in whatever order they come."""
-        one, two = self.client.startMatch(), self.client.listSessions()
-        self.say(SessionList(3, (), 0), Done(2))
-        self.assertEqual(self.successResultOf(two), ())
-        self.successResultOf(one)
-
-    def test_tooManyWaiting(self) -> None:
-        """More requests than the limit fail here, and those that wait go on."""
-        waiting = [self.client.startMatch(), self.client.startMatch()]
-        self.failureResultOf(self.client.startMatch(), LocalProtocolError)
-        self.say(Done(2), Done(3))
-        for deferred in waiting:
-            self.successResultOf(deferred)
-
-    def test_cancelled(self) -> None:
-        """A request that is cancelled is forgotten; its answer does no harm."""
-        deferred = self.client.startMatch()
-        deferred.cancel()
-        self.failureResultOf(deferred)
-        self.say(Done(2))
-        self.assertTrue(self.client.connected)
-        self.assertEqual(self.client._stream._pending, {})
-
-    def assertGivenUp(self) -> None:
-        """Check that the connection ended, once, with a named reason and no traceback."""
-        self.world.network.advance(0.1)
-        ((reason,),) = self.player.listener.named("lobbyLost")
-        self.assertIn("cannot be read", reason)
-        self.assertFalse(self.client.connected)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    def test_wrongAnswer(self) -> None:
-        """An answer of the wrong kind ends the connection."""
-        deferred = self.client.startMatch()
-        self.say(SessionList(2, (), 0))
-        self.assertGivenUp()
-        self.failureResultOf(deferred, LobbyLost)
-
-    def test_garbage(self) -> None:
-        """Bytes that are no message end the connection; so do frames beyond the limit."""
-        assert self.lobby.transport is not None
-        self.lobby.transport.write(b"\xff\xff\xff\xff")
-        self.assertGivenUp()
-
-    def test_garbageInAFrame(self) -> None:
-        """A frame that holds no message ends the connection."""
-        assert self.lobby.transport is not None
-        self.lobby.transport.write(frame(b"\xf7"))
-        self.assertGivenUp()
-
-    def test_pushes(self) -> None:
-        """What nobody asked for is told, or ignored where it means nothing."""
-        step = Step(bytes(16), 2, bytes(16), 9)
-        self.say(Done(99), Refused(0, RefusalCode.MALFORMED, "what?"), step, Farewell("bye"))
-        self.assertEqual(
-            self.player.listener.named("stepReceived"), [(bytes(16), 2, bytes(16), 9)]
-        )
-        self.assertTrue(self.client.connected)
-
-    def test_requestNumbers(self) -> None:
-        """They run from 1 to 2**32 - 1 and begin again."""
-        self.client._stream._last_number = 2**32 - 2
-        numbers = [self.client._stream.nextNumber() for _ in range(2)]
-        self.assertEqual(numbers, [2**32 - 1, 1])
 
 
 class ProtocolSubclassTests(SynchronousTestCase):

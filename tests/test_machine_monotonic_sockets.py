@@ -20,12 +20,12 @@ from tests.twistd_process import ROOT, environment
 class SteppedWallClockTests(SynchronousTestCase):
     """The wall clock goes an hour ahead, and then two hours back."""
 
-    def begin(self, reactor: str, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, reactor: str, mover: str) -> subprocess.Popen[str]:
         """Start L{tests.stepped_wall_clock} in a process of its own."""
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stepped_wall_clock", reactor, folder, *arguments],
+            [sys.executable, "-m", "tests.stepped_wall_clock", reactor, folder, mover],
             cwd=ROOT,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -46,7 +46,7 @@ class SteppedWallClockTests(SynchronousTestCase):
 
     def assertSurvived(self, report: dict[str, Any]) -> None:
         """Fail unless everything went on as if nothing had happened."""
-        due = {"before": 0.5, "after": 0.6, "forward": 0.7, "back": 0.7, "end": 1.0}
+        due = {"before": 0.9, "after": 0.9, "forward": 0.9, "back": 0.9, "end": 1.2}
         self.assertEqual(sorted(report["timers"]), sorted(due))
         for label, when in report["timers"].items():
             self.assertTrue(due[label] - 0.01 <= when <= due[label] + 10, (label, when))
@@ -70,19 +70,19 @@ class SteppedWallClockTests(SynchronousTestCase):
 
     def test_everyReactor(self) -> None:
         """Timers, both services and a player go on, under epoll, select and asyncio."""
-        reactors = {
-            "epoll": "EPollReactor",
-            "select": "SelectReactor",
-            "asyncio": "AsyncioSelectorReactor",
-        }
-        processes = {name: self.begin(name) for name in reactors}
-        for name, process in processes.items():
+        cases = [
+            ("epoll", "relay", "EPollReactor"),
+            ("select", "lobby", "SelectReactor"),
+            ("asyncio", "player", "AsyncioSelectorReactor"),
+        ]
+        processes = [self.begin(reactor, mover) for reactor, mover, _ in cases]
+        for process, (_, _, name) in zip(processes, cases, strict=True):
             report = self.report(process)
-            self.assertEqual(report["reactor"], reactors[name])
+            self.assertEqual(report["reactor"], name)
             self.assertSurvived(report)
 
     def test_control(self) -> None:
         """Without the change to monotonic time the step shows: this test can fail."""
-        timers = self.report(self.begin("epoll", "--leave-wall-clock"))["timers"]
-        self.assertLess(timers["before"], 0.4)
-        self.assertLess(timers["after"], 0.4)
+        timers = self.report(self.begin("epoll", "nobody"))["timers"]
+        self.assertLess(timers["before"], 0.8)
+        self.assertLess(timers["after"], 0.8)

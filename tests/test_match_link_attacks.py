@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.logger import LogEvent
 
 from gamenet.interfaces import Address
 from gamenet.match.path import PathKind
+from gamenet.wire.lobby_values import Candidate
 from gamenet.wire.peer_packets import (
     Check,
     CheckAnswer,
@@ -169,29 +169,15 @@ class MaliciousPeerTests(AttackTestCase):
 
     def test_movedAddress(self) -> None:
         """A player whose router gave it another address is followed there by its checks alone."""
-        for _ in range(40):
-            for datagram in self.receive(self.fromPeer(Check(b"12345678")), STRANGER):
-                packet = self.opened(datagram)
-                if isinstance(packet, Check):
-                    answer = self.fromPeer(CheckAnswer(packet.nonce))
-                    self.receive(answer, STRANGER)
-            self.pipe.sockets.pop(self.two.game.address, None)
-            self.pipe.run(0.125)
-            for datagram in [d for d in self.pipe.sent if d.destination == STRANGER]:
-                if datagram.time >= self.pipe.clock.seconds() - 0.125:
-                    self.answerAt(datagram, STRANGER)
+        self.pipe.filtering = False
+        self.pipe.lobby_works = False
+        self.two.game.moveTo(("198.51.100.77", 7777))
+        self.pipe.play(5.0)
         chosen = self.victim.paths.chosen
         assert chosen is not None
-        self.assertEqual(chosen.address, STRANGER)
-
-    def answerAt(self, datagram: SentDatagram, source: Address) -> None:
-        """Answer a check of the victim's, once."""
-        if datagram.data[9:17] in self.answered:
-            return
-        self.answered[datagram.data[9:17]] = None
-        packet = self.opened(datagram)
-        if isinstance(packet, Check):
-            self.receive(self.fromPeer(CheckAnswer(packet.nonce)), source)
+        self.assertEqual(chosen.address, ("198.51.100.77", 7777))
+        self.assertEqual(kinds(self.one), [RELAY, DIRECT, DIRECT])
+        self.assertEqual([p.address for p in self.victim.paths.through(DIRECT)], [chosen.address])
 
     def test_forgedAnswers(self) -> None:
         """An answer with a nonce never asked, or over another path, proves nothing."""
@@ -205,9 +191,7 @@ class MaliciousPeerTests(AttackTestCase):
             (check.nonce, STRANGER, RELAY),
             (b"87654321", other, RELAY),
         ):
-            self.assertEqual(
-                self.receive(self.fromPeer(CheckAnswer(nonce)), source, kind), []
-            )
+            self.assertEqual(self.receive(self.fromPeer(CheckAnswer(nonce)), source, kind), [])
         for path in self.victim.paths.through(DIRECT) + self.victim.paths.through(RELAY):
             record = self.victim.paths.record(path)
             assert record is not None
@@ -233,9 +217,9 @@ class MaliciousPeerTests(AttackTestCase):
         self.assertIs(self.one.chosen, DIRECT)
         before = len(self.pipe.sent)
         self.pipe.play(4.0)
-        strange = [d for d in self.pipe.sent[before:] if d.destination[0].startswith("203.0.")
-                   and d.destination != self.two.relayed.address]
-        self.assertEqual(strange, [])
+        known = (*(player.game.address for player in self.pipe.players), self.one.relayed.address)
+        known = (*known, self.two.relayed.address)
+        self.assertEqual([d for d in self.pipe.sent[before:] if d.destination not in known], [])
         self.assertEqual(len(paths.through(DIRECT)), 1)
         self.assertEqual(kinds(self.one), [RELAY, DIRECT])
 
@@ -254,21 +238,15 @@ class MaliciousPeerTests(AttackTestCase):
         self.assertLessEqual(len(probes), 1 + 5 * 4)
 
     def test_refusedSteps(self) -> None:
-        """Bad input: steps of unknown kinds, or to the opener, are logged and change nothing."""
-        events: list[LogEvent] = []
-        self.patch(
-            type(self.one.link._agent)._log, "observer", events.append
-        )
+        """Bad input: steps of unknown kinds, or to the opener, change nothing and do not raise."""
         before = len(self.pipe.sent)
         self.one.link.stepReceived(bytes(16), 1)
         self.two.link.stepReceived(bytes(16), 77)
-        self.assertEqual(len(events), 2)
         self.assertEqual(len(self.pipe.sent), before)
+        self.assertEqual((self.one.link.attempts, self.two.link.attempts), (1, 1))
 
     def test_silentCandidates(self) -> None:
         """Candidates that name others' addresses cost those few probes, and no game packet."""
-        from gamenet.wire.lobby_values import Candidate
-
         self.pipe.works[DIRECT] = False
         self.pipe.play(5.0)
         victims = [Candidate("host", (f"192.0.2.{n}", 53)) for n in range(1, 16)]
@@ -284,7 +262,5 @@ class MaliciousPeerTests(AttackTestCase):
         """Packets of the game reach it whatever path they come by, one at a time."""
         for source, kind in ((STRANGER, DIRECT), (STRANGER, RELAY)):
             packets = len(self.one.packets)
-            self.assertEqual(
-                self.receive(self.fromPeer(Ready(bytes(16), True)), source, kind), []
-            )
+            self.assertEqual(self.receive(self.fromPeer(Ready(bytes(16), True)), source, kind), [])
             self.assertEqual(len(self.one.packets), packets + 1)

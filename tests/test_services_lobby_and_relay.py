@@ -32,7 +32,12 @@ class SlowEndpoint:
     """An endpoint that takes its time to listen."""
 
     def __init__(self) -> None:
-        self.opening: Deferred[object] = Deferred()
+        self.cancelled = False
+        self.opening: Deferred[object] = Deferred(self._cancel)
+
+    def _cancel(self, opening: object) -> None:
+        """Note that nobody waits any more."""
+        self.cancelled = True
 
     def listen(self, factory: object) -> Deferred[object]:
         """Listen later, or never."""
@@ -236,8 +241,9 @@ class LobbyServiceTests(ServiceTests):
 
     def test_stoppedWhileOpening(self) -> None:
         """Stopped before it listens, it closes what there is and nothing is logged."""
-        service, _ = self.slowLobby()
+        service, endpoint = self.slowLobby()
         self.successResultOf(service.stopService())
+        self.assertTrue(endpoint.cancelled)
         self.assertFree("", 7770)
 
 

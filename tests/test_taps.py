@@ -132,6 +132,7 @@ class LobbyOptionsTests(CommandLineTests):
             ("udp", ":7770"),
             ("udp", "::1:7770"),
             ("udp", "7770:"),
+            ("udp", "\u0663\u0663"),
             ("status", "8080"),
             ("heartbeat-interval", "often"),
             ("heartbeat-interval", "0"),

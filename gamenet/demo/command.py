@@ -30,6 +30,12 @@ __all__ = ["DemoRequest", "main", "parseArguments"]
 #: The most frames: ten hours.
 _FRAME_LIMIT = 60 * 60 * 60 * 10
 
+#: The longest way in milliseconds: beyond a second there and back no path is proven in time.
+_LATENCY_LIMIT = 500
+
+#: The most loss in percent: beyond it meeting becomes a matter of luck.
+_LOSS_LIMIT = 50
+
 _SEED_LIMIT = (1 << 64) - 1
 
 
@@ -115,21 +121,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--latency-ms",
-        type=_number(0, 2000, "ms"),
+        type=_number(0, _LATENCY_LIMIT, "ms"),
         default=40.0,
         metavar="MS",
         help="how long a datagram takes, one way (40)",
     )
     add(
         "--jitter-ms",
-        type=_number(0, 2000, "ms"),
+        type=_number(0, _LATENCY_LIMIT, "ms"),
         default=0.0,
         metavar="MS",
         help="by how much that varies, to either side; at most the latency (0)",
     )
     add(
         "--loss-percent",
-        type=_number(0, 90, "percent"),
+        type=_number(0, _LOSS_LIMIT, "percent"),
         default=5.0,
         metavar="P",
         help="how many of 100 datagrams are lost (5)",

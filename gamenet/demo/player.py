@@ -11,12 +11,15 @@ process ends when standard input does, for then its parent is gone.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections import deque
+from contextlib import suppress
 from zlib import crc32
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
@@ -201,10 +204,16 @@ def main(reactor: IReactorCore) -> int:
 
     def begin() -> None:
         StandardIO(parent, reactor=reactor)
-        parent.gone.addCallback(lambda _: reactor.stop())
+        parent.gone.addCallback(stop)
+        # Twisted's own handler complains where the reactor is about to stop anyway.
+        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
         playing = Deferred.fromCoroutine(_serve(asMachine(reactor), parent))
         playing.addCallback(ended)
         playing.addErrback(failed)
+
+    def stop(_: None = None) -> None:
+        with suppress(ReactorNotRunning):
+            reactor.stop()
 
     def failed(failure: Failure) -> None:
         failure.printTraceback(sys.stderr)

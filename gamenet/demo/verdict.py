@@ -233,7 +233,7 @@ def _checkIdentical(comparison: Comparison, players: Sequence[PlayerSummary]) ->
                 f"{player.name} confirmed {confirmed} of {comparison.frames} frames",
             )
     everyone = "both players" if len(players) == 2 else f"all {len(players)} players"
-    text = f"{everyone} have the same state after each of {comparison.frames} frames"
+    text = f"{everyone} have the same state after every frame, {comparison.frames} in all"
     return Check("identical", comparison.identical, text)
 
 

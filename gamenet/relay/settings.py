@@ -14,7 +14,7 @@ from gamenet.wire.turn import FIRST_CHANNEL, LAST_CHANNEL_OF_RFC_5766
 __all__ = ["REALM_LIMIT", "RelaySettings"]
 
 #: Most bytes of a realm, so that a refusal stays short beside the request it answers.
-REALM_LIMIT = 64
+REALM_LIMIT = 48
 
 
 @frozen

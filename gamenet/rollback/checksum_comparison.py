@@ -31,7 +31,7 @@ class ChecksumComparison:
     """
 
     player: int
-    limit: int = 128
+    limit: int
     compared_frame: int = attrs.field(default=-1, init=False)
     mismatches: int = attrs.field(default=0, init=False)
     reported_frame: int = attrs.field(default=-1, init=False)

@@ -47,7 +47,6 @@ class InputQueue:
         """
         self._inputs.append(text)
         self.count += 1
-        self.prediction = text
         if len(self._inputs) >= _CAPACITY:
             self._discard()
 

@@ -63,7 +63,7 @@ class Timeline(Protocol):
 
 
 @implementer(IDelayedCall)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldCall:
     """
     A call that will be made at its time, unless it is cancelled.
@@ -84,6 +84,9 @@ class WorldCall:
     queued: int = _DETACHED
     _called: bool = False
     _cancelled: bool = False
+
+    def __repr__(self) -> str:
+        return f"<WorldCall of {self.function!r} at {self.time!r}>"
 
     def getTime(self) -> float:
         """Return when the call is due, in its timeline's seconds."""
@@ -153,7 +156,7 @@ def _nothing() -> None:
 
 
 @implementer(IReactorTime)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldClock:
     """
     Every event of a world, in order of time; provides the world's own seconds,
@@ -169,8 +172,8 @@ class WorldClock:
 
     now: float = 0.0
     events: int = 0
-    queue: list[Event] = field(factory=list, repr=False)
-    nextSequence: Callable[[], int] = field(factory=lambda: count().__next__, repr=False)
+    queue: list[Event] = field(factory=list)
+    nextSequence: Callable[[], int] = field(factory=lambda: count().__next__)
     _garbage: int = 0
     _running: bool = False
 

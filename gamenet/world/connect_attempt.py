@@ -28,7 +28,7 @@ from gamenet.world.transport import WorldTransport
 __all__ = ["ConnectAttempt"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ConnectAttempt:
     """
     One attempt to connect.

@@ -35,7 +35,7 @@ _FAULT_KINDS = 16
 
 
 @implementer(IDatagramSocket)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldDatagramSocket:
     """
     One UDP socket of a L{gamenet.world.machine.WorldMachine}.

@@ -102,7 +102,7 @@ def _either(one: float, other: float) -> float:
 PERFECT = LinkProfile()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class NarrowQueue:
     """
     One direction of a link with limited bandwidth: datagrams leave one after the other.
@@ -127,7 +127,7 @@ class NarrowQueue:
         return self.free_at
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Route:
     """
     The way of datagrams from one attachment of a realm to another: both their

@@ -22,7 +22,7 @@ __all__ = ["WorldPort"]
 
 
 @implementer(IListeningPort)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldPort:
     """
     A listening port.

@@ -21,7 +21,7 @@ __all__ = ["LocalClock"]
 
 
 @implementer(IReactorTime)
-@define(eq=False)
+@define(eq=False, repr=False)
 class LocalClock:
     """
     A machine's monotonic clock and timers, in its own seconds.

@@ -31,7 +31,7 @@ _EPHEMERAL_COUNT = 16_384
 
 
 @implementer(IMachine)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldMachine:
     """
     One machine.  Made by L{gamenet.world.network.WorldNetwork.machine}.
@@ -57,6 +57,9 @@ class WorldMachine:
     _receive_buffer: int = BUFFER_LIMIT
     _sockets: dict[Address, WorldDatagramSocket] = field(factory=dict, init=False)
     _wall_step: float = field(default=0.0, init=False)
+
+    def __repr__(self) -> str:
+        return f"<WorldMachine {self.name!r} at {', '.join(self.addresses)}>"
 
     @property
     def address(self) -> str:

@@ -39,7 +39,7 @@ class PortMapping:
     sent_to: dict[Address | str, float] = field(factory=dict)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class MappingTable:
     """
     The mappings of one NAT, for datagrams or for streams.

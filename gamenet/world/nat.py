@@ -17,7 +17,7 @@ from gamenet.world.realm import Attachment, Fabric, Realm, insideGateway
 __all__ = ["Nat"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Inside:
     """The inside of a NAT, as a resident of its own realm: what arrives here goes out."""
 
@@ -28,7 +28,7 @@ class _Inside:
         self.nat.outward(datagram)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Nat:
     """
     One NAT.  Made by L{gamenet.world.network.WorldNetwork.nat}.
@@ -61,6 +61,9 @@ class Nat:
         self.stream_mappings = MappingTable(
             self.address, self.behavior, counters, self.fabric.random(f"nat/{self.name}/streams")
         )
+
+    def __repr__(self) -> str:
+        return f"<Nat {self.name!r} at {self.address}>"
 
     def attach(self, outside: Realm, profile: LinkProfile, lineage: tuple[str, ...]) -> None:
         """

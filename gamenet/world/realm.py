@@ -79,7 +79,7 @@ class Translator(Protocol):
         """Take the mapping of a stream away."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Partition:
     """
     Two groups of names between which nothing passes.
@@ -107,7 +107,7 @@ class Partition:
         return any(name in self.others for name in target)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Fabric:
     """
     What every part of a network stands on: the clock, the counters, the seed and the
@@ -148,7 +148,7 @@ class Fabric:
         self.counters.heals += 1
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Realm:
     """
     One address realm.
@@ -204,7 +204,7 @@ class Realm:
             self.gateway.by_destination.clear()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Attachment:
     """
     Where a machine or a NAT is plugged into a realm, by its access link.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from attrs import define
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
@@ -25,7 +27,7 @@ _CONNECT_TIMEOUT = 30.0
 
 
 @implementer(IStreamClientEndpoint)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldClientEndpoint:
     """
     Connects a machine with an address.
@@ -56,7 +58,7 @@ class WorldClientEndpoint:
 
 
 @implementer(IStreamServerEndpoint)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldServerEndpoint:
     """
     Listens on a machine.
@@ -97,11 +99,8 @@ def clientEndpoint(host: StreamHost, description: str) -> WorldClientEndpoint:
     interface = named.pop("bindAddress", "")
     if named or positional or not host_name or port is None:
         raise BadAddress(f"not a stream's address: {description!r}")
-    try:
-        seconds = float(timeout)
-    except ValueError:
-        raise BadAddress(f"the timeout is not a number of seconds: {description!r}") from None
-    return WorldClientEndpoint(host, (host_name, _port(port, description, 1)), seconds, interface)
+    destination = (host_name, _port(port, description, 1))
+    return WorldClientEndpoint(host, destination, _seconds(timeout, description), interface)
 
 
 def serverEndpoint(host: StreamHost, description: str) -> WorldServerEndpoint:
@@ -160,3 +159,13 @@ def _port(text: str, description: str, lowest: int) -> int:
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= 65_535):
         raise BadAddress(f"not a port: {text!r} in {description!r}")
     return int(text)
+
+
+def _seconds(text: str, description: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not (seconds > 0.0 and isfinite(seconds)):
+        raise BadAddress(f"not a number of seconds: {text!r} in {description!r}")
+    return seconds

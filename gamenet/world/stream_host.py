@@ -25,7 +25,7 @@ _LOWEST_EPHEMERAL = 49_152
 _EPHEMERAL_COUNT = 16_384
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StreamRegistry:
     """
     Every stream of a world that is open, or opening.
@@ -64,7 +64,7 @@ class StreamRegistry:
         self.streams.pop(stream.label, None)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StreamHost:
     """
     What a machine connects and listens with.

@@ -57,7 +57,7 @@ class StreamLimits:
             raise BadSetting("every limit of streams must be greater than 0")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StreamPath:
     """
     The links that a stream passes, and the mappings that NATs hold for it.
@@ -157,7 +157,7 @@ def findPath(fabric: Fabric, start: Attachment, source: Address, destination: Ad
     return None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pipe:
     """
     One direction of a stream: parcels arrive in order, each once, however long it takes.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Stream"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Stream:
     """
     One connection: two ends and the two pipes between them.

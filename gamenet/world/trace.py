@@ -28,7 +28,7 @@ _PENDING_LIMIT = 4096
 _PACKED_LIMIT = 65_536
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Trace:
     """
     A running hash over time, machine, source, destination and bytes of
@@ -38,9 +38,9 @@ class Trace:
     """
 
     entries: int = 0
-    _digest: Any = field(factory=lambda: blake2b(digest_size=16), repr=False)
-    _pending: list[bytes] = field(factory=list, repr=False)
-    _packed: dict[Address, bytes] = field(factory=dict, repr=False)
+    _digest: Any = field(factory=lambda: blake2b(digest_size=16))
+    _pending: list[bytes] = field(factory=list)
+    _packed: dict[Address, bytes] = field(factory=dict)
 
     def note(
         self,

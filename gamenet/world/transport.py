@@ -39,7 +39,7 @@ _LARGEST_READ = 65_536
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
-@define(eq=False)
+@define(eq=False, repr=False)
 class WorldTransport:
     """
     One end of a L{gamenet.world.streams.Stream}.
@@ -60,9 +60,9 @@ class WorldTransport:
     _remote: Address
     _limits: StreamLimits
     _random: SeededRandom
-    stream: Stream = field(init=False, repr=False)
-    pipe_out: Pipe = field(init=False, repr=False)
-    pipe_in: Pipe = field(init=False, repr=False)
+    stream: Stream = field(init=False)
+    pipe_out: Pipe = field(init=False)
+    pipe_in: Pipe = field(init=False)
     opening: Callable[[Signal | None], object] | None = field(default=None, init=False)
     connected: bool = field(default=False, init=False)
     disconnecting: bool = field(default=False, init=False)
@@ -72,9 +72,9 @@ class WorldTransport:
     _on_close: Callable[[], object] | None = field(default=None, init=False)
     _streaming: bool = field(default=False, init=False)
     _producer_paused: bool = field(default=False, init=False)
-    _outgoing: bytearray = field(factory=bytearray, init=False, repr=False)
+    _outgoing: bytearray = field(factory=bytearray, init=False)
     _departing: bool = field(default=False, init=False)
-    _unread: deque[Parcel] = field(factory=deque, init=False, repr=False)
+    _unread: deque[Parcel] = field(factory=deque, init=False)
     _reading: bool = field(default=True, init=False)
     _read_closed: bool = field(default=False, init=False)
     _write_closing: bool = field(default=False, init=False)

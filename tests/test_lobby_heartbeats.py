@@ -1,0 +1,385 @@
+"""
+Heartbeats end to end, in a world that loses, cuts, stands still and steps its clocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.lobby.client_binding import ClientBinding
+from gamenet.lobby.settings import LobbyClientSettings, LobbySettings, RelayOffer
+from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.wire.demultiplexing import DatagramKind
+from gamenet.wire.heartbeats import encodeHeartbeatAnswer
+from gamenet.wire.lobby_messages import Candidate
+from gamenet.wire.stun import (
+    BINDING,
+    MessageClass,
+    StunMessage,
+    decode,
+    encode,
+    encodeBindingSuccess,
+)
+from gamenet.world.link import LinkProfile
+from gamenet.world.nat_behavior import PortChoice
+from gamenet.world.network import WorldNetwork
+from tests.lobby_world import LOBBY_HOST, LOBBY_PORT, LobbyWorld, Player
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """N1, N8: kept alive by datagrams, by the stream, by both in turn."""
+
+    def test_byDatagrams(self) -> None:
+        """One heartbeat every 3 s over UDP, answered; none over the stream."""
+        world = LobbyWorld()
+        player = world.player()
+        world.network.advance(60)
+        self.assertEqual(world.factory.counters.heartbeats, 21)
+        self.assertEqual(world.factory.counters.requests, 1)
+        self.assertEqual(player.client.heartbeats_over, "datagrams")
+        self.assertTrue(player.client.connected)
+
+    def test_byTheStream(self) -> None:
+        """UDP is cut: stream heartbeats keep the client alive, and it says so."""
+        world = LobbyWorld()
+        player = world.player()
+        world.network.advance(10)
+        player.mute()
+        over = []
+        for _ in range(60):
+            world.network.advance(1)
+            over.append(player.client.heartbeats_over)
+        self.assertEqual((over[5], over[-1]), ("datagrams", "stream"))
+        self.assertEqual(over, sorted(over))
+        self.assertTrue(player.client.connected)
+        self.assertEqual(world.factory.directory.greeted, (player.client.client_id,))
+        self.assertEqual(player.listener.named("lobbyLost"), [])
+
+    def test_backToDatagrams(self) -> None:
+        """When UDP works again the stream heartbeats stop."""
+        world = LobbyWorld()
+        player = world.player()
+        player.mute()
+        world.network.advance(40)
+        self.assertEqual(player.client.heartbeats_over, "stream")
+        player.unmute()
+        world.network.advance(4)
+        self.assertEqual(player.client.heartbeats_over, "datagrams")
+        requests = world.factory.counters.requests
+        world.network.advance(30)
+        self.assertEqual(world.factory.counters.requests, requests)
+
+    def test_neverAnyDatagrams(self) -> None:
+        """A client whose UDP never works is served over the stream alone."""
+        world = LobbyWorld()
+        player = world.player(mute=True)
+        seen = player.client.serverReflexive()
+        world.network.advance(60)
+        self.assertTrue(player.client.connected)
+        self.assertEqual(player.client.heartbeats_over, "stream")
+        self.assertIsNone(self.successResultOf(seen))
+        self.assertIsNone(player.client.server_reflexive)
+        host, guest = player, world.player()
+        view = world.wait(host.client.createSession("a game"))
+        world.wait(guest.client.joinSession(view.session_id))
+        world.wait(host.client.startMatch())
+
+    def test_losses(self) -> None:
+        """With every fifth datagram lost nobody is lost, over many minutes and many players."""
+        world = LobbyWorld()
+        players = [
+            world.player(f"player {number}", profile=LinkProfile(latency=0.04, loss=0.2))
+            for number in range(8)
+        ]
+        world.network.advance(600)
+        self.assertTrue(all(player.client.connected for player in players))
+        self.assertEqual(len(world.factory.directory.greeted), 8)
+        self.assertTrue(all(player.client.server_reflexive for player in players))
+
+    def test_settings(self) -> None:
+        """Interval and time limit are the lobby's, and clients follow them."""
+        world = LobbyWorld(LobbySettings(heartbeat_interval=1, heartbeat_timeout=4))
+        player = world.player()
+        world.network.advance(10.5)
+        self.assertEqual(world.factory.counters.heartbeats, 11)
+        player.machine.stop()
+        world.network.advance(4)
+        self.assertEqual(world.factory.directory.greeted, ())
+
+
+class SilenceTests(SynchronousTestCase):
+    """Who is lost, and when."""
+
+    def test_lostPlayer(self) -> None:
+        """A player's machine dies: after 10 s the session and everybody's list are right again."""
+        world = LobbyWorld()
+        host, guest = world.pair()
+        watcher = world.player("Cyd")
+        world.network.advance(1)
+        host.machine.stop()
+        world.network.advance(6)
+        self.assertIsNotNone(guest.client.session)
+        world.network.advance(5)
+        self.assertIsNone(guest.client.session)
+        reason = "the host was silent for 10 s"
+        self.assertEqual(guest.listener.named("sessionClosed"), [(reason,)])
+        self.assertEqual(watcher.client.sessions, ())
+
+    def test_lostGuestInAMatch(self) -> None:
+        """During a match the session loses a silent member, and goes on."""
+        world = LobbyWorld()
+        host, guest, _ = world.match()
+        guest.machine.stop()
+        world.network.advance(12)
+        assert host.client.session is not None
+        self.assertEqual(host.client.session.state, "playing")
+        self.assertEqual(len(host.client.session.members), 1)
+
+    def test_lostLobby(self) -> None:
+        """The lobby's machine dies: after 10 s without a word the player is told, once."""
+        world = LobbyWorld()
+        player = world.player()
+        world.network.advance(5)
+        world.machine.stop()
+        world.network.advance(7)
+        self.assertTrue(player.client.connected)
+        world.network.advance(4)
+        self.assertFalse(player.client.connected)
+        ((reason,),) = player.listener.named("lobbyLost")
+        self.assertIn("nothing has come from the lobby for 10", reason)
+        world.network.advance(60)
+        self.assertEqual(len(player.listener.named("lobbyLost")), 1)
+        self.assertEqual(player.machine.clock.getDelayedCalls(), [])
+
+    def test_shortPartition(self) -> None:
+        """A partition of 6 s costs nobody the connection."""
+        world = LobbyWorld()
+        host, guest = world.pair()
+        world.network.partition(["lobby"])
+        world.network.advance(6)
+        world.network.heal()
+        world.network.advance(30)
+        self.assertTrue(host.client.connected and guest.client.connected)
+        self.assertEqual(len(world.factory.directory.greeted), 2)
+
+    def test_hiccups(self) -> None:
+        """A player or a lobby that stands still for 6 s loses nobody."""
+        world = LobbyWorld()
+        host, guest = world.pair()
+        for machine in (world.machine, host.machine, guest.machine):
+            machine.suspend(6)
+            world.network.advance(20)
+        self.assertTrue(host.client.connected and guest.client.connected)
+
+    def test_stoppedClient(self) -> None:
+        """A player that stood still for a minute learns that it was lost."""
+        world = LobbyWorld()
+        player = world.player()
+        player.machine.suspend(60)
+        world.network.advance(70)
+        self.assertFalse(player.client.connected)
+        self.assertEqual(len(player.listener.named("lobbyLost")), 1)
+
+    def test_lobbyThatStoodStill(self) -> None:
+        """A lobby that stood still for 9 s finds its clients' heartbeats, and loses none."""
+        world = LobbyWorld()
+        players = [world.player(f"player {number}") for number in range(4)]
+        world.network.advance(3.1)
+        world.machine.suspend(9)
+        world.network.advance(30)
+        self.assertEqual(len(world.factory.directory.greeted), 4)
+        self.assertTrue(all(player.client.connected for player in players))
+
+
+class WallClockTests(SynchronousTestCase):
+    """Both services and the player run on monotonic time."""
+
+    def test_steps(self) -> None:
+        """The wall clock steps by an hour, either way, on either side: nobody is lost."""
+        relay = RelayOffer(("203.0.113.2", 3478), b"a shared secret", lifetime=600)
+        world = LobbyWorld(LobbySettings(relay=relay))
+        host, guest = world.pair()
+        for seconds in (3600.0, -7200.0):
+            for machine in (world.machine, host.machine, guest.machine):
+                machine.stepWallClock(seconds)
+                world.network.advance(15)
+        self.assertTrue(host.client.connected and guest.client.connected)
+        self.assertEqual(world.factory.counters.refusals, {})
+        world.wait(guest.client.leaveSession())
+        wall = world.machine.wallClock()
+        assert host.client.session is not None
+        world.wait(guest.client.joinSession(host.client.session.session_id))
+        credentials = guest.client.relay_credentials
+        assert credentials is not None
+        expiry = int(credentials.username.partition(":")[0])
+        self.assertLess(abs(expiry - wall - 600), 2)
+
+    def test_silenceWithAStep(self) -> None:
+        """A step neither hurries nor delays the loss of a silent client."""
+        world = LobbyWorld()
+        player = world.player()
+        world.network.advance(1)
+        player.machine.stop()
+        world.machine.stepWallClock(-3600)
+        world.network.advance(8)
+        self.assertEqual(len(world.factory.directory.greeted), 1)
+        world.machine.stepWallClock(7200)
+        world.network.advance(0.4)
+        self.assertEqual(len(world.factory.directory.greeted), 1)
+        world.network.advance(2)
+        self.assertEqual(world.factory.directory.greeted, ())
+
+
+class AddressTests(SynchronousTestCase):
+    """The address that the outside sees."""
+
+    def test_behindANat(self) -> None:
+        """N12: STUN and heartbeats both see the NAT's address and the same port."""
+        world = LobbyWorld()
+        world.network.nat("home", "198.51.100.200")
+        player = world.player(behind="home")
+        address = world.wait(player.client.serverReflexive())
+        self.assertEqual(address[0], "198.51.100.200")
+        self.assertEqual(player.client.server_reflexive, address)
+        world.network.advance(1)
+        client = world.factory.directory.clients[player.client.client_id]
+        self.assertEqual(client.address_seen, address)
+
+    def test_rebindingDuringAMatch(self) -> None:
+        """The NAT forgets its mappings: the other player is told the new address."""
+        world = LobbyWorld()
+        world.network.nat("home", "198.51.100.200", expiry=1.0, port_choice=PortChoice.RANDOM)
+        host = world.player("Ada")
+        guest = world.player("Bob", behind="home")
+        view = world.wait(host.client.createSession("a game"))
+        world.wait(guest.client.joinSession(view.session_id))
+        world.wait(guest.client.offerCandidates([Candidate("host", ("192.168.1.2", 1))]))
+        world.wait(host.client.startMatch())
+        world.network.advance(20)
+        told = host.listener.named("candidatesChanged")
+        self.assertGreaterEqual(len(told), 2)
+        for _, player, candidates in told:
+            self.assertEqual(player, 2)
+            self.assertEqual(candidates[1].address[0], "198.51.100.200")
+        addresses = [candidates[1].address for _, _, candidates in told]
+        self.assertEqual(len(dict.fromkeys(addresses)), len(addresses))
+
+    def test_forgedAnswers(self) -> None:
+        """Only answers that the lobby authenticated, to heartbeats that were sent, count."""
+        world = LobbyWorld()
+        player = world.player(mute=True)
+        key = world.factory.directory.heartbeatKey(player.client.client_id) or b""
+        player.unmute()
+        for data in (
+            encodeHeartbeatAnswer(bytes(32), 0),
+            encodeHeartbeatAnswer(key, 7),
+            encodeHeartbeatAnswer(key, 0)[:-1],
+            b"\xc1",
+        ):
+            self.assertEqual(self.unansweredAfter(world, player, data), 1)
+        self.assertEqual(self.unansweredAfter(world, player, encodeHeartbeatAnswer(key, 0)), 0)
+
+    def unansweredAfter(self, world: LobbyWorld, player: Player, data: bytes) -> int:
+        """Return how many heartbeats count as unanswered after an answer of this content."""
+        game_socket = (player.machine.address, player.demultiplexer.address[1])
+        world.demultiplexer.socket.send(data, game_socket)
+        world.network.advance(0.1)
+        heartbeats: Any = player.client._heartbeats
+        unanswered: int = heartbeats.unanswered
+        return unanswered
+
+
+class BindingTests(SynchronousTestCase):
+    """L{ClientBinding} against a STUN server that answers as it is told to."""
+
+    def setUp(self) -> None:
+        self.network = WorldNetwork(1)
+        server = self.network.machine("server", LOBBY_HOST)
+        self.server = server.openDatagramSocket(self.asked, "", LOBBY_PORT)
+        self.machine = self.network.machine("player", "198.51.100.1")
+        self.asked_at: list[float] = []
+        self.transactions: list[bytes] = []
+        self.answers: list[Any] = []
+        self.game_socket = Demultiplexer(self.machine)
+        self.binding = ClientBinding(
+            self.machine, self.game_socket, (LOBBY_HOST, LOBBY_PORT), interval=15.0
+        )
+
+    def asked(self, data: bytes, address: tuple[str, int]) -> None:
+        message = decode(data)
+        self.asked_at.append(self.network.clock.now)
+        self.transactions.append(message.transaction_id)
+        for answer in self.answers:
+            self.server.send(answer(message.transaction_id), address)
+
+    def test_retransmissions(self) -> None:
+        """RFC 8489, 6.2.1: 7 transmissions, doubling from 0.5 s, given up after 39.5 s."""
+        known = self.binding.whenKnown()
+        self.network.advance(39.4)
+        self.assertEqual(self.asked_at, [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5])
+        self.assertEqual(len(dict.fromkeys(self.transactions)), 1)
+        self.assertNoResult(known)
+        self.network.advance(0.2)
+        self.assertIsNone(self.successResultOf(known))
+        self.network.advance(15)
+        self.assertEqual(self.asked_at[7:], [54.5])
+        self.assertNotEqual(self.transactions[7], self.transactions[0])
+
+    def test_answeredAndAskedAgain(self) -> None:
+        """An answer ends the transmissions; the next exchange is a new transaction."""
+        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 9))]
+        known = self.binding.whenKnown()
+        self.network.advance(0.1)
+        self.assertEqual(self.successResultOf(known), ("198.51.100.9", 9))
+        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 10))]
+        self.network.advance(30)
+        self.assertEqual(self.asked_at, [0.0, 15.0, 30.0])
+        self.assertEqual(len(dict.fromkeys(self.transactions)), 3)
+        self.assertEqual(self.binding.address, ("198.51.100.9", 10))
+        self.assertEqual(self.successResultOf(self.binding.whenKnown()), ("198.51.100.9", 10))
+
+    def test_wrongAnswers(self) -> None:
+        """Another transaction, an error, garbage, an answer without address: not believed."""
+        nowhere = ("203.0.113.66", 66)
+        error = StunMessage(BINDING, MessageClass.ERROR, bytes(12))
+        self.answers = [
+            lambda txid: encodeBindingSuccess(bytes(12), nowhere),
+            lambda txid: encode(error),
+            lambda txid: b"\x01\x01",
+            lambda txid: encode(StunMessage(BINDING, MessageClass.SUCCESS, txid)),
+            lambda txid: encode(StunMessage(BINDING, MessageClass.ERROR, txid)),
+        ]
+        self.network.advance(2)
+        self.assertIsNone(self.binding.address)
+        self.assertEqual(self.asked_at, [0.0, 0.5, 1.5])
+
+    def test_lateAnswer(self) -> None:
+        """An answer to a transaction that has ended changes nothing."""
+        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 9))]
+        self.network.advance(1)
+        late = encodeBindingSuccess(self.transactions[0], ("203.0.113.66", 66))
+        self.server.send(late, ("198.51.100.1", self.game_socket.address[1]))
+        self.network.advance(1)
+        self.assertEqual(self.binding.address, ("198.51.100.9", 9))
+
+    def test_stop(self) -> None:
+        """Stopped, it asks nothing, waits for nothing, and gives its share of the port back."""
+        known = self.binding.whenKnown()
+        self.binding.stop()
+        self.binding.stop()
+        self.assertIsNone(self.successResultOf(known))
+        self.assertEqual(self.machine.clock.getDelayedCalls(), [])
+        self.game_socket.face(
+            lambda data, address: None,
+            kinds=(DatagramKind.STUN,),
+            remote=(LOBBY_HOST, LOBBY_PORT),
+        )
+
+    def test_settings(self) -> None:
+        """How often the client asks again is a setting."""
+        world = LobbyWorld()
+        world.player(settings=LobbyClientSettings(binding_interval=1.0))
+        world.network.advance(10.5)
+        self.assertEqual(world.factory.counters.bindings, 11)
