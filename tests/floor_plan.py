@@ -88,8 +88,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DOORS,
         "demo",
         """
-        __init__ arena awaiting child command commands history impairment launcher orphans
-        player recorder relay_status report script settings table tracking twistd_child verdict
+        __init__ arena awaiting child command commands corrupted_arena history impairment
+        launcher orphans player recorder relay_status report script settings table tracking
+        twistd_child verdict
         """,
     ),
     (

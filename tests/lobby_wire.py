@@ -37,13 +37,25 @@ KEY = bytes(32)
 
 
 class Wire(StringTransport):
-    """The client's end of a stream, as far as the lobby can tell."""
+    """
+    The client's end of a stream, as far as the lobby can tell.  Like Twisted's own, it
+    says at every write that it is full, as long as it is.
+
+    @ivar buffer: How many bytes may be unread before it says so.
+    """
+
+    buffer = 65_536
 
     def __init__(self, protocol: LobbyProtocol, host: str) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", host, 5000))
         self.protocol = protocol
         self.aborted = False
         self.frames = FrameBuffer()
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.producer is not None and len(self.value()) > self.buffer:
+            self.producer.pauseProducing()
 
     def abortConnection(self) -> None:
         self.aborted = True
@@ -63,6 +75,8 @@ class Wire(StringTransport):
         """Return what the lobby has sent since the last time."""
         data = self.value()
         self.clear()
+        if self.producer is not None:
+            self.producer.resumeProducing()
         return [decodeAnswer(payload) for payload in self.frames.feed(data)]
 
 

@@ -1,5 +1,5 @@
 """
-Tests for L{gamenet.demo.arena}.
+Tests for L{gamenet.demo.arena} and L{gamenet.demo.corrupted_arena}.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from gamenet.demo.arena import (
     RIGHT,
     UP,
     Arena,
-    CorruptedArena,
 )
+from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.script import PlayerScript, playerSecret
 from gamenet.errors import BadSetting
 from gamenet.interfaces import ISeededSimulation

@@ -11,7 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gamenet.demo.arena import Arena, CorruptedArena
+from gamenet.demo.arena import Arena
+from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
 from gamenet.demo.script import PlayerScript, playerSecret
 from gamenet.interfaces import IPeerProtocol, ISeededSimulation

@@ -24,9 +24,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface import implementer
 
-from gamenet.demo.commands import childEnvironment
+from gamenet.demo.commands import childEnvironment, playerCommand
+from gamenet.demo.settings import Briefing
 
-__all__ = ["DemoTests", "LeavesNothingTests"]
+__all__ = ["DemoTests", "LeavesNothingTests", "PlayerProcessTests"]
 
 #: Seconds that one demo of 120 frames may take on a machine that is busy.
 LIMIT = 90.0
@@ -144,10 +145,13 @@ class ForeignProcess:
 def isAlive(number: int) -> bool:
     """Return whether there is such a process, and not as a zombie."""
     try:
-        with open(f"/proc/{number}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        os.kill(number, 0)
+        if os.path.exists("/proc/self/stat"):
+            with open(f"/proc/{number}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+    return True
 
 
 class DemoTestCase(TestCase):
@@ -298,3 +302,43 @@ class LeavesNothingTests(DemoTestCase):
         self.assertEqual(status, 1, demo)
         self.assertIn(b"the lobby ended by itself, with signal 9", demo.output)
         self.assertNothingLeft(demo)
+
+
+class PlayerProcessTests(TestCase):
+    """One player's process, alone."""
+
+    timeout = LIMIT
+
+    def begin(self) -> DemoProcess:
+        """Start a player that nobody has told anything yet."""
+        player = DemoProcess(self.mktemp())
+        environment = childEnvironment(os.environ)
+        reactor.spawnProcess(player, sys.executable, playerCommand(), environment)
+        return player
+
+    async def test_orphan(self) -> None:
+        """A player whose parent is gone before it said anything ends, and not with 0."""
+        player = self.begin()
+        player.transport.closeStdin()
+        self.assertEqual(await player.ended, 1)
+        self.assertEqual((player.output, player.errors), (b"", b""))
+
+    async def test_badBriefing(self) -> None:
+        """Bad input: a briefing that is none is named, without a traceback."""
+        player = self.begin()
+        player.transport.write(b"[]\n")
+        self.assertEqual(await player.ended, 1)
+        self.assertEqual(player.result["event"], "failed")
+        self.assertEqual(player.result["error"], "ValueError")
+        self.assertEqual(player.errors, b"")
+
+    async def test_noLobby(self) -> None:
+        """A player that cannot reach its lobby says so by name, and ends with 1."""
+        player = self.begin()
+        briefing = Briefing(
+            1, 2, "Ada", "tcp:127.0.0.1:1", 60, False, None, 0.0, 0.0, 0.0, "5a" * 32, 7
+        )
+        player.transport.write(briefing.asLine())
+        self.assertEqual(await player.ended, 1)
+        self.assertEqual(player.result["error"], "ConnectionFailed")
+        self.assertNotIn(b"Traceback", player.errors)

@@ -199,33 +199,36 @@ class SlowReaderTests(ProtocolCase):
         """Above the limit of unread bytes the client is aborted, and lost to its session."""
         host, guest = self.seat()
         self.events.clear()
-        host.protocol.pauseProducing()
+        host.buffer = 500
         while not host.aborted:
             host.say(ListSessions(3))
-            self.assertLess(len(host.value()), 1100)
-        self.assertGreater(len(host.value()), 1000)
+            self.assertLess(len(host.value()), 1700)
+        self.assertGreater(len(host.value()), 1500)
         self.assertEqual(len(self.events), 1)
         self.assertEqual(guest.heard()[0].reason, "the host stopped reading")
         self.assertEqual(len(self.factory.directory.clients), 1)
+        self.assertEqual(self.factory.counters.closed, 1)
 
     def test_onlyWhatIsUnread(self) -> None:
         """What was read does not count: the limit is on what waits, not on what was sent."""
         wire = self.greet()
-        for number in range(1, 50):
-            wire.protocol.pauseProducing()
+        wire.buffer = 0
+        for number in range(1, 100):
             wire.say(ListSessions(number))
-            wire.protocol.resumeProducing()
             self.network.advance(1)
+            self.assertEqual(len(wire.heard()), 1)
         self.assertFalse(wire.aborted)
-        for number in range(1, 50):
+        wire.buffer = 99_999
+        for number in range(1, 300):
             wire.say(ListSessions(number))
             self.network.advance(1)
+        self.assertGreater(len(wire.value()), 1000)
         self.assertFalse(wire.aborted)
 
     def test_pushesToMany(self) -> None:
         """A push of the list reaches everybody else when one does not read."""
         slow, reader, other = self.greet("a"), self.greet("b"), self.greet("c")
-        slow.protocol.pauseProducing()
+        slow.buffer = 0
         for number in range(1, 40):
             other.say(CreateSession(number, "t" * 64, 2, 2) if number % 2 else LeaveSession(number))
             self.network.advance(0.9)
@@ -238,7 +241,8 @@ class SlowReaderTests(ProtocolCase):
     def test_farewellToOneWhoDoesNotRead(self) -> None:
         """No farewell can reach it, so it is aborted at once."""
         wire = self.greet()
-        wire.protocol.pauseProducing()
+        wire.buffer = 0
+        wire.say(ListSessions(1))
         wire.protocol.dataReceived(bytes(4))
         self.assertTrue(wire.aborted)
 

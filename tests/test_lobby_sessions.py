@@ -155,6 +155,8 @@ class SessionTests(DirectoryCase):
         for player in (1, 3, 32):
             effects = self.ask(host, SendStep(1, match_id, player, bytes(16), 0))
             self.assertRefused(effects, RefusalCode.NO_SUCH_PLAYER, 1)
+            reason = self.sent(effects)[0][1].reason
+            self.assertEqual(reason, "no other player has that number")
         effects = self.ask(host, SendStep(1, b"\xff" * 16, 2, bytes(16), 0))
         self.assertRefused(effects, RefusalCode.NO_SUCH_MATCH, 1)
 
@@ -234,6 +236,35 @@ class StandingTests(SynchronousTestCase):
         self.assertLessEqual(len(refusal.reason), REASON_LIMIT)
         encodeMessage(Refused(0, refusal.code, refusal.reason))
         self.assertIsInstance(refusal, RemoteProtocolError)
+
+    def test_unreadableTexts(self) -> None:
+        """Printable ASCII is kept as it is, the rest is veiled, and there is always a text."""
+        for said, reason in (
+            ("a b~ !", "a b~ !"),
+            ("caf\u00e9\n\x7fx", "caf???x"),
+            ("  spaces  ", "spaces"),
+            ("   ", "it cannot be read"),
+            ("x" * 201, "x" * 200),
+        ):
+            refusal = unreadable(RefusalCode.UNKNOWN_MESSAGE, ValueError(said), fatal=False)
+            self.assertEqual((refusal.reason, refusal.fatal), (reason, False))
+            self.assertEqual(refusal.code, RefusalCode.UNKNOWN_MESSAGE)
+
+    def test_reasons(self) -> None:
+        """What the refusals of the table say."""
+        reasons = {code.name: Refusal(code).reason for code in REFUSALS.values()}
+        self.assertEqual(
+            reasons,
+            {
+                "ALREADY_GREETED": "one connection says hello once",
+                "NOT_GREETED": "say hello first",
+                "ALREADY_SEATED": "leave your session first",
+                "NOT_SEATED": "you are in no session",
+                "NOT_HOST": "only the host of the session can do that",
+                "MATCH_RUNNING": "the match is already running",
+                "NO_SUCH_MATCH": "no such match is running in your session",
+            },
+        )
 
 
 class RelayOfferTests(SynchronousTestCase):

@@ -44,7 +44,7 @@ class LobbySettingsTests(SynchronousTestCase):
         """Check that settings are refused by the name of the bad one."""
         with self.assertRaises(BadSetting) as caught:
             LobbySettings(**values)
-        self.assertIn(name, str(caught.exception))
+        self.assertIn(f"{name} is {values[name]!r}: it must be ", str(caught.exception))
 
     def test_defaults(self) -> None:
         """N1: a heartbeat every 3 s, lost after 10 s, both settings."""
@@ -80,6 +80,26 @@ class LobbySettingsTests(SynchronousTestCase):
         self.assertBad("heartbeat_interval", heartbeat_interval=3601, heartbeat_timeout=8000)
         self.assertBad("heartbeat_timeout", heartbeat_interval=3, heartbeat_timeout=5.9)
         self.assertBad("heartbeat_timeout", heartbeat_timeout=86_401)
+
+    def test_texts(self) -> None:
+        """The text says what would be good."""
+        for values, text in (
+            ({"list_interval": 0}, "list_interval is 0: it must be a number above 0"),
+            ({"sessions_limit": 0}, "sessions_limit is 0: it must be a whole number >= 1"),
+            ({"capacity_limit": 1}, "capacity_limit is 1: it must be from 2 to 32"),
+            (
+                {"heartbeat_interval": 0.05},
+                "heartbeat_interval is 0.05: it must be from 0.1 to 3600 s",
+            ),
+            (
+                {"heartbeat_timeout": 5},
+                "heartbeat_timeout is 5: it must be at least two heartbeat intervals (6.0 s), "
+                "so that one lost datagram loses nobody, and at most a day",
+            ),
+        ):
+            with self.assertRaises(BadSetting) as caught:
+                LobbySettings(**values)
+            self.assertEqual(str(caught.exception), text)
 
     def test_boundsOfTheWire(self) -> None:
         """No setting lets the lobby make a message that cannot be sent."""
@@ -127,7 +147,8 @@ class RelayOfferTests(SynchronousTestCase):
         ):
             with self.assertRaises(BadSetting) as caught:
                 RelayOffer(**{**good, name: value})
-            self.assertIn(name, str(caught.exception))
+            shown = "'…'" if name == "secret" else repr(value)
+            self.assertIn(f"{name} is {shown}: it must be ", str(caught.exception))
             self.assertNotIn("1234567", str(caught.exception))
 
 
@@ -148,4 +169,4 @@ class LobbyClientSettingsTests(SynchronousTestCase):
             for value in (0, -1, "x"):
                 with self.assertRaises(BadSetting) as caught:
                     LobbyClientSettings(**{name: value})
-                self.assertIn(name, str(caught.exception))
+                self.assertIn(f"{name} is {value!r}: it must be ", str(caught.exception))

@@ -180,7 +180,7 @@ class FaultTests(SynchronousTestCase):
         self.assertIsInstance(outcome[0], RelayedSocket)
 
     def test_badChallenges(self) -> None:
-        """A challenge without realm or nonce, or with a realm that is no text, is refused by name."""
+        """A challenge without realm or nonce, or with a realm that is no text, fails by name."""
         for extra in ((), ((REALM, b"r"),), ((NONCE, b"n"),), ((REALM, b"\xff"), (NONCE, b"n"))):
             outcome = self.allocate()
             self.refuse(401, extra)

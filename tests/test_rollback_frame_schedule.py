@@ -150,6 +150,13 @@ class GiveBackTests(SynchronousTestCase):
         self.assertRaises(LocalProtocolError, schedule.giveBack, 1, 0.02)
         self.assertEqual(schedule.frame, 0)
 
+    def test_onlyOfTheLastWakeUp(self) -> None:
+        """What was given at an earlier wake-up cannot be given back any more."""
+        schedule = FrameSchedule(60, 0.0)
+        self.assertEqual(schedule.framesDue(0.0), 1)
+        self.assertEqual(schedule.framesDue(0.001), 0)
+        self.assertRaises(LocalProtocolError, schedule.giveBack, 1, 0.001)
+
 
 class SpeedTests(SynchronousTestCase):
     """Playing a little faster or slower."""

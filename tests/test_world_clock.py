@@ -4,18 +4,20 @@ Tests of L{gamenet.world.clock}: the world's heap of events.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gamenet.errors import GamenetError, LocalProtocolError
-from gamenet.world.clock import GARBAGE_FLOOR, NotReached, WorldCall, WorldClock
+from gamenet.errors import LocalProtocolError
+from gamenet.seeded_random import SeededRandom
+from gamenet.world.clock import GARBAGE_FLOOR, WorldCall, WorldClock
 
 DELAYS = st.floats(0.0, 10.0, allow_nan=False)
 
@@ -248,6 +250,55 @@ class ClockTests(SynchronousTestCase):
         self.clock.advance(200.0)
         self.assertEqual(self.log, [(due, None)])
 
+    def test_movingLaterCostsNothing(self) -> None:
+        """A timer that only ever moves later, as timeouts do, keeps its one place in the heap."""
+        call = self.clock.callLater(1.0, self.note)
+        for number in range(1_000):
+            call.reset(1.0 + number)
+            self.assertEqual(len(self.clock.queue), 1)
+        self.clock.advance(999.0)
+        self.assertEqual(self.log, [])
+        self.clock.advance(1.0)
+        self.assertEqual(self.log, [(1000.0, None)])
+
+    def test_cancelledCallsLetGo(self) -> None:
+        """A cancelled call holds on to nothing, however long its place stays in the heap."""
+
+        class Held:
+            def call(self, *args: object, **kw: object) -> None:
+                pass
+
+        held = Held()
+        reference = weakref.ref(held)
+        call = self.clock.callLater(1.0, held.call, held, key=held)
+        call.cancel()
+        del held
+        gc.collect()
+        self.assertIsNone(reference())
+
+    def test_compactionKeepsTheOrder(self) -> None:
+        """A heap rebuilt after many cancellations still gives the soonest first."""
+        random = SeededRandom(1)
+        delays = [random.uniform(0.0, 100.0) for _ in range(2_000)]
+        calls = [self.clock.callLater(delay, self.note, delay) for delay in delays]
+        kept = []
+        for call, delay in zip(calls, delays, strict=True):
+            if random.chance(0.7):
+                call.cancel()
+            else:
+                kept.append(delay)
+        self.assertLess(len(self.clock.queue), 1_500)
+        self.clock.advance(100.0)
+        self.assertEqual(self.log, [(delay, delay) for delay in sorted(kept)])
+
+    def test_events(self) -> None:
+        """The clock counts what it ran."""
+        self.clock.schedule(1.0, self.note, None)
+        self.clock.callLater(2.0, self.note)
+        self.clock.callLater(9.0, self.note)
+        self.clock.advance(5.0)
+        self.assertEqual(self.clock.events, 2)
+
     def test_compactionFromWithin(self) -> None:
         """Cancelling so many calls out of a call that the heap is rebuilt loses nothing."""
         doomed = [self.clock.callLater(5.0, self.note, "doomed") for _ in range(1_000)]
@@ -290,61 +341,7 @@ class ClockTests(SynchronousTestCase):
                 [call.active() for call in calls],
                 [number in model.pending for number in range(len(calls))],
             )
+            self.assertEqual(clock._garbage, len(clock.queue) - len(model.pending))
         clock.advance(1000.0)
         model.advance(1000.0)
         self.assertEqual(log, model.log)
-
-
-class RunUntilTests(SynchronousTestCase):
-    """L{WorldClock.runUntil}."""
-
-    def setUp(self) -> None:
-        self.clock = WorldClock()
-
-    def test_function(self) -> None:
-        """Time stops at the event that makes the function true; its value is returned."""
-        log: list[float] = []
-        for number in range(5):
-            self.clock.callLater(number + 1.0, lambda: log.append(self.clock.seconds()))
-        reached = self.clock.runUntil(lambda: log[1:], 10.0)
-        self.assertEqual(reached, [2.0])
-        self.assertEqual(self.clock.seconds(), 2.0)
-
-    def test_alreadyTrue(self) -> None:
-        """What is the case already takes no time."""
-        self.clock.callLater(0.0, self.fail)
-        self.assertEqual(self.clock.runUntil(lambda: "yes", 1.0), "yes")
-        self.assertEqual(self.clock.runUntil(succeed("fired"), 1.0), "fired")
-        self.assertEqual(self.clock.seconds(), 0.0)
-
-    def test_deferred(self) -> None:
-        """Time stops when the Deferred fires; what it fired with is returned, and stays."""
-        deferred: Deferred[str] = Deferred()
-        self.clock.callLater(3.0, deferred.callback, "done")
-        self.clock.callLater(4.0, self.fail)
-        self.assertEqual(self.clock.runUntil(deferred, 10.0), "done")
-        self.assertEqual(self.clock.seconds(), 3.0)
-        self.assertEqual(self.successResultOf(deferred), "done")
-
-    def test_none(self) -> None:
-        """A Deferred that fires with nothing has fired all the same."""
-        deferred: Deferred[None] = Deferred()
-        self.clock.callLater(3.0, deferred.callback, None)
-        self.assertIsNone(self.clock.runUntil(deferred, 10.0))
-        self.assertEqual(self.clock.seconds(), 3.0)
-
-    def test_failure(self) -> None:
-        """What the Deferred fails with is raised, and not left unhandled."""
-        self.assertRaises(ZeroDivisionError, self.clock.runUntil, fail(ZeroDivisionError()), 1.0)
-
-    def test_notReached(self) -> None:
-        """A named error tells the time; a Deferred that fires later is left as it was."""
-        deferred: Deferred[str] = Deferred()
-        error = self.assertRaises(NotReached, self.clock.runUntil, deferred, 2.5)
-        self.assertIsInstance(error, GamenetError)
-        self.assertEqual((error.time, self.clock.seconds()), (2.5, 2.5))
-        self.assertIn("2.5", str(error))
-        self.assertRaises(NotReached, self.clock.runUntil, list, 1.0)
-        self.assertEqual(self.clock.seconds(), 3.5)
-        deferred.cancel()
-        self.failureResultOf(deferred, CancelledError)

@@ -185,6 +185,23 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(max(arrived.count(number) for number in range(0, 10_000, 50)), 2)
         self.assertEqual(len(dict.fromkeys(arrived)), 10_000)
 
+    def test_duplicatesOfJitter(self) -> None:
+        """The first copy keeps its place in the order, the second comes within the jitter."""
+        profile = LinkProfile(latency=0.02, jitter=0.1, duplication=0.5)
+        pair = Pair(15, profile)
+        pair.stream(2_000, 0.001)
+        first: dict[bytes, float] = {}
+        late: list[float] = []
+        for when, data in pair.arrived:
+            if data in first:
+                late.append(when - first[data])
+            else:
+                first[data] = when
+        self.assertEqual([int(data) for data in first], list(range(2_000)))
+        self.assertLess(max(late), 0.1)
+        self.assertGreater(max(late), 0.09)
+        self.assertLess(min(late), 0.01)
+
     def test_reordering(self) -> None:
         """As many datagrams are held back as should be, and later ones pass them."""
         pair = Pair(9, LinkProfile(latency=0.02, reordering=0.1, reordering_delay=0.05))
@@ -244,6 +261,15 @@ class BandwidthTests(SynchronousTestCase):
             pair.send(b"y" * (500 - HEADERS))
             pair.network.advance(10.0)
             self.assertEqual(pair.arrived[2][0], 10.5)
+
+    def test_exactlyFull(self) -> None:
+        """A queue takes as many bytes as its limit says, headers included, and not one more."""
+        for limit, expected in ((1_000, 2), (999, 1)):
+            pair = Pair(14, LinkProfile(bandwidth=250.0, queue_limit=limit))
+            for _ in range(3):
+                pair.send(b"x" * (500 - HEADERS))
+            pair.network.advance(10.0)
+            self.assertEqual(len(pair.arrived), expected)
 
     def test_directionsApart(self) -> None:
         """What goes out over a narrow link is no hindrance to what comes in."""

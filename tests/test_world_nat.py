@@ -142,8 +142,14 @@ class EveryKindTests(SynchronousTestCase):
         home = Home(evolve(behavior, lowest_port=4998, highest_port=5001))
         ports = [address[1] for address in map(home.outside, REMOTES) if address]
         self.assertEqual(ports, [5000, 5001, 4998, 4999])
-        home = Home(evolve(behavior, lowest_port=6000))
-        self.assertEqual(home.outside(REMOTES[0]), (OUTSIDE, 6000))
+        for lowest, highest, port in [
+            (6000, 7000, 6000),
+            (1024, 4999, 1024),
+            (5000, 7000, 5000),
+            (1024, 5000, 5000),
+        ]:
+            home = Home(evolve(behavior, lowest_port=lowest, highest_port=highest))
+            self.assertEqual(home.outside(REMOTES[0]), (OUTSIDE, port))
 
     def test_sequential(self) -> None:
         """Ports go on by the delta from a start that the seed chooses, and wrap."""
@@ -205,6 +211,8 @@ class ExpiryTests(SynchronousTestCase):
         self.assertFalse(home.letsIn(REMOTES[0], first))
         self.assertEqual(home.network.counters.expired_mappings, 1)
         self.assertNotEqual(home.outside(REMOTES[0]), first)
+        self.assertEqual(home.network.counters.expired_mappings, 1, "each is counted once")
+        self.assertEqual(len(home.nat.datagram_mappings), 1)
 
     def test_outboundRefreshes(self) -> None:
         """RFC 4787 REQ-6: what goes out keeps the mapping alive."""
@@ -242,12 +250,27 @@ class ExpiryTests(SynchronousTestCase):
         home = Home(evolve(PORT_RESTRICTED, expiry=30.0))
         external = home.outside(REMOTES[0])
         home.outside(REMOTES[1])
-        for _ in range(3):
-            home.network.advance(15.0)
-            home.outside(REMOTES[0])
+        home.network.advance(15.0)
+        home.outside(REMOTES[0])
+        self.assertTrue(home.letsIn(REMOTES[1], external), "which refreshes nothing")
+        home.network.advance(14.999)
+        self.assertTrue(home.letsIn(REMOTES[1], external))
+        home.network.advance(0.001)
         self.assertTrue(home.letsIn(REMOTES[0], external))
         self.assertFalse(home.letsIn(REMOTES[1], external))
         self.assertEqual(home.network.counters.expired_mappings, 0)
+
+    def test_expiredPortIsFree(self) -> None:
+        """The port of an expired mapping can be preserved for another inside host, at once."""
+        for after, port in ((29.999, 5001), (30.0, 5000)):
+            home = Home(evolve(PORT_RESTRICTED, expiry=30.0))
+            home.outside(REMOTES[0])
+            neighbor = home.network.machine("neighbor", "192.168.1.3", behind="home")
+            socket = neighbor.openDatagramSocket(lambda *_: None, port=5000)
+            home.network.advance(after)
+            socket.send(b"", REMOTES[0])
+            home.network.advance(0.0)
+            self.assertEqual(home.seen[REMOTES[0]][-1], (OUTSIDE, port))
 
     def test_forget(self) -> None:
         """A rebooted NAT knows no mapping any more, and counts what it forgot."""

@@ -24,6 +24,7 @@ __all__ = [
     "DOWN",
     "FIELD_HEIGHT",
     "FIELD_WIDTH",
+    "FIRST_SCORE",
     "LEFT",
     "PILLARS",
     "PIXEL",
@@ -32,9 +33,11 @@ __all__ = [
     "RIGHT",
     "UP",
     "Arena",
-    "CorruptedArena",
     "Pillar",
 ]
+
+#: Where the first player's score is in a snapshot: header, then x, y, dx and dy.
+FIRST_SCORE = 28 + 4 * 4
 
 #: The keys, as bits of an input's first byte; whatever else an input holds is ignored.
 LEFT, RIGHT, UP, DOWN, DASH = 1, 2, 4, 8, 16
@@ -367,38 +370,3 @@ def _collect(bodies: list[_Body], gems: list[_Gem], state: bytes) -> bytes:
                 gems[number] = _gem(random)
                 state = random.save()
     return state
-
-
-@implementer(ISeededSimulation)
-@define
-class CorruptedArena:
-    """
-    An arena with a planted fault: one bit of one player's score is flipped
-    whenever C{frame} is played, so that no rollback can undo it.
-
-    @ivar arena: The sound arena underneath.
-    @ivar corrupt_at: The frame whose resulting state is wrong, from 0.
-    """
-
-    arena: Arena
-    corrupt_at: int
-
-    def begin(self, seed: int) -> None:
-        """Become the state before frame 0 of the game that belongs to C{seed}."""
-        self.arena.begin(seed)
-
-    def advance(self, inputs: Sequence[bytes]) -> None:
-        """Play one frame; spoil it if it is the one."""
-        spoiled = self.arena.frame == self.corrupt_at
-        self.arena.advance(inputs)
-        if spoiled:
-            # A score is only ever added to, so the difference can never heal.
-            self.arena.cells[44] ^= 1
-
-    def save(self) -> bytes:
-        """Return the whole state."""
-        return self.arena.save()
-
-    def load(self, snapshot: bytes) -> None:
-        """Become the state that C{snapshot} was taken of."""
-        self.arena.load(snapshot)

@@ -245,7 +245,8 @@ def _run(reactor: Any, launcher: Launcher, request: DemoRequest) -> int:
         launcher.run().addCallbacks(verdicts.append, failed).addBoth(lambda _: reactor.stop())
 
     def failed(failure: Failure) -> None:
-        if failure.check(DemoInterrupted):
+        # A temporary directory that cannot be made, for example.
+        if failure.check(DemoInterrupted, OSError):
             print(f"gamenet demo: {failure.value}", file=sys.stderr)
         else:
             failure.printTraceback(sys.stderr)
@@ -277,9 +278,12 @@ def _conclude(request: DemoRequest, launcher: Launcher, verdict: Verdict) -> int
         if request.as_json:
             print(json.dumps(verdict.asJson()))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read it has seen enough; Python would complain at exit otherwise.
+    except OSError as error:
+        # Python would try once more, and complain, at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"gamenet demo: no table: {error}", file=sys.stderr)
+            status = 1
     return status
 
 

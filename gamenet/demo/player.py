@@ -15,12 +15,12 @@ import signal
 import sys
 from collections import deque
 from contextlib import suppress
+from typing import Any
 from zlib import crc32
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
-from twisted.internet.interfaces import IReactorCore
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.logger import (
@@ -33,7 +33,8 @@ from twisted.logger import (
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from gamenet.demo.arena import Arena, CorruptedArena
+from gamenet.demo.arena import Arena
+from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.impairment import ImpairedMachine, Impairment
 from gamenet.demo.orphans import leaveTerminal
 from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
@@ -184,10 +185,11 @@ async def _serve(machine: IMachine, parent: ParentLines) -> int:
     return 0
 
 
-def main(reactor: IReactorCore) -> int:
+def main(reactor: Any) -> int:
     """
     Play one match.
 
+    @param reactor: The reactor, not running yet.
     @return: The exit status: 0 only if the match was played to its end.
     """
     leaveTerminal()

@@ -11,7 +11,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from gamenet.demo.arena import Arena, CorruptedArena
+from gamenet.demo.arena import Arena
+from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.script import PlayerScript
 from gamenet.interfaces import Address, ISeededSimulation, ISimulation
 from gamenet.match.protocol import MatchResult, PeerProtocol

@@ -134,9 +134,10 @@ class FramedStream(Protocol):
         self._wire.abortConnection()
 
     def pauseProducing(self) -> None:
-        """The transport's buffer is full.  Called by the transport."""
-        self._full = True
-        self._waiting = 0
+        """The transport's buffer is full.  Called by the transport, at every write while it is."""
+        if not self._full:
+            self._full = True
+            self._waiting = 0
 
     def resumeProducing(self) -> None:
         """The transport's buffer is empty again.  Called by the transport."""

@@ -36,8 +36,8 @@ class InputQueue:
     @ivar _base: The frame of C{_inputs[0]}.
     """
 
-    count: int = 0
-    prediction: bytes = b""
+    count: int = attrs.field(default=0, init=False)
+    prediction: bytes = attrs.field(default=b"", init=False)
     _inputs: list[bytes] = attrs.field(factory=list, init=False)
     _base: int = attrs.field(default=0, init=False)
 

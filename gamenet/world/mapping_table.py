@@ -169,12 +169,11 @@ class MappingTable:
         behavior = self.behavior
         lowest, highest = behavior.lowest_port, behavior.highest_port
         if behavior.port_choice is PortChoice.RANDOM:
-            port = lowest
             for _ in range(_RANDOM_TRIES):
                 port = self._random.between(lowest, highest)
                 if self._isFree(now, port):
                     return port
-            return self._nextFree(now, port)
+            return self._nextFree(now, self._random.between(lowest, highest))
         if behavior.port_choice is PortChoice.PRESERVING:
             return self._nextFree(now, internal if lowest <= internal <= highest else lowest)
         if self._last_port is None:
