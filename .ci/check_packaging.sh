@@ -6,7 +6,9 @@ set -euo pipefail
 work=$1
 cd "$(dirname "$0")/.."
 root=$PWD
-before=$(git status --porcelain)
+# What the tests leave beside this under pytest is not of building and installing.
+state() { git status --porcelain -- . ':!tests.*'; }
+before=$(state)
 
 .venv/bin/python -m build -q --outdir "$work/dist" . >"$work/build.log" 2>&1 \
     || { tail -n 30 "$work/build.log"; exit 1; }
@@ -39,7 +41,7 @@ fi
 lists_plugins "$work/wheel" editable
 (cd "$work" && wheel/bin/python -c "import gamenet, sys; sys.exit(not gamenet.__file__.startswith('$root'))")
 
-after=$(git status --porcelain)
+after=$(state)
 if [ "$before" != "$after" ]; then
     echo "building and installing left something behind:"
     diff <(echo "$before") <(echo "$after") || true

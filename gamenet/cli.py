@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command.
 
-    @param arguments: The command line without the command's own name; L{None}
+    @param arguments: The command line without the command's own name; C{None}
         is this process's.
     @return: The exit status: 2 where the command line is of no use.
     """

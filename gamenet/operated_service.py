@@ -53,9 +53,9 @@ class OperatedService(MultiService):
         """
         @param title: The name of the plugin, for messages.
         @param machine: What it stands on.
-        @param serving: What is operated, an L{IService} as well.
+        @param serving: What is operated, an C{IService} as well.
         @param status_endpoint: Where its counters are served, a Twisted server
-            endpoint description, or L{None} for nowhere.
+            endpoint description, or C{None} for nowhere.
         @param ready_file: Written once it listens, as JSON with the real addresses;
             removed when it ends.
         @raise gamenet.errors.BadAddress: C{status_endpoint} is not one.

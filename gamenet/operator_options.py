@@ -151,8 +151,8 @@ class OperatorOptions(Options):
     """
     The options that every service has.
 
-    @ivar status_endpoint: Where the status page is, or L{None}.
-    @ivar ready_file: The ready file's absolute path, or L{None}.
+    @ivar status_endpoint: Where the status page is, or C{None}.
+    @ivar ready_file: The ready file's absolute path, or C{None}.
     """
 
     optParameters = [

@@ -146,8 +146,8 @@ class LobbyService(Service):
     """
     A lobby: its streams and its UDP port.  Made by L{lobbyService}.
 
-    @ivar factory: The streams' side, L{None} while stopped.
-    @ivar demultiplexer: The UDP port's owner, L{None} while stopped.
+    @ivar factory: The streams' side, C{None} while stopped.
+    @ivar demultiplexer: The UDP port's owner, C{None} while stopped.
     @ivar listening: See L{IListeningService}.
     """
 
@@ -254,7 +254,7 @@ class RelayService(Service):
     """
     A relay and its ports.  Made by L{relayService}.
 
-    @ivar server: The relay, L{None} while stopped.
+    @ivar server: The relay, C{None} while stopped.
     @ivar listening: See L{IListeningService}.
     """
 

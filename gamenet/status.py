@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.web.http import Request
+from twisted.web.http import NOT_ALLOWED, NOT_FOUND, Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -26,7 +26,7 @@ _IDLE_LIMIT = 15
 
 
 class StatusPage(Resource):
-    """The counters, as one JSON object, at C{/status}."""
+    """The counters, as one JSON object, at C{/status}, and nothing anywhere else."""
 
     isLeaf = True
 
@@ -37,11 +37,23 @@ class StatusPage(Resource):
         Resource.__init__(self)
         self._status = status
 
-    def render_GET(self, request: Request) -> bytes:
+    def render(self, request: Request) -> bytes:
         """Answer a request; called by twisted.web."""
-        request.setHeader(b"content-type", b"application/json")
+        content_type = b"text/plain; charset=utf-8"
+        if request.path != b"/status":
+            request.setResponseCode(NOT_FOUND)
+            body = b"There is only /status here.\n"
+        elif request.method not in (b"GET", b"HEAD"):
+            request.setResponseCode(NOT_ALLOWED)
+            request.setHeader(b"allow", b"GET, HEAD")
+            body = b"This can only be read.\n"
+        else:
+            content_type = b"application/json"
+            body = json.dumps(self._status()).encode() + b"\n"
+        request.setHeader(b"content-type", content_type)
         request.setHeader(b"cache-control", b"no-store")
-        return json.dumps(self._status()).encode() + b"\n"
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return b"" if request.method == b"HEAD" else body
 
 
 class _StatusSite(Site):
@@ -71,10 +83,8 @@ class StatusService(Service):
         @param status: Returns the counters.
         @raise gamenet.errors.BadAddress: It is not one.
         """
-        root = Resource()
-        root.putChild(b"status", StatusPage(status))
         self._site = _StatusSite(  # type: ignore[no-untyped-call]
-            root, timeout=_IDLE_LIMIT, reactor=machine.clock
+            StatusPage(status), timeout=_IDLE_LIMIT, reactor=machine.clock
         )
         self._ports = StreamPorts(machine, [description])
         self.listening: Deferred[None] | None = None

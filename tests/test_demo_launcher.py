@@ -1,6 +1,5 @@
 """
-Tests for L{gamenet.demo.launcher}, L{gamenet.demo.child} and
-L{gamenet.demo.awaiting}, with processes that only exist in the test.
+Tests for L{gamenet.demo.launcher}, with processes that only exist in the test.
 """
 
 from __future__ import annotations
@@ -11,85 +10,22 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
-from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.demo.awaiting import BoundedWait, DemoFailed
-from gamenet.demo.child import Child, Ending
 from gamenet.demo.launcher import DemoInterrupted, Launcher, Limits
 from gamenet.demo.script import playerSecret
 from gamenet.demo.settings import Briefing, DemoSettings
 from gamenet.demo.table import ProgressLine
 from gamenet.demo.verdict import Verdict
+from tests.fake_processes import FakeProcess, FakeReactor
 from tests.test_demo_tracking import resultLine, sampleLine
 
-__all__ = ["BoundedWaitTests", "ChildTests", "LauncherTests"]
+__all__ = ["LauncherTests"]
 
 FRAMES = 4
 LIMITS = Limits(start=10.0, meeting=20.0, silence=5.0, end=2.0)
-
-
-@define(eq=False)
-class FakeProcess:
-    """A process, from the inside."""
-
-    protocol: Any
-    command: list[str]
-    environment: dict[str, str]
-    pid: int | None
-    stubborn: bool = False
-    written: bytes = b""
-    signals: list[str] = field(factory=list)
-
-    def write(self, data: bytes) -> None:
-        """Take what comes on standard input."""
-        self.written += data
-
-    def signalProcess(self, name: str) -> None:
-        """Die of any signal, or of KILL alone."""
-        if self.pid is None:
-            raise ProcessExitedAlready
-        self.signals.append(name)
-        if name == "KILL" or not self.stubborn:
-            self.end(signal=9 if name == "KILL" else 15)
-
-    def end(self, status: int | None = None, signal: int | None = None) -> None:
-        """End."""
-        self.pid = None
-        reason = ProcessDone(0) if status == 0 else ProcessTerminated(status, signal)
-        self.protocol.processEnded(Failure(reason))
-
-    def say(self, *lines: bytes) -> None:
-        """Write to standard output."""
-        self.protocol.outReceived(b"".join(line + b"\n" for line in lines))
-
-    def option(self, name: str) -> str:
-        """Return the value of a command line option."""
-        return self.command[self.command.index(name) + 1]
-
-
-@define(eq=False)
-class FakeReactor(Clock):
-    """A reactor with a clock of its own and processes that do what the test says."""
-
-    processes: list[FakeProcess]
-
-    def __init__(self) -> None:
-        Clock.__init__(self)
-        self.processes = []
-
-    def spawnProcess(
-        self, protocol: Any, executable: str, args: list[str], env: dict[str, str]
-    ) -> FakeProcess:
-        """Start one."""
-        process = FakeProcess(protocol, args, env, 100 + len(self.processes))
-        self.processes.append(process)
-        protocol.makeConnection(process)
-        return process
 
 
 class FakeMachine:
@@ -341,6 +277,18 @@ class LauncherTests(SynchronousTestCase):
             player.end(status=0)
         self.assertEqual(self.failedChecks(), {"clean": "the lobby printed a traceback"})
 
+    def test_serviceEndsBadly(self) -> None:
+        """A service that crashes while it is being stopped is not clean."""
+        self.meet()
+        self.service("gamenet-lobby").dies_of = 11
+        for number, player in enumerate(self.players, start=1):
+            player.say(sampleLine(0, [1, 2, 3, 4]), resultLine(number, 3, 4))
+            player.end(status=0)
+        self.assertEqual(
+            self.failedChecks(),
+            {"clean": "the lobby ended with signal 11 when it was told to end"},
+        )
+
     def test_statusPage(self) -> None:
         """A status page that does not answer, or says nothing of use, is named."""
         for answer in (
@@ -389,125 +337,3 @@ class LauncherTests(SynchronousTestCase):
         self.assertIn("lobby on 127.0.0.1:4003 (TCP), process 103\n", said)
         self.assertIn("Ada (process 101) and Grace (process 102) play 4 frames\n", said)
         self.assertIn("0/4 | Ada: direct 80 ms, 3 rollbacks", said)
-
-
-class ChildTests(SynchronousTestCase):
-    """One process."""
-
-    def setUp(self) -> None:
-        """Start one."""
-        self.reactor = FakeReactor()
-        self.lines: list[bytes] = []
-        self.endings: list[Ending | None] = []
-        self.child = Child(
-            "Ada", lambda child: self.endings.append(child.ending), self.lines.append
-        )
-        self.child.start(self.reactor, ["/bin/python", "-m", "x"], {"A": "b"})
-        (self.process,) = self.reactor.processes
-
-    def test_lines(self) -> None:
-        """Lines come whole, however the pipe cuts them."""
-        for piece in (b"on", b"e\ntw", b"o\n\nthr"):
-            self.child.outReceived(piece)
-        self.assertEqual(self.lines, [b"one", b"two", b""])
-
-    def test_endlessLine(self) -> None:
-        """Bad input: a line without end is not kept for ever."""
-        for _ in range(40):
-            self.child.outReceived(b"x" * 65536)
-        self.child.outReceived(b"\n")
-        self.assertLess(len(self.lines[0]), 1 << 21)
-        self.assertIn("(a line that was too long)", self.child.tail)
-
-    def test_tail(self) -> None:
-        """Of the log the last lines are kept, the last one even if it is cut off."""
-        for number in range(100):
-            self.child.errReceived(b"line %d\n" % number)
-        self.child.errReceived(b"cut o\xff")
-        self.process.end(status=1)
-        self.assertEqual(self.child.tail[-1], "cut o\ufffd")
-        self.assertEqual(self.child.tail[-2], "line 99")
-        self.assertEqual(len(self.child.tail), 30)
-        self.assertEqual(self.endings, [Ending(1, None)])
-
-    def test_stopTwice(self) -> None:
-        """Stopping is idempotent, and harmless once the process is gone."""
-        self.process.stubborn = True
-        first, second = self.child.stop(self.reactor, 2.0), self.child.stop(self.reactor, 2.0)
-        self.assertNoResult(first)
-        self.reactor.advance(2.1)
-        self.successResultOf(first)
-        self.successResultOf(second)
-        self.assertEqual(self.process.signals, ["TERM", "KILL"])
-        self.assertTrue(self.child.killed)
-        self.successResultOf(self.child.stop(self.reactor, 2.0))
-        self.child.kill()
-        self.child.write(b"too late")
-        self.assertEqual(self.process.written, b"")
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_alreadyExited(self) -> None:
-        """A process that has exited while its last words are still being read is no error."""
-        self.process.pid = None
-        waiting = self.child.stop(self.reactor, 2.0)
-        self.process.end(status=0)
-        self.successResultOf(waiting)
-        self.assertEqual(self.child.faults(2.0), [])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-
-class BoundedWaitTests(SynchronousTestCase):
-    """Waiting."""
-
-    def setUp(self) -> None:
-        """Wait for a list to be filled."""
-        self.clock = Clock()
-        self.wait = BoundedWait(self.clock)
-        self.things: list[int] = []
-
-    def until(self, count: int) -> Deferred[None]:
-        """Wait for that many things."""
-        return self.wait.until(lambda: len(self.things) >= count, 3.0, "nothing came")
-
-    def test_holdsAlready(self) -> None:
-        """What holds already is not waited for."""
-        self.successResultOf(self.until(0))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_happens(self) -> None:
-        """The condition is looked at whenever something happens."""
-        waiting = self.until(2)
-        self.things.append(1)
-        self.wait.happened()
-        self.assertNoResult(waiting)
-        self.things.append(2)
-        self.wait.happened()
-        self.successResultOf(waiting)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.wait.happened()
-
-    def test_expires(self) -> None:
-        """It ends at its limit, with the complaint; and so does every later one, at once."""
-        waiting = self.until(1)
-        self.clock.advance(3.1)
-        error = self.failureResultOf(waiting, DemoFailed).value
-        self.assertEqual(str(error), "nothing came within 3 seconds")
-        self.failureResultOf(self.until(1), DemoFailed)
-
-    def test_extend(self) -> None:
-        """Whoever extends it gets the whole limit once more."""
-        waiting = self.until(1)
-        self.clock.advance(2.9)
-        self.wait.extend()
-        self.clock.advance(2.9)
-        self.assertNoResult(waiting)
-        self.clock.advance(0.2)
-        self.failureResultOf(waiting, DemoFailed)
-
-    def test_firstFailureCounts(self) -> None:
-        """Of several failures the first is the cause; one between two waits is not forgotten."""
-        self.wait.fail("the lobby died")
-        self.wait.fail("Ada lost the lobby")
-        error = self.failureResultOf(self.until(0), DemoFailed).value
-        self.assertEqual(str(error), "the lobby died")
-        self.wait.extend()

@@ -166,7 +166,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(host.listener.named("sessionChanged")[-1], (view,))
 
     def test_relayCredentials(self) -> None:
-        """They are there as soon as the seat is, for both; and gone with it."""
+        """They are there as soon as the seat is, go with it, and outlive the lobby."""
         relay = RelayOffer(("203.0.113.2", 3478), b"a shared secret", lifetime=600)
         world = LobbyWorld(LobbySettings(relay=relay))
         host = world.player("Ada")
@@ -184,6 +184,10 @@ class RequestTests(SynchronousTestCase):
         self.assertNotEqual(guest.client.relay_credentials, credentials)
         world.wait(guest.client.leaveSession())
         self.assertIsNone(guest.client.relay_credentials)
+        world.machine.stop()
+        world.network.advance(15)
+        self.assertEqual((host.client.connected, host.client.session), (False, None))
+        self.assertEqual(host.client.relay_credentials, credentials)
 
     def test_ticketsAreEqual(self) -> None:
         """N5, N14: every member gets the same ticket, but for whose number it tells."""

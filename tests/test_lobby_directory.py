@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from gamenet.errors import LocalProtocolError
 from gamenet.lobby.directory import Directory
-from gamenet.lobby.effects import ClientLost, Close, Send
+from gamenet.lobby.effects import ClientGreeted, ClientLost, Close, Send
 from gamenet.lobby.settings import LobbySettings
 from gamenet.wire.lobby_messages import (
     Candidate,
@@ -41,6 +41,7 @@ class GreetingTests(DirectoryCase):
         welcome = Welcome(9, 1, client_id, b"k" * 32, 3000, 10_000, 7771)
         expected = [(client_id, welcome), (client_id, SessionList(0, (), 0))]
         self.assertEqual(self.sent(effects), expected)
+        self.assertEqual(effects[2:], (ClientGreeted(client_id, "Ada"),))
         self.assertEqual(self.directory.heartbeatKey(client_id), b"k" * 32)
 
     def test_noKeyBeforeTheWelcome(self) -> None:
@@ -145,9 +146,15 @@ class LimitTests(DirectoryCase):
 
     def test_clientsPerAddress(self) -> None:
         """So many from one address; others are not held up by them."""
-        one, two = self.connect("10.0.0.1"), self.connect("10.0.0.1")
+        self.assertIsNone(self.directory.whyNotConnect("10.0.0.1"))
+        one = self.connect("10.0.0.1")
+        self.assertIsNone(self.directory.whyNotConnect("10.0.0.1"))
+        two = self.connect("10.0.0.1")
         why = self.directory.whyNotConnect("10.0.0.1")
         self.assertEqual(why, "too many connections come from your address")
+        with self.assertRaises(LocalProtocolError) as caught:
+            self.connect("10.0.0.1")
+        self.assertEqual(str(caught.exception), why)
         self.assertIsNone(self.directory.whyNotConnect("10.0.0.2"))
         self.directory.disconnect(one, "left")
         self.assertIsNone(self.directory.whyNotConnect("10.0.0.1"))
@@ -160,13 +167,17 @@ class LimitTests(DirectoryCase):
         self.create(one)
         effects = self.ask(two, CreateSession(7, "a game", 2, 2))
         self.assertRefused(effects, RefusalCode.TOO_MANY, 7)
+        reason = "the lobby has no room for another session"
+        self.assertEqual(self.sent(effects)[0][1].reason, reason)
 
     def test_requests(self) -> None:
         """So many requests at once, heartbeats included; the rest is refused by name."""
         client_id = self.greet()
         for _ in range(4):
             self.assertEqual(len(self.ask(client_id, StreamHeartbeat(1))), 1)
-        self.assertRefused(self.ask(client_id, ListSessions(7)), RefusalCode.TOO_MANY, 7)
+        effects = self.directory.request(client_id, ListSessions(7), self.now)
+        self.assertRefused(effects, RefusalCode.TOO_MANY, 7)
+        self.assertEqual(self.sent(effects)[0][1].reason, "too many requests, slow down")
         self.assertRefused(self.ask(client_id, StreamHeartbeat(1)), RefusalCode.TOO_MANY, 0)
         self.now += 1
         self.assertEqual(len(self.sent(self.ask(client_id, ListSessions(8)), SessionList)), 1)

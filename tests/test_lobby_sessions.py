@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.lobby.effects import OfferRelay, Send
+from gamenet.lobby.effects import ListChanged, MemberLeft, OfferRelay, Send
 from gamenet.lobby.relay_offer import credentialsFor
 from gamenet.lobby.settings import RelayOffer
 from gamenet.lobby.standing import REFUSALS, Refusal, Standing, unreadable
@@ -177,9 +177,36 @@ class SessionTests(DirectoryCase):
         self.ask(guest, JoinSession(1, session_id))
         effects = self.ask(third, JoinSession(2, session_id))
         self.assertRefused(effects, RefusalCode.SESSION_FULL, 2)
-        self.ask(host, LeaveSession(3))
+        full = self.sent(effects)[0][1].reason
+        self.ask(host, StartMatch(3))
         effects = self.ask(third, JoinSession(4, session_id))
-        self.assertRefused(effects, RefusalCode.NO_SUCH_SESSION, 4)
+        self.assertRefused(effects, RefusalCode.MATCH_RUNNING, 4)
+        playing = self.sent(effects)[0][1].reason
+        self.ask(host, LeaveSession(5))
+        self.ask(guest, LeaveSession(6))
+        effects = self.ask(third, JoinSession(7, session_id))
+        self.assertRefused(effects, RefusalCode.NO_SUCH_SESSION, 7)
+        self.assertEqual(
+            [full, playing, self.sent(effects)[0][1].reason],
+            [
+                "every seat of that session is taken",
+                "that session is already playing",
+                "that session is gone",
+            ],
+        )
+
+    def test_moments(self) -> None:
+        """Who left which session, and how, as a subclass of the lobby is told."""
+        host, guest = self.seat(2)
+        (session_id,) = self.directory.sessions.by_id
+        self.assertEqual(
+            self.ask(host, LeaveSession(1))[-3:],
+            (
+                ListChanged(),
+                MemberLeft(host, session_id, "left"),
+                MemberLeft(guest, session_id, "the host left"),
+            ),
+        )
 
     def test_everyMessageCanBeSent(self) -> None:
         """Whatever the directory says is within the bounds of the wire."""

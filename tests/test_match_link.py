@@ -5,6 +5,8 @@ then direct, back when it dies, and direct again; the game notices nothing.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +61,16 @@ class ReachTests(LinkTestCase):
             self.assertEqual(player.link.paths.roundTrip(), 2 / 64)
         self.assertEqual(self.one.link.attempts, 1)
         self.assertEqual(self.two.link.attempts, 1)
+
+    def test_moments(self) -> None:
+        """
+        The answerer's first probes pass (a step of 3/64 s, a round trip of 2/64 s),
+        and the check that they set off proves the opener's side one way later.
+        """
+        self.start(LinkPipe())
+        self.pipe.run(1.0)
+        self.assertEqual(self.one.changes[1:], [(1000 + 6 / 64, DIRECT)])
+        self.assertEqual(self.two.changes[1:], [(1000 + 5 / 64, DIRECT)])
 
     def test_upgradeLosesNothing(self) -> None:
         """From the first packet that found a path on, the move loses and repeats none."""
@@ -124,6 +136,17 @@ class ReachTests(LinkTestCase):
         for player in pipe.players:
             probes = [d for d in pipe.sent if d.source == player.game.address]
             self.assertLess(len(probes) / 600, 2.0)
+
+    def test_keepAlive(self) -> None:
+        """Row N11: while the game says nothing, checks hold the routers' mappings open."""
+        self.start(LinkPipe())
+        self.pipe.run(120.0)
+        for player in self.pipe.players:
+            self.assertEqual(kinds(player), [RELAY, DIRECT])
+            for address in (player.game.address, player.relayed.address):
+                times = [d.time for d in self.pipe.sent if d.source == address]
+                gaps = [later - earlier for earlier, later in pairwise([*times, 1120.0])]
+                self.assertLess(max(gaps), 0.6)
 
     def test_candidatesLater(self) -> None:
         """Candidates that come late, and later change, are used; the old are forgotten in time."""

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamenet.errors import LocalProtocolError
+from gamenet.interfaces import Address
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind, PathSettings
 from gamenet.match.sealed_link import OVERHEAD
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.peer_packets import BODY_LIMIT, Check, Goodbye, GoodbyeReason, Inputs
-from tests.link_pipe import LinkPipe, LinkPlayer, LinkTestCase
+from tests.link_pipe import LinkPipe, LinkPlayer, LinkTestCase, PipeSocket
 
 DIRECT, RELAY = PathKind.DIRECT, PathKind.RELAY
 
@@ -110,8 +111,8 @@ class StatisticsTests(LinkTestCase):
     def test_counts(self) -> None:
         """Every datagram that left and came is counted once, by kind, with its bytes."""
         self.start(LinkPipe())
+        arrived = {player.number: self.sizesArrived(player) for player in self.pipe.players}
         self.pipe.play(4.0)
-        self.pipe.run(1 / 16)
         for player in self.pipe.players:
             counted = player.link.statistics
             mine = (player.game.address, player.relayed.address)
@@ -124,10 +125,23 @@ class StatisticsTests(LinkTestCase):
             self.assertEqual((counted.rejected, counted.malformed), (0, 0))
             direct = [d for d in left if d.source == player.game.address and d not in checks]
             self.assertEqual(counted.packets_direct, len(direct))
-        received = self.one.link.statistics.packets_received
-        self.assertEqual(received, self.one.sealed.opened)
+            sizes = arrived[player.number]
+            self.assertEqual(counted.bytes_received, sum(sizes))
+            self.assertEqual(counted.packets_received, len(sizes))
         self.assertEqual(self.one.link.player, 2)
         self.assertEqual(self.one.link.incoming_id, self.two.sealed.outgoing_id)
+
+    def sizesArrived(self, player: LinkPlayer) -> list[int]:
+        """Return a list that will hold the size of each datagram that a player is given."""
+        sizes: list[int] = []
+        received = player.link.datagramReceived
+
+        def note(kind: PathKind, socket: PipeSocket, data: bytes, address: Address) -> None:
+            sizes.append(len(data))
+            received(kind, socket, data, address)
+
+        self.patch(player.link, "datagramReceived", note)
+        return sizes
 
     def test_ownMistakes(self) -> None:
         """A packet that cannot be is our own error, with or without a path, and nothing leaves."""

@@ -101,7 +101,6 @@ class AddTests(SynchronousTestCase):
         self.assertEqual(self.table.dueChecks(100.0), [])
         self.assertEqual(self.table.expire(100.0), [])
         self.assertFalse(self.table.hasDirect())
-        self.assertIsNone(self.table.record(DIRECT))
 
     def test_relay(self) -> None:
         """A relay path is checked at once, but carries nothing before it is proven."""
@@ -157,7 +156,6 @@ class AddTests(SynchronousTestCase):
         self.assertEqual(self.table.chosen, DIRECT)
         self.table.remove(DIRECT)
         self.assertEqual(self.table.chosen, RELAY)
-        self.assertIsNone(self.table.record(DIRECT))
         self.assertFalse(self.table.hasDirect())
         self.table.remove(RELAY)
         self.assertIsNone(self.table.chosen)
@@ -252,14 +250,6 @@ class MeasureTests(SynchronousTestCase):
         record.measured(0.46875)
         self.assertEqual((record.round_trip, record.jitter), (0.46875, 0.1875))
 
-    def test_ofTheChosen(self) -> None:
-        """Round trip and jitter are the chosen path's."""
-        table = PathTable(EXACT)
-        prove(table, RELAY, 100.0, 0.25)
-        self.assertEqual((table.roundTrip(), table.jitter()), (0.25, 0.125))
-        prove(table, DIRECT, 100.0, 0.5)
-        self.assertEqual((table.roundTrip(), table.jitter()), (0.5, 0.25))
-
 
 class ChoiceTests(SynchronousTestCase):
     """Which proven path carries the game."""
@@ -268,11 +258,13 @@ class ChoiceTests(SynchronousTestCase):
         self.table = PathTable(EXACT)
 
     def test_directBeforeRelay(self) -> None:
-        """Direct, even where the relay is faster, and in whatever order they are proven."""
-        prove(self.table, RELAY, 100.0, 0.03125)
+        """Direct, even where the relay is faster; round trip and jitter are the chosen one's."""
+        prove(self.table, RELAY, 100.0, 0.25)
         self.assertEqual(self.table.chosen, RELAY)
+        self.assertEqual((self.table.roundTrip(), self.table.jitter()), (0.25, 0.125))
         prove(self.table, DIRECT, 100.0, 1.0)
         self.assertEqual(self.table.chosen, DIRECT)
+        self.assertEqual((self.table.roundTrip(), self.table.jitter()), (1.0, 0.5))
         other = PathTable(EXACT)
         prove(other, DIRECT, 100.0, 1.0)
         prove(other, RELAY, 100.0, 0.03125)
@@ -285,6 +277,8 @@ class ChoiceTests(SynchronousTestCase):
             (0.31640625, 0.25, SECOND),
             (0.25, 0.25, DIRECT),
             (0.25, 0.5, DIRECT),
+            (0.5, 0.0, SECOND),
+            (0.0, 0.5, DIRECT),
         ):
             for first in (DIRECT, SECOND):
                 self.table = PathTable(EXACT)
@@ -302,6 +296,15 @@ class ChoiceTests(SynchronousTestCase):
         prove(self.table, THIRD, 100.0, 0.4375)
         prove(self.table, RELAY, 100.0, 0.0625)
         self.assertEqual(self.table.chosen, DIRECT)
+        self.table.remove(DIRECT)
+        self.assertEqual(self.table.chosen, THIRD)
+
+    def test_equals(self) -> None:
+        """Of two that are equally short the one that was added first follows."""
+        for path in (THIRD, SECOND):
+            self.table.add(path, 100.0)
+        for path in (DIRECT, SECOND, THIRD):
+            prove(self.table, path, 100.0)
         self.table.remove(DIRECT)
         self.assertEqual(self.table.chosen, THIRD)
 

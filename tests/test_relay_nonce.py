@@ -34,7 +34,7 @@ class NonceTests(SynchronousTestCase):
             self.assertIs(self.mint.isFresh(nonce, _CLIENT, now), fresh, now)
         short = NonceMint(_KEY, 5.0)
         self.assertTrue(short.isFresh(nonce, _CLIENT, 1004.0))
-        self.assertFalse(short.isFresh(nonce, _CLIENT, 1005.0))
+        self.assertIs(short.isFresh(nonce, _CLIENT, 1005.0), False)
 
     def test_source(self) -> None:
         """A nonce of another source, host or port, is none ("nonce of another source")."""
@@ -45,7 +45,7 @@ class NonceTests(SynchronousTestCase):
             ("198.51.100.75", 0),
             ("198.51.100.7 5", 0),
         ):
-            self.assertFalse(self.mint.isFresh(nonce, other, 10.0), other)
+            self.assertIs(self.mint.isFresh(nonce, other, 10.0), False, other)
 
     def test_forged(self) -> None:
         """A nonce with any one bit turned is none, nor is one of another key, nor a shorter one."""
@@ -53,12 +53,12 @@ class NonceTests(SynchronousTestCase):
         for place in range(NONCE_LENGTH * 8):
             changed = bytearray(nonce)
             changed[place // 8] ^= 1 << place % 8
-            self.assertFalse(self.mint.isFresh(bytes(changed), _CLIENT, 10.0), place)
-        self.assertFalse(NonceMint(bytes(32)).isFresh(nonce, _CLIENT, 10.0))
+            self.assertIs(self.mint.isFresh(bytes(changed), _CLIENT, 10.0), False, place)
+        self.assertIs(NonceMint(bytes(32)).isFresh(nonce, _CLIENT, 10.0), False)
         for size in range(NONCE_LENGTH):
-            self.assertFalse(self.mint.isFresh(nonce[:size], _CLIENT, 10.0))
-        self.assertFalse(self.mint.isFresh(nonce + b"=", _CLIENT, 10.0))
-        self.assertFalse(self.mint.isFresh(b"=" * NONCE_LENGTH, _CLIENT, 10.0))
+            self.assertIs(self.mint.isFresh(nonce[:size], _CLIENT, 10.0), False)
+        self.assertIs(self.mint.isFresh(nonce + b"=", _CLIENT, 10.0), False)
+        self.assertIs(self.mint.isFresh(b"=" * NONCE_LENGTH, _CLIENT, 10.0), False)
 
     def test_shape(self) -> None:
         """Twenty quotable characters: the second, and eleven bytes of a MAC."""
@@ -73,10 +73,10 @@ class NonceTests(SynchronousTestCase):
         """After 2**32 seconds the stamp begins anew and ages are still right."""
         nonce = self.mint.issue(_CLIENT, 2.0**32 - 1)
         self.assertTrue(self.mint.isFresh(nonce, _CLIENT, 2.0**32 + 100))
-        self.assertFalse(self.mint.isFresh(nonce, _CLIENT, 2.0**32 + 599))
+        self.assertIs(self.mint.isFresh(nonce, _CLIENT, 2.0**32 + 599), False)
 
     @given(st.binary(max_size=30) | st.binary(min_size=20, max_size=20))
     @settings(deadline=None, max_examples=200)
     def test_arbitraryBytes(self, nonce: bytes) -> None:
         """Whatever comes as a nonce is not one, and nothing is raised."""
-        self.assertFalse(self.mint.isFresh(nonce, _CLIENT, 10.0))
+        self.assertIs(self.mint.isFresh(nonce, _CLIENT, 10.0), False)

@@ -65,7 +65,8 @@ class DueTests(SynchronousTestCase):
         """A rate that cannot be is refused."""
         for rate in (0, -60, 241, float("nan"), float("inf")):
             self.assertRaises(BadSetting, FrameSchedule, rate, 0.0)
-        FrameSchedule(240, 0.0)
+        for rate in (240, 1, 0.5):
+            self.assertEqual(FrameSchedule(rate, 0.0).framesDue(0.0), 1)
 
 
 class LateTests(SynchronousTestCase):

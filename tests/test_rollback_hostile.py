@@ -136,6 +136,7 @@ class BoundTests(SynchronousTestCase):
         """An input that is longer than the match allows is refused."""
         self.make = lambda: session(input_limit=3, last_frame=999)
         self.passes(3, [b"abc"], 5, 4)
+        self.passes(3, [], 5, 4)
         self.refused("input of 4 bytes", 3, [b"a", b"abcd", b""], 5, 4)
 
     def test_reportOfWhatWasNotPlayed(self) -> None:
@@ -149,7 +150,8 @@ class BoundTests(SynchronousTestCase):
         self.make = lambda: session(checksum_interval=2, last_frame=4)
         self.passes(3, [b"x", b"x"], 5, 5, 3, 1)
         self.passes(3, [b"x", b"x"], 5, 5, 4, 1)
-        self.refused("out of turn", 3, [b"x", b"x"], 5, 5, 2, 1)
+        for frame in (0, 2):
+            self.refused("out of turn", 3, [b"x", b"x"], 5, 5, frame, 1)
 
     def test_otherChecksum(self) -> None:
         """Another checksum than before for a frame is refused."""

@@ -289,23 +289,23 @@ class RemoteTests(SynchronousTestCase):
     def test_acknowledgementDelay(self) -> None:
         """From the first sending of an input to its acknowledgement, then smoothed."""
         one = session()
-        self.assertIsNone(one.remote(2).acknowledgement_delay)
-        play(one, b"a")
-        one.packetFor(2, 10.0)
-        play(one, b"a")
-        one.packetFor(2, 10.5)
-        body, _ = encodeInputPacket(0, [], 1, 0)
-        one.packetReceived(2, body, 11.0)
-        self.assertEqual(one.remote(2).acknowledgement_delay, 1.0)
-        one.packetFor(2, 12.0)
+
+        def acknowledge(count: int, now: float) -> float | None:
+            body, _ = encodeInputPacket(0, [], count, 0)
+            one.packetReceived(2, body, now)
+            return one.remote(2).acknowledgement_delay
+
+        for sent_at in (10.0, 10.5):
+            play(one, b"a")
+            one.packetFor(2, sent_at)
+        one.packetFor(2, 10.75)
+        self.assertIsNone(acknowledge(0, 10.875))
+        self.assertEqual(acknowledge(1, 11.0), 1.0)
+        self.assertEqual(acknowledge(2, 15.0), 1.0)
         play(one, b"a")
         one.packetFor(2, 20.0)
-        body, _ = encodeInputPacket(0, [], 2, 0)
-        one.packetReceived(2, body, 28.0)
-        self.assertEqual(one.remote(2).acknowledgement_delay, 1.0)
-        body, _ = encodeInputPacket(0, [], 3, 0)
-        one.packetReceived(2, body, 29.0)
-        self.assertEqual(one.remote(2).acknowledgement_delay, 2.0)
+        self.assertEqual(acknowledge(2, 28.0), 1.0)
+        self.assertEqual(acknowledge(3, 29.0), 2.0)
 
     def test_unknownPlayer(self) -> None:
         """There is no other player than the other player."""

@@ -57,7 +57,9 @@ class StatusServiceTests(SynchronousTestCase):
         self.service.startService()
         self.assertIn(" 404 ", self.ask("GET", "/")[0])
         self.assertIn(" 404 ", self.ask("GET", "/secret")[0])
-        self.assertIn(" 405 ", self.ask("POST", "/status")[0])
+        self.assertIn(" 404 ", self.ask("GET", "/status/more")[0])
+        for method in ("POST", "DELETE", "TRACE", "NONSENSE"):
+            self.assertIn(" 405 ", self.ask(method, "/status")[0])
         self.assertEqual(self.ask("HEAD", "/status"), ("HTTP/1.1 200 OK", ""))
 
     def test_failingCounters(self) -> None:

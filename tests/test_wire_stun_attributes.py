@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.wire import stun_attributes
 from gamenet.wire.stun_attributes import (
     REASON_LIMIT,
     REASON_PHRASES,
@@ -22,6 +23,43 @@ from gamenet.wire.stun_attributes import (
 )
 
 _ID = bytes.fromhex("b7e7a701bc34d686fa87dfae")
+
+
+class NumberTests(SynchronousTestCase):
+    """The numbers that IANA keeps ("STUN Parameters")."""
+
+    def test_attributes(self) -> None:
+        """Attribute types."""
+        for name, number in (
+            ("USERNAME", 0x0006),
+            ("MESSAGE_INTEGRITY", 0x0008),
+            ("ERROR_CODE", 0x0009),
+            ("UNKNOWN_ATTRIBUTES", 0x000A),
+            ("REALM", 0x0014),
+            ("NONCE", 0x0015),
+            ("XOR_MAPPED_ADDRESS", 0x0020),
+            ("SOFTWARE", 0x8022),
+            ("ALTERNATE_SERVER", 0x8023),
+            ("FINGERPRINT", 0x8028),
+            ("MAGIC_COOKIE", 0x2112A442),
+            ("REASON_LIMIT", 127),
+        ):
+            self.assertEqual(getattr(stun_attributes, name), number, name)
+
+    def test_codes(self) -> None:
+        """Error codes."""
+        for name, code in (
+            ("BAD_REQUEST", 400),
+            ("UNAUTHENTICATED", 401),
+            ("UNKNOWN_ATTRIBUTE", 420),
+            ("STALE_NONCE", 438),
+            ("SERVER_ERROR", 500),
+        ):
+            self.assertEqual(getattr(stun_attributes, name), code, name)
+        self.assertEqual(
+            list(REASON_PHRASES),
+            [300, 400, 401, 403, 405, 420, 437, 438, 440, 441, 442, 443, 486, 500, 508],
+        )
 
 
 class AddressTests(SynchronousTestCase):

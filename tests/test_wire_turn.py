@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.wire import turn
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import encodeXorAddress
 from gamenet.wire.turn import (
@@ -40,6 +41,47 @@ from gamenet.wire.turn import (
 
 _ID = bytes(range(12))
 _PEER = ("198.51.100.7", 50000)
+
+
+class NumberTests(SynchronousTestCase):
+    """RFC 8656, sections 17 to 19."""
+
+    def test_methods(self) -> None:
+        """Methods, attribute types, error codes, and the rest."""
+        for name, number in (
+            ("ALLOCATE", 0x003),
+            ("REFRESH", 0x004),
+            ("SEND_INDICATION", 0x006),
+            ("DATA_INDICATION", 0x007),
+            ("CREATE_PERMISSION", 0x008),
+            ("CHANNEL_BIND", 0x009),
+            ("CHANNEL_NUMBER", 0x000C),
+            ("LIFETIME", 0x000D),
+            ("XOR_PEER_ADDRESS", 0x0012),
+            ("DATA", 0x0013),
+            ("XOR_RELAYED_ADDRESS", 0x0016),
+            ("REQUESTED_ADDRESS_FAMILY", 0x0017),
+            ("EVEN_PORT", 0x0018),
+            ("REQUESTED_TRANSPORT", 0x0019),
+            ("DONT_FRAGMENT", 0x001A),
+            ("RESERVATION_TOKEN", 0x0022),
+            ("ADDITIONAL_ADDRESS_FAMILY", 0x8000),
+            ("ADDRESS_ERROR_CODE", 0x8001),
+            ("FORBIDDEN", 403),
+            ("ALLOCATION_MISMATCH", 437),
+            ("UNSUPPORTED_FAMILY", 440),
+            ("WRONG_CREDENTIALS", 441),
+            ("UNSUPPORTED_TRANSPORT", 442),
+            ("PEER_FAMILY_MISMATCH", 443),
+            ("ALLOCATION_QUOTA_REACHED", 486),
+            ("INSUFFICIENT_CAPACITY", 508),
+            ("UDP_TRANSPORT", 17),
+            ("IPV4_FAMILY", 1),
+            ("IPV6_FAMILY", 2),
+            ("CHANNEL_DATA_HEADER", 4),
+            ("RESERVATION_TOKEN_LENGTH", 8),
+        ):
+            self.assertEqual(getattr(turn, name), number, name)
 
 
 class ChannelDataTests(SynchronousTestCase):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from signal import SIGTERM
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -32,6 +33,11 @@ class Ending:
 
     status: int | None
     signal: int | None
+
+    @property
+    def as_told(self) -> bool:
+        """Whether that is how a process ends that was told to end, and did so in order."""
+        return self.status == 0 or self.signal == SIGTERM
 
     def __str__(self) -> str:
         return f"signal {self.signal}" if self.status is None else f"exit status {self.status}"

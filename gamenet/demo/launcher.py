@@ -129,6 +129,11 @@ class Launcher:
         if self._interrupted:
             raise DemoInterrupted("interrupted; every process of the demo is gone")
         unclean += [fault for child in self.children for fault in child.faults(self.limits.end)]
+        unclean += [
+            f"{child.name} ended with {child.ending} when it was told to end"
+            for child in self.services
+            if child.told and not child.killed and not (child.ending and child.ending.as_told)
+        ]
         return judge(
             self.settings,
             compareChecksums(self.settings.frames, [track.checksums for track in self.tracks]),

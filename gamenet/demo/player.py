@@ -44,11 +44,11 @@ from gamenet.errors import GamenetError
 from gamenet.interfaces import IMachine
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.match import Player, Session, connect
-from gamenet.match.protocol import MatchResult
+from gamenet.match.protocol import MatchResult, Outcome
 from gamenet.match.settings import MatchSettings
 from gamenet.seeded_random import SeededRandom
 
-__all__ = ["LOOPBACK", "ParentLines", "main", "playBriefing"]
+__all__ = ["LOOPBACK", "ParentLines", "main", "playBriefing", "servePlayer"]
 
 #: Where the demo's sockets are bound.
 LOOPBACK = "127.0.0.1"
@@ -101,11 +101,12 @@ class ParentLines(LineOnlyReceiver):
             self.transport.loseConnection()
 
 
-async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLines) -> None:
+async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLines) -> Outcome:
     """
     Connect, sit down, play, and report all of it.
 
     @param machine: The real machine; our datagrams will take a bad road from it.
+    @return: How the match ended.
     @raise GamenetError: Whatever went wrong.
     """
     road = ImpairedMachine(
@@ -122,7 +123,7 @@ async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLine
     )
     try:
         session = await _takeSeat(player, briefing, parent)
-        parent.report(await _playSession(session, road, briefing, parent))
+        return await _playSession(session, road, briefing, parent)
     finally:
         await player.close()
         await road.drained()
@@ -139,7 +140,7 @@ async def _takeSeat(player: Player, briefing: Briefing, parent: ParentLines) -> 
 
 async def _playSession(
     session: Session, machine: IMachine, briefing: Briefing, parent: ParentLines
-) -> dict[str, object]:
+) -> Outcome:
     arena = Arena(briefing.players)
     script = PlayerScript(bytes.fromhex(briefing.secret))
     protocol = ScriptedPlayer(machine.clock, script, parent.report)
@@ -150,7 +151,8 @@ async def _playSession(
         protocol,
         MatchSettings(frame_rate=FRAME_RATE, frames=briefing.frames, rules="gamenet demo arena 1"),
     )
-    return _summary(result, arena)
+    parent.report(_summary(result, arena))
+    return result.outcome
 
 
 def _summary(result: MatchResult, arena: Arena) -> dict[str, object]:
@@ -176,13 +178,19 @@ def _summary(result: MatchResult, arena: Arena) -> dict[str, object]:
     }
 
 
-async def _serve(machine: IMachine, parent: ParentLines) -> int:
+async def servePlayer(machine: IMachine, parent: ParentLines) -> int:
+    """
+    Do what the parent's briefing says.
+
+    @return: The exit status: 0 only if the match was played to its end.
+    """
     try:
-        await playBriefing(machine, Briefing.fromLine(await parent.nextLine()), parent)
+        briefing = Briefing.fromLine(await parent.nextLine())
+        outcome = await playBriefing(machine, briefing, parent)
     except (GamenetError, ValueError) as error:
         parent.report({"event": "failed", "error": type(error).__name__, "text": str(error)})
         return 1
-    return 0
+    return 0 if outcome is Outcome.FINISHED else 1
 
 
 def main(reactor: Any) -> int:
@@ -209,7 +217,7 @@ def main(reactor: Any) -> int:
         parent.gone.addCallback(stop)
         # Twisted's own handler complains where the reactor is about to stop anyway.
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-        playing = Deferred.fromCoroutine(_serve(asMachine(reactor), parent))
+        playing = Deferred.fromCoroutine(servePlayer(asMachine(reactor), parent))
         playing.addCallback(ended)
         playing.addErrback(failed)
 

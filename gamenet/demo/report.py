@@ -255,7 +255,7 @@ def _drawRoundTrips(
         ]
         if points:
             # The first ones are wider, so that they can be seen below the others.
-            drawing.curve(points, _color(number), 2 + 2 * (len(histories) - 1 - number))
+            drawing.curve(points, _color(number), 1.75 + 1.5 * (len(histories) - 1 - number))
             last = next(trip.rtt for trip in reversed(history.round_trips) if trip.rtt is not None)
             ends.append((points[-1][1], number, f"{history.name} {last * 1000:.0f} ms"))
     lowest = top

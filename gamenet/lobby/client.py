@@ -61,8 +61,9 @@ class LobbyClient:
     @ivar client_id: Our id there, 8 bytes.
     @ivar sessions: The newest list.
     @ivar sessions_total: How many sessions there are, those beyond the list included.
-    @ivar session: Where we sit, or L{None}.
-    @ivar relay_credentials: What came with the seat, or L{None}.
+    @ivar session: Where we sit, or C{None}.
+    @ivar relay_credentials: What came with the seat, or C{None}.  The relay
+        outlives the lobby, so they stay when the connection is lost.
     @ivar lobby_address: The lobby's UDP address.
     """
 
@@ -142,7 +143,7 @@ class LobbyClient:
     def serverReflexive(self) -> Deferred[Address | None]:
         """
         Return a Deferred that fires with C{server_reflexive} as soon as there is
-        one; with L{None} where datagrams do not get through (39.5 s), or the
+        one; with C{None} where datagrams do not get through (39.5 s), or the
         connection ends.
         """
         return succeed(None) if self._binding is None else self._binding.whenKnown()
@@ -390,7 +391,7 @@ class LobbyClient:
         was_connected = self.connected
         self._over = True
         self._rest()
-        self._unseated()
+        self.session = None
         if was_connected:
             self._tell("lobbyLost", why)
         if self._force_call is not None and self._force_call.active():

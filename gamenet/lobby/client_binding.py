@@ -30,7 +30,7 @@ class ClientBinding:
     @ivar demultiplexer: The owner of the game socket.
     @ivar lobby_address: The STUN server's address.
     @ivar interval: Seconds from the end of one exchange to the next.
-    @ivar address: The newest address told; L{None} before the first.
+    @ivar address: The newest address told; C{None} before the first.
     """
 
     machine: IMachine
@@ -61,7 +61,7 @@ class ClientBinding:
 
     def whenKnown(self) -> Deferred[Address | None]:
         """
-        Return a Deferred that fires with the address; with L{None} when the
+        Return a Deferred that fires with the address; with C{None} when the
         first exchange was given up, or the client closed.
         """
         if self._concluded:

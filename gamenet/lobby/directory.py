@@ -91,7 +91,7 @@ class Directory:
 
     def whyNotConnect(self, host: str) -> str | None:
         """
-        Tell why nobody more can connect from a host, or return L{None} if they can.
+        Tell why nobody more can connect from a host, or return C{None} if they can.
 
         @param host: Numeric.
         """
@@ -178,7 +178,7 @@ class Directory:
         return tuple(effects)
 
     def heartbeatKey(self, client_id: bytes) -> bytes | None:
-        """Return the key of a client's heartbeats; L{None} where nobody greeted has that id."""
+        """Return the key of a client's heartbeats; C{None} where nobody greeted has that id."""
         client = self.clients.get(client_id)
         if client is None or client.heartbeats is None:
             return None
@@ -198,7 +198,7 @@ class Directory:
         @param sequence: Its sequence number.
         @param address: Where the datagram came from.
         @param now: Monotonic seconds.
-        @return: What to do beside answering; L{None} where it is a replay, or
+        @return: What to do beside answering; C{None} where it is a replay, or
             from nobody or nowhere, and must not be answered.
         """
         client = self.clients.get(client_id)

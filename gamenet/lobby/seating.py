@@ -34,9 +34,9 @@ class Client:
     @ivar name: Its player's name; empty until greeted.
     @ivar link_key: Its X25519 public key, for tickets.
     @ivar statement_key: Its Ed25519 public key, for tickets.
-    @ivar heartbeats: What its heartbeats have proven; L{None} until greeted.
+    @ivar heartbeats: What its heartbeats have proven; C{None} until greeted.
     @ivar offered: The candidates it offered.
-    @ivar session: Where it sits, or L{None}.
+    @ivar session: Where it sits, or C{None}.
     """
 
     client_id: bytes
@@ -109,7 +109,7 @@ class Session:
     @ivar minimum: How many must be taken before the host can start.
     @ivar members: Everybody seated, by client id, in joining order; never empty
         while it is in the list.
-    @ivar match: What is being played, or L{None} while the session is open.
+    @ivar match: What is being played, or C{None} while the session is open.
     """
 
     session_id: str
@@ -160,7 +160,7 @@ class Session:
         Return who plays as a number in the running match.
 
         @param player: From 1.
-        @return: L{None} where nobody does, or whoever did has left.
+        @return: C{None} where nobody does, or whoever did has left.
         """
         if self.match is None or not 1 <= player <= len(self.match.players):
             return None

@@ -141,7 +141,7 @@ class LobbySettings:
         at its length prefix.
     @ivar write_limit: The most bytes that may wait for a client that does not
         read, beyond what its transport buffers before it says so.
-    @ivar relay: The relay on offer, or L{None}.
+    @ivar relay: The relay on offer, or C{None}.
     """
 
     heartbeat_interval: float = 3.0

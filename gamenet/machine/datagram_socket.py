@@ -88,7 +88,7 @@ class ReactorDatagramSocket:
     A non-blocking UDP socket that the reactor watches.
 
     Made by L{openDatagramSocket}; works with every reactor that provides
-    L{IReactorFDSet} (epoll, poll, select, kqueue, asyncio).
+    C{IReactorFDSet} (epoll, poll, select, kqueue, asyncio).
 
     @ivar address: The local address; its host is C{"0.0.0.0"} where it was
         opened on all of them.
@@ -299,7 +299,7 @@ def openDatagramSocket(
     """
     Open a UDP socket over IPv4 on a reactor.
 
-    @param reactor: Provides L{IReactorFDSet} or, failing that, L{IReactorUDP}.
+    @param reactor: Provides C{IReactorFDSet} or, failing that, C{IReactorUDP}.
     @param receiver: Called with every datagram that arrives.
     @param interface: The numeric local address; C{""} is all of them.
     @param port: The local port; 0 lets the system choose.

@@ -145,7 +145,7 @@ class Demultiplexer:
         @param kinds: Protocols, whole (L{DatagramKind.UNKNOWN} is all that RFC 7983
             gives to none of ours).
         @param first_bytes: Single first bytes, each 0 to 255.
-        @param remote: The only address that the claim is for; L{None} is every one.
+        @param remote: The only address that the claim is for; C{None} is every one.
         @return: The share, to send with and to close.
         @raise LocalProtocolError: A first byte is already claimed for just that
             remote, the claim is empty, or the demultiplexer is closed.

@@ -74,7 +74,7 @@ class PathSettings:
     silence_doubt: float = attrs.field(default=0.25, validator=_duration)
     lost_after: float = attrs.field(default=3.0, validator=_duration)
     path_limit: int = attrs.field(default=16, validator=attrs.validators.in_(range(2, 257)))
-    outstanding_limit: int = attrs.field(default=8, validator=attrs.validators.in_(range(1, 65)))
+    outstanding_limit: int = attrs.field(default=32, validator=attrs.validators.in_(range(1, 65)))
 
 
 @attrs.define(eq=False)

@@ -100,7 +100,7 @@ class Allocation:
     @ivar credential: Who made it.
     @ivar transaction_id: Of the Allocate that made it.
     @ivar lifetime: Seconds that Allocate granted.
-    @ivar token: Of the port reserved beside it, L{None} without one.
+    @ivar token: Of the port reserved beside it, C{None} without one.
     @ivar created: When it was made, seconds.
     @ivar expires: When it ends, seconds.
     @ivar permissions: By host: when it ends, and whether the host is guarded
@@ -167,7 +167,7 @@ class AllocationTable:
         return self._count_of.get(user, 0)
 
     def find(self, client: Address, now: float) -> Allocation | None:
-        """Return the live allocation of a client, L{None} without one."""
+        """Return the live allocation of a client, C{None} without one."""
         allocation = self._by_client.get(client)
         return None if allocation is None or allocation.expires <= now else allocation
 
@@ -188,7 +188,7 @@ class AllocationTable:
         @param client: Whose.
         @param credential: Who asked.
         @param transaction_id: Of the request.
-        @param lifetime: Seconds asked for, L{None} for none in particular.
+        @param lifetime: Seconds asked for, C{None} for none in particular.
         @param now: Seconds, monotonic.
         @param token: Of the port reserved beside it.
         @raise LocalProtocolError: The client has one (swept or not), or the
@@ -211,7 +211,7 @@ class AllocationTable:
         """
         Set when an allocation ends (sections 7.2 and 8.2).
 
-        @param lifetime: Seconds asked for, not 0; L{None} for none in particular.
+        @param lifetime: Seconds asked for, not 0; C{None} for none in particular.
         @return: Seconds granted, at least 1.
         """
         wanted = self.limits.default_lifetime if lifetime is None else lifetime
@@ -262,7 +262,7 @@ class AllocationTable:
         @param number: A channel number within the range of channels.
         @param peer: Where it leads.
         @param guarded: Whether the peer's host is guarded.
-        @return: L{None} where it is done.
+        @return: C{None} where it is done.
         """
         allocation.forgetExpired(now)
         bound = allocation.channels.get(number)
@@ -362,7 +362,7 @@ class AllocationTable:
         return tuple(ended)
 
     def nextDue(self) -> float | None:
-        """Return when L{sweep} next may have something to do, L{None} for never."""
+        """Return when L{sweep} next may have something to do, C{None} for never."""
         return self._dues[0][0] if self._dues else None
 
     def _refuses(self, allocation: Allocation, peer: Address, now: float) -> DropReason | None:

@@ -56,7 +56,7 @@ class Refusal:
     Why a request is refused.
 
     @ivar code: The STUN error code.
-    @ivar key: What signs the answer; L{None} where nobody proved who they are.
+    @ivar key: What signs the answer; C{None} where nobody proved who they are.
     @ivar unknown_attributes: With 420, the types that were not understood.
     """
 

@@ -46,7 +46,7 @@ class Asked:
     @ivar request: The request.
     @ivar client: Where it came from.
     @ivar sender: Who sent it.
-    @ivar allocation: The live allocation of C{client}, L{None} without one.
+    @ivar allocation: The live allocation of C{client}, C{None} without one.
     @ivar now: Seconds, monotonic.
     """
 
@@ -63,7 +63,7 @@ class WantedPorts:
     An Allocate that is granted as soon as its ports are open.
 
     @ivar asked: The request.
-    @ivar lifetime: Seconds asked for, L{None} for none in particular.
+    @ivar lifetime: Seconds asked for, C{None} for none in particular.
     @ivar even: Whether the port has to be even.
     @ivar pair: Whether the next higher port is wanted too.
     """

@@ -41,7 +41,7 @@ class PortRange:
         @param draw: An unpredictable number, not negative, far larger than the range.
         @param even: Whether the port has to be even.
         @param pair: Whether the next higher port is taken too.
-        @return: The port, L{None} where no free one will do.
+        @return: The port, C{None} where no free one will do.
         """
         count = len(self._free)
         for step in range(count):

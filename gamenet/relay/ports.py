@@ -28,7 +28,7 @@ class RelayedPorts:
     @ivar machine: What they are opened on.
     @ivar host: The numeric address they are opened at.
     @ivar receiver: Called with everything that comes.
-    @ivar range: The ports to choose from; L{None} lets the system choose.
+    @ivar range: The ports to choose from; C{None} lets the system choose.
     @ivar attempts: How many ports are tried before there is none.
     @ivar sockets: The open sockets, by number.
     """

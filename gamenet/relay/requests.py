@@ -77,12 +77,12 @@ class Outcome:
     """
     What became of a request.
 
-    @ivar answer: The datagram for the client, L{None} for silence.
+    @ivar answer: The datagram for the client, C{None} for silence.
     @ivar code: The error code that C{answer} refuses with, 0 for none.
     @ivar authenticated: Whether the sender proved who they are.
     @ivar dropped: Why there is no answer.
     @ivar wanted: What to open before there is one.
-    @ivar ended: The allocation that ended, L{None} for none.
+    @ivar ended: The allocation that ended, C{None} for none.
     """
 
     answer: bytes | None = field(default=None, repr=False)

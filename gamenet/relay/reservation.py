@@ -83,7 +83,7 @@ class ReservationTable:
         """
         Give a reserved port away.
 
-        @return: The port; L{None} where the token is unknown, expired or another user's.
+        @return: The port; C{None} where the token is unknown, expired or another user's.
         """
         reservation = self._by_token.get(token)
         if reservation is None or reservation.user != user or reservation.expires <= now:
@@ -106,7 +106,7 @@ class ReservationTable:
         return tuple(numbers)
 
     def nextDue(self) -> float | None:
-        """Return when L{sweep} next has something to do, L{None} for never."""
+        """Return when L{sweep} next has something to do, C{None} for never."""
         for reservation in self._by_token.values():
             return reservation.expires
         return None

@@ -29,10 +29,10 @@ class RelaySettings:
     @ivar interface: The numeric address to listen at; C{""} is all of them.
     @ivar port: The UDP port to listen at; 0 lets the system choose.
     @ivar relay_address: The numeric address that relayed ports are opened at
-        and told with; L{None} takes C{interface}, or where that is all of
+        and told with; C{None} takes C{interface}, or where that is all of
         them the address that the Internet is reached from.
     @ivar port_range: Lowest and highest relayed port, both included;
-        L{None} lets the system choose.
+        C{None} lets the system choose.
     @ivar allow_peer: Networks, such as C{"127.0.0.0/8"}, that peers may be in
         though they are denied by default.
     @ivar own_addresses: Further numeric addresses of this machine, on which

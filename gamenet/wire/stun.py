@@ -99,8 +99,8 @@ class StunMessage:
         MESSAGE-INTEGRITY is not protected by it and must be ignored
         (section 14.5).
     @ivar integrity: The 20 bytes of MESSAGE-INTEGRITY of a decoded message;
-        L{None} where it has none.
-    @ivar signed: The bytes that C{integrity} covers; L{None} with it.
+        C{None} where it has none.
+    @ivar signed: The bytes that C{integrity} covers; C{None} with it.
     @ivar fingerprinted: Whether a decoded message had a (right) FINGERPRINT.
     """
 
@@ -114,7 +114,7 @@ class StunMessage:
 
     def first(self, attribute: int) -> bytes | None:
         """
-        Return the value of the first attribute of a type, L{None} without one.
+        Return the value of the first attribute of a type, C{None} without one.
 
         Later ones of the same type count for nothing (section 14).
         """
@@ -217,7 +217,7 @@ def verifyIntegrity(message: StunMessage, key: bytes) -> bool:
     """
     Tell whether a decoded message was signed with a key, in constant time.
 
-    @return: L{False} too where it has no MESSAGE-INTEGRITY.
+    @return: C{False} too where it has no MESSAGE-INTEGRITY.
     """
     if message.integrity is None or message.signed is None:
         return False
