@@ -104,7 +104,7 @@ class RelayRefused(GamenetError):
     """
     The relay refused a request.
 
-    @ivar code: The STUN error code (RFC 8489, section 14.8), an L{int}; 0
+    @ivar code: The STUN error code (RFC 8489, section 14.8), an C{int}; 0
         where the relay never answered.
     @ivar reason: The reason phrase.
     """
@@ -144,7 +144,7 @@ class MomentFailed(GamenetError):
     The original exception is the C{__cause__}.
 
     @ivar moment: The name of the method, for example C{"advance"}.
-    @ivar frame: The frame it was called for, or L{None}.
+    @ivar frame: The frame it was called for, or C{None}.
     """
 
     def __init__(self, moment: str, frame: int | None = None) -> None:

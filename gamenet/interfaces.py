@@ -2,8 +2,8 @@
 The public contracts: what a game supplies, what a machine supplies, and what
 passes between the rooms of the house.
 
-Units, everywhere: seconds are L{float}, frames are L{int} counted from 0,
-player numbers are L{int} counted from 1 (the host is player 1), sizes are
+Units, everywhere: seconds are C{float}, frames are C{int} counted from 0,
+player numbers are C{int} counted from 1 (the host is player 1), sizes are
 bytes.  Unless a method says that it returns a Deferred it is synchronous.
 """
 
@@ -170,7 +170,7 @@ class IPeerProtocol(Interface):
         """
         The match is over, one way or another; nothing is called after this.
 
-        @param result: A L{gamenet.match.protocol.MatchResult}; L{None} where an
+        @param result: A L{gamenet.match.protocol.MatchResult}; C{None} where an
             error ended the match, which whoever awaits C{play} gets.
         """
 
@@ -185,7 +185,7 @@ class IDatagramSocket(Interface):
     """
 
     address = Attribute("Where this socket can be reached on its own network, an L{Address}.")
-    send_errors = Attribute("How many sends the system refused so far, an L{int}.")
+    send_errors = Attribute("How many sends the system refused so far, an C{int}.")
 
     def send(data: bytes, address: Address, ttl: int | None = None) -> bool:
         """
@@ -197,7 +197,7 @@ class IDatagramSocket(Interface):
 
         @param data: The datagram, at most 65 507 bytes.
         @param address: Where to, numeric.
-        @param ttl: The IP time to live (hops) of this datagram alone; L{None}
+        @param ttl: The IP time to live (hops) of this datagram alone; C{None}
             is the system's own.
         @return: Whether the system took it.
         """
@@ -214,7 +214,7 @@ class IMachine(Interface):
     """
 
     clock = Attribute(
-        "The monotonic clock and timers, an L{twisted.internet.interfaces.IReactorTime}.  Its "
+        "The monotonic clock and timers, an C{twisted.internet.interfaces.IReactorTime}.  Its "
         "zero means nothing and it never steps."
     )
 
@@ -243,7 +243,7 @@ class IMachine(Interface):
 
     def streamClientEndpoint(description: str) -> object:
         """
-        Return an L{twisted.internet.interfaces.IStreamClientEndpoint}.
+        Return an C{twisted.internet.interfaces.IStreamClientEndpoint}.
 
         @param description: A Twisted endpoint description, for example
             C{"tcp:lobby.example.org:7770"}.
@@ -252,7 +252,7 @@ class IMachine(Interface):
 
     def streamServerEndpoint(description: str) -> object:
         """
-        Return an L{twisted.internet.interfaces.IStreamServerEndpoint}.
+        Return an C{twisted.internet.interfaces.IStreamServerEndpoint}.
 
         @param description: A Twisted endpoint description, for example
             C{"tcp:7770"}.

@@ -184,7 +184,7 @@ class PermissionTests(SynchronousTestCase):
         hosts = tuple((f"198.51.100.{number}", False) for number in range(64))
         self.assertTrue(self.table.permit(self.allocation, hosts[:63], 0.0))
         extra = ("198.51.100.200", False)
-        self.assertFalse(self.table.permit(self.allocation, (hosts[63], extra), 0.0))
+        self.assertIs(self.table.permit(self.allocation, (hosts[63], extra), 0.0), False)
         self.assertEqual(len(self.allocation.permissions), 63)
         self.assertTrue(self.table.permit(self.allocation, (hosts[63], hosts[63]), 0.0))
         self.assertFalse(self.table.permit(self.allocation, (extra,), 0.0))
@@ -338,6 +338,7 @@ class ChannelTests(SynchronousTestCase):
         table = _table(AllocationLimits(channels=2, channel_lifetime=7.0, permissions=1))
         allocation = _add(table)
         self.assertIsNone(table.bind(allocation, 0x4000, _PEER, False, 0.0))
+        self.assertEqual(table.nextDue(), 7.0)
         full = table.bind(allocation, 0x4001, ("192.0.2.1", 1), False, 0.0)
         self.assertIs(full, BindRefusal.FULL)
         self.assertEqual(list(allocation.channels), [0x4000])
@@ -392,12 +393,12 @@ class SweepTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """Making and deleting allocations for ever takes no more memory than there are."""
         table = _table()
-        keeper = _add(table, 1, lifetime=3600)
-        table.permit(keeper, ((_PEER[0], False),), 0.0)
-        for number in range(2, 2000):
-            table.remove(_add(table, number, ("198.51.100.8", 1)), EndReason.DELETED)
-        self.assertLess(len(table._dues), 80)
-        self.assertEqual(table.nextDue(), 300.0)
-        self.assertEqual(table.sweep(300.0), ())
-        self.assertEqual(keeper.permissions, {})
-        self.assertEqual(len(table.sweep(3600.0)), 1)
+        for number, lifetime in ((1, 3600), (2, 800), (3, 700), (4, 900)):
+            _add(table, number, ("198.51.100.7", number), lifetime)
+        for number in range(5, 2000):
+            passing = _add(table, number, ("198.51.100.8", 1), 3600)
+            table.remove(passing, EndReason.DELETED)
+        self.assertLess(len(table._dues), 90)
+        self.assertEqual(table.nextDue(), 700.0)
+        ended = [[each.number for each in table.sweep(now)] for now in (700.0, 850.0, 3600.0)]
+        self.assertEqual(ended, [[3], [2], [4, 1]])

@@ -176,6 +176,7 @@ class ErrorCodeTests(SynchronousTestCase):
         longest = b"\0\0\x04\0" + b"a" * REASON_LIMIT
         self.assertEqual(decodeErrorCode(longest).reason, "a" * REASON_LIMIT)
         self.assertEqual(decodeErrorCode(b"\0\0\x03\x63").code, 399)
+        self.assertEqual(decodeErrorCode(b"\0\0\x06\x63").code, 699)
 
     def test_ours(self) -> None:
         """A code that is none and a phrase that is too long are our own mistake."""

@@ -326,7 +326,8 @@ class ClockTests(SynchronousTestCase):
             elif kind == "advance":
                 clock.advance(seconds)
                 model.advance(seconds)
-            elif which < len(calls) and calls[which].active():
+            elif calls and calls[which % len(calls)].active():
+                which %= len(calls)
                 call = calls[which]
                 if kind == "cancel":
                     call.cancel()

@@ -262,6 +262,14 @@ class BandwidthTests(SynchronousTestCase):
             pair.network.advance(10.0)
             self.assertEqual(pair.arrived[2][0], 10.5)
 
+    def test_widenedMeanwhile(self) -> None:
+        """What is on its way to a narrow link when that is widened arrives at once."""
+        pair = Pair(16, LinkProfile(latency=1.0), LinkProfile(bandwidth=1.0))
+        pair.send(b"x" * 500)
+        pair.network.setProfile("there", PERFECT)
+        pair.network.advance(1.0)
+        self.assertEqual(len(pair.arrived), 1)
+
     def test_exactlyFull(self) -> None:
         """A queue takes as many bytes as its limit says, headers included, and not one more."""
         for limit, expected in ((1_000, 2), (999, 1)):

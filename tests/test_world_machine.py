@@ -13,6 +13,7 @@ from gamenet.interfaces import Address, IDatagramSocket, IMachine
 from gamenet.world.datagram_socket import BUFFER_LIMIT, DATAGRAM_OVERHEAD
 from gamenet.world.link import LinkProfile
 from gamenet.world.machine import WALL_CLOCK_START
+from gamenet.world.nat_behavior import FULL_CONE
 from gamenet.world.network import WorldNetwork
 
 
@@ -86,6 +87,7 @@ class MachineTests(SynchronousTestCase):
         self.assertEqual(again.address, ("203.0.113.2", 5000))
         self.machine.openDatagramSocket(ignore, "203.0.113.1", 5000)
         self.assertRaises(CannotBind, self.machine.openDatagramSocket, ignore, "0.0.0.0", 5000)
+        self.machine.openDatagramSocket(ignore, port=65_535)
         chosen = [self.machine.openDatagramSocket(ignore).address[1] for _ in range(100)]
         self.assertEqual(len(dict.fromkeys(chosen)), 100)
         self.assertTrue(all(49_152 <= port <= 65_535 for port in chosen))
@@ -198,6 +200,10 @@ class StopTests(SynchronousTestCase):
         self.two = self.network.machine("two", "203.0.113.2")
         self.log: list[bytes] = []
 
+    def receive(self, data: bytes, address: Address) -> None:
+        """Write down what comes."""
+        self.log.append(data)
+
     def test_silence(self) -> None:
         """Nothing of a stopped machine runs or receives or sends."""
         inbox = self.two.openDatagramSocket(lambda data, _: self.log.append(data), port=1000)
@@ -232,3 +238,33 @@ class StopTests(SynchronousTestCase):
         self.assertRaises(BadSetting, self.network.machine, "two", "nowhere")
         self.assertIs(self.network.machines["two"], self.two)
         self.network.machine("two", "203.0.113.2")
+
+    def test_elsewhere(self) -> None:
+        """A machine made again at another address is found there, and not where it was."""
+        sender = self.one.openDatagramSocket(ignore)
+        sender.send(b"a route is known", ("203.0.113.2", 1000))
+        self.two.stop()
+        again = self.network.machine("two", "203.0.113.7")
+        again.openDatagramSocket(self.receive, port=1000)
+        for host in ("203.0.113.2", "203.0.113.7"):
+            sender.send(host.encode(), (host, 1000))
+        self.network.advance(1.0)
+        self.assertEqual(self.log, [b"203.0.113.7"])
+        self.assertEqual(self.network.counters.no_route, 1)
+        again.stop()
+        self.network.nat("home", "198.51.100.1")
+        self.network.machine("two", "192.168.1.2", "home")
+        sender.send(b"", ("203.0.113.7", 1000))
+        self.assertEqual(self.network.counters.no_route, 2)
+
+    def test_againAtHome(self) -> None:
+        """A machine made again behind a NAT receives what comes in by the old mappings."""
+        self.network.nat("home", "198.51.100.1", FULL_CONE)
+        for _ in range(2):
+            player = self.network.machine("player", "192.168.1.2", "home")
+            inside = player.openDatagramSocket(self.receive, port=5000)
+            inside.send(b"", ("203.0.113.1", 1))
+            self.one.openDatagramSocket(ignore).send(b"in", ("198.51.100.1", 5000))
+            self.network.advance(1.0)
+            player.stop()
+        self.assertEqual(self.log, [b"in", b"in"])

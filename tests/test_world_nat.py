@@ -253,9 +253,9 @@ class ExpiryTests(SynchronousTestCase):
         home.network.advance(15.0)
         home.outside(REMOTES[0])
         self.assertTrue(home.letsIn(REMOTES[1], external), "which refreshes nothing")
-        home.network.advance(14.999)
+        home.network.advance(14.5)
         self.assertTrue(home.letsIn(REMOTES[1], external))
-        home.network.advance(0.001)
+        home.network.advance(0.5)
         self.assertTrue(home.letsIn(REMOTES[0], external))
         self.assertFalse(home.letsIn(REMOTES[1], external))
         self.assertEqual(home.network.counters.expired_mappings, 0)
@@ -290,5 +290,9 @@ class ExpiryTests(SynchronousTestCase):
         external = home.outside(REMOTES[0])
         self.assertTrue(home.letsIn(REMOTES[0], external))
         self.assertFalse(home.letsIn(REMOTES[1], external))
+        home.nat.replaceBehavior(PORT_RESTRICTED)
+        self.assertFalse(home.letsIn(REMOTES[0], external), "it is another router")
+        home.nat.replaceBehavior(DATAGRAMS_BLOCKED)
+        self.assertIsNone(home.outside(REMOTES[0]))
 
 

@@ -147,3 +147,20 @@ class DoubleNatTests(SynchronousTestCase):
         player.openDatagramSocket(lambda *_: None).send(b"hello", (OUTSIDE, 6000))
         network.advance(1.0)
         self.assertEqual(received, [b"hello"])
+
+    def test_changedInside(self) -> None:
+        """A changed link of an inside machine holds for what comes in, too."""
+        network, player, server = self.build(FULL_CONE, FULL_CONE)
+        arrived: list[float] = []
+        inside = player.openDatagramSocket(
+            lambda *_: arrived.append(network.clock.seconds()), port=5000
+        )
+        outside = server.openDatagramSocket(lambda *_: None)
+        inside.send(b"", (SERVERS[0], 9))
+        network.advance(1.0)
+        outside.send(b"", (OUTSIDE, 5000))
+        network.advance(1.0)
+        network.setProfile("player", LinkProfile(latency=0.25))
+        outside.send(b"", (OUTSIDE, 5000))
+        network.advance(1.0)
+        self.assertEqual([round(when, 9) for when in arrived], [1.15, 2.36])

@@ -125,6 +125,7 @@ class ConnectingTests(SynchronousTestCase):
         self.assertEqual(self.wire.accepted.built[0].received, b"first")
         self.assertEqual(self.wire.accepted.addresses[0].host, CLIENT)
         self.assertEqual(self.network.counters.streams_opened, 1)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [], "no timeout is left")
 
     def test_refused(self) -> None:
         """Nobody listens: refused after a round trip; the factory is told it is over."""
@@ -136,6 +137,7 @@ class ConnectingTests(SynchronousTestCase):
         factory = self.wire.connecting
         self.assertEqual((factory.started, factory.stopped, factory.built), (1, 1, []))
         self.assertEqual(self.network.counters.streams_refused, 1)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [], "no timeout is left")
 
     def test_nobodyThere(self) -> None:
         """An address that nobody has never answers."""
@@ -196,6 +198,32 @@ class ConnectingTests(SynchronousTestCase):
         self.network.advance(10.0)
         self.failureResultOf(connecting, TimeoutError)
         self.assertEqual(self.wire.accepted.built[1].lostBy(), [ConnectionLost])
+
+    def test_abortedBeforeItIsTaken(self) -> None:
+        """A client suspended as it is answered finds its connection made, and lost meanwhile."""
+
+        class Aborts(Recorder):
+            def connectionMade(self) -> None:
+                self.transport.abortConnection()
+
+        self.wire.accepted.kind = Aborts
+        connecting = self.attempt(f"tcp:{SERVER}:7770")
+        self.network.clock.callLater(0.9, self.wire.client.suspend, 5.0)
+        self.network.advance(10.0)
+        near = self.successResultOf(connecting)
+        self.assertEqual((near.made, near.lostBy()), (1, [ConnectionLost]))
+
+    def test_closedBeforeItIsTaken(self) -> None:
+        """A server suspended as it is connected to finds the connection, the data and the end."""
+        self.network.clock.callLater(1.4, self.wire.server.suspend, 5.0)
+        connecting = self.attempt(f"tcp:{SERVER}:7770")
+        self.network.advance(1.1)
+        near = self.successResultOf(connecting)
+        near.transport.write(b"short")
+        near.transport.loseConnection()
+        self.network.advance(10.0)
+        far = self.wire.accepted.built[0]
+        self.assertEqual((far.made, far.received, far.lostBy()), (1, b"short", [ConnectionDone]))
 
     def test_noProtocol(self) -> None:
         """A client's factory that builds nothing, or raises, fails the attempt with that."""
@@ -318,6 +346,7 @@ class ListeningTests(SynchronousTestCase):
         self.network.advance(5.0)
         self.assertEqual(self.successResultOf(connecting).lostBy(), [ConnectionLost])
         self.assertEqual(self.factory.built, [])
+        self.assertEqual(len(client.stream_host.registry.streams), 0)
 
 
 class ServiceTests(SynchronousTestCase):

@@ -45,15 +45,25 @@ class PartitionTests(SynchronousTestCase):
     def test_onItsWay(self) -> None:
         """What is on its way as a partition begins waits as well, and keeps its order."""
         near, far = self.wire.connect()
-        near.transport.write(b"one ")
+        near.transport.write(b"1")
         self.network.advance(0.05)
         self.network.partition(["client"], ["server"])
-        near.transport.write(b"two")
+        near.transport.write(b"2")
         self.network.advance(5.0)
         self.assertEqual(far.received, b"")
+        self.assertEqual(self.network.counters.streams_stalled, 2)
         self.network.heal()
         self.network.advance(1.0)
-        self.assertEqual(far.received, b"one two")
+        self.assertEqual(far.received, b"12")
+
+    def test_stallOfABusyStream(self) -> None:
+        """Saying more and more into a stalled stream does not make it last any longer."""
+        near, far = self.wire.connect()
+        self.network.partition(["client"], ["server"])
+        for _ in range(31):
+            near.transport.write(b"x")
+            self.network.advance(1.0)
+        self.assertEqual(near.lostBy(), [ConnectionLost])
 
     def test_stalledBeyondTheLimit(self) -> None:
         """With something to deliver for 30 s, both ends lose the connection; not before."""
@@ -233,8 +243,9 @@ class RouterTests(SynchronousTestCase):
         self.carrier.forget()
         self.assertEqual(self.network.counters.forgotten_mappings, 2)
         near.transport.write(b"hello?")
+        self.network.advance(5.0)
         self.network.heal()
-        self.network.advance(11.0)
+        self.network.advance(5.1)
         self.assertEqual((near.lostBy(), far.lostBy()), ([ConnectionLost], [ConnectionLost]))
         self.assertEqual(idle[0].lostBy() + idle[1].lostBy(), [])
         near, far = self.connect()
@@ -247,10 +258,22 @@ class RouterTests(SynchronousTestCase):
         """Where a router has no room left for a stream the attempt goes unanswered."""
         self.home.replaceBehavior(evolve(PORT_RESTRICTED, table_limit=1))
         self.connect()
+        self.network.advance(1_000.0)
         connecting = self.endpoint.connect(self.connecting)
         self.network.advance(6.0)
         self.failureResultOf(connecting, TimeoutError)
         self.assertEqual(self.network.counters.nat_table_full, 1)
+        self.assertEqual(len(self.carrier.stream_mappings), 1)
+
+    def test_latency(self) -> None:
+        """A stream takes the latencies of every link on its way."""
+        for name, latency in (("server", 0.1), ("carrier", 0.2), ("home", 0.4), ("player", 0.8)):
+            self.network.setProfile(name, LinkProfile(latency=latency))
+        connecting = self.endpoint.connect(self.connecting)
+        self.network.advance(2.999)
+        self.assertNoResult(connecting)
+        self.network.advance(0.002)
+        self.successResultOf(connecting)
 
     def test_partitionedRouter(self) -> None:
         """A partition of a router stalls the streams of everyone behind it."""
@@ -291,6 +314,20 @@ class VanishedMachineTests(SynchronousTestCase):
         self.network.advance(1_000.0)
         self.assertEqual(near.lostBy(), [])
 
+    def test_heldUpAsItVanished(self) -> None:
+        """What a partition held up of a machine that is gone by its healing never arrives."""
+        near, far = self.wire.connect()
+        far.transport.write(b"held")
+        self.network.advance(0.05)
+        far.transport.write(b"on its way")
+        self.network.partition(["client"], ["server"])
+        self.network.advance(0.09)
+        self.wire.server.stop()
+        self.network.advance(1.0)
+        self.network.heal()
+        self.network.advance(100.0)
+        self.assertEqual((near.received, near.lostBy()), (b"", []))
+
     def test_connectingToIt(self) -> None:
         """Nobody answers who connects to it, or was about to be connected."""
         endpoint = self.wire.client.streamClientEndpoint(f"tcp:{SERVER}:7770:timeout=5")
@@ -301,6 +338,7 @@ class VanishedMachineTests(SynchronousTestCase):
         self.network.advance(6.0)
         self.failureResultOf(before, TimeoutError)
         self.failureResultOf(after, TimeoutError)
+        self.assertEqual(self.network.counters.unreachable, 1)
 
     def test_itself(self) -> None:
         """On the machine itself nothing is told to anybody, not even that an attempt failed."""

@@ -162,6 +162,7 @@ class FlowTests(SynchronousTestCase):
         late = PushProducer(self.near.transport, self.wire.client.clock)
         self.near.transport.registerProducer(late, True)
         self.assertEqual(late.log, ["stop"])
+        self.assertIsNone(self.near.transport.producer)
 
     def test_oneProducer(self) -> None:
         """There is one producer at a time."""
@@ -169,6 +170,40 @@ class FlowTests(SynchronousTestCase):
         self.assertRaises(RuntimeError, self.near.transport.registerProducer, producer, True)
         self.near.transport.unregisterProducer()
         self.near.transport.registerProducer(producer, True)
+
+    def test_anotherProducer(self) -> None:
+        """A producer is never resumed for the pause of the one before it."""
+        producer = self.producing()
+        self.network.runUntil(lambda: producer.paused, 5.0)
+        producer.stopped = True
+        self.near.transport.unregisterProducer()
+        another = PushProducer(self.near.transport, self.wire.client.clock)
+        self.near.transport.registerProducer(another, True)
+        self.network.advance(5.0)
+        self.assertEqual(another.log, [])
+
+    def test_writeBuffer(self) -> None:
+        """A producer is paused when more waits than the buffer's limit, not before."""
+        for size, log in ((4_000, []), (4_001, ["pause"])):
+            producer = PushProducer(self.near.transport, self.wire.client.clock)
+            self.near.transport.registerProducer(producer, True)
+            self.near.transport.write(b"x" * size)
+            self.assertEqual(producer.log, log)
+            self.near.transport.unregisterProducer()
+            self.network.advance(5.0)
+
+    def test_largeReads(self) -> None:
+        """What waited for a paused reader comes in few pieces, of 64 kB at most."""
+        wire = Wire(1)
+        near, far = wire.connect()
+        far.transport.pauseProducing()
+        near.transport.write(b"w" * 200_000)
+        wire.network.advance(1.0)
+        far.transport.resumeProducing()
+        wire.network.advance(1.0)
+        self.assertEqual(len(far.received), 200_000)
+        self.assertLessEqual(max(len(piece) for piece in far.pieces), 65_536)
+        self.assertLess(len(far.pieces), 8)
 
     def test_pausedInTheMiddle(self) -> None:
         """A reader that pauses itself in dataReceived gets nothing more until it resumes."""

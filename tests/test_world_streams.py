@@ -120,6 +120,7 @@ class DataTests(SynchronousTestCase):
         self.assertGreater(sum(size < 200 for size in sizes), 20, "cut")
         self.assertGreater(sum(size > 200 for size in sizes), 20, "joined")
         self.assertGreater(sum(size <= 8 for size in sizes), 3, "cut within a length prefix")
+        self.assertGreater(sum(8 < size < 200 for size in sizes), 10, "cut anywhere")
 
     def test_noDelay(self) -> None:
         """TCP_NODELAY ends the waiting for more to send, and is remembered, as is keep-alive."""
@@ -181,6 +182,35 @@ class DataTests(SynchronousTestCase):
         self.assertEqual(far.strings, sent["near"])
         self.assertEqual(near.strings, sent["far"])
 
+    def test_jitter(self) -> None:
+        """Jitter makes what is sent arrive anywhere within it, in order."""
+        wire = Wire(8, LinkProfile(latency=0.1, jitter=0.1))
+        near, far = wire.connect()
+        near.transport.setTcpNoDelay(True)
+        delays = []
+        for number in range(1, 201):
+            sent_at = wire.network.clock.seconds()
+            near.transport.write(b"x")
+            wire.network.runUntil(lambda number=number: len(far.received) == number, 1.0)
+            delays.append(wire.network.clock.seconds() - sent_at)
+        self.assertGreaterEqual(min(delays), 0.1 - 1e-9)
+        self.assertLess(max(delays), 0.2)
+        self.assertLess(min(delays), 0.105)
+        self.assertGreater(max(delays), 0.195)
+
+    def test_retransmissionTimeouts(self) -> None:
+        """Whatever is lost is sent again after 0.2 s and a trip, then after twice that, six times."""
+        wire = Wire(1, LinkProfile(latency=0.1))
+        near, far = wire.connect()
+        near.transport.setTcpNoDelay(True)
+        wire.network.setProfile("client", LinkProfile(latency=0.1, loss=1.0))
+        near.transport.write(b"x")
+        wire.network.advance(0.1 + 0.3 * 63 - 0.001)
+        self.assertEqual(far.received, b"")
+        wire.network.advance(0.002)
+        self.assertEqual(far.received, b"x")
+        self.assertEqual(wire.network.counters.stream_retransmissions, 6)
+
     def test_lossCostsTime(self) -> None:
         """A lossy link delivers everything, later, and counts what it sent again."""
         took = []
@@ -212,6 +242,7 @@ class DataTests(SynchronousTestCase):
         """Limits that no stream can have are refused."""
         for impossible in ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0), (1, 1, float("nan"))):
             self.assertRaises(BadSetting, StreamLimits, *impossible)
+        StreamLimits(1, 1, 0.001)
 
 
 class ClosingTests(SynchronousTestCase):
@@ -234,11 +265,13 @@ class ClosingTests(SynchronousTestCase):
         self.assertEqual(self.near.lostBy(), [ConnectionDone])
         self.assertEqual(self.far.lostBy(), [ConnectionDone])
         self.assertFalse(self.near.transport.connected)
+        self.assertEqual(self.wire.connecting.stopped, 1)
 
     def test_nothingAfter(self) -> None:
         """On a closed transport nothing does anything."""
         self.near.transport.loseConnection()
         self.wire.network.advance(5.0)
+        entries = self.wire.network.trace.entries
         for transport in (self.near.transport, self.far.transport):
             transport.write(b"x")
             transport.loseConnection()
@@ -249,6 +282,7 @@ class ClosingTests(SynchronousTestCase):
         self.wire.network.advance(5.0)
         self.assertEqual((self.near.received, self.far.received), (b"", b""))
         self.assertEqual(len(self.near.lost) + len(self.far.lost), 2)
+        self.assertEqual(self.wire.network.trace.entries, entries)
 
     def test_stopProducing(self) -> None:
         """As a producer, a transport that is stopped closes."""
@@ -269,6 +303,16 @@ class ClosingTests(SynchronousTestCase):
         self.assertLess(len(self.far.received), 1_000_000)
         self.wire.network.advance(1.0)
         self.assertEqual(self.near.received, b"")
+
+    def test_abortInsteadOfClosing(self) -> None:
+        """An end that was about to close may still abort; the other end hears of that alone."""
+        entries = self.wire.network.trace.entries
+        self.near.transport.loseConnection()
+        self.near.transport.abortConnection()
+        self.wire.network.advance(5.0)
+        self.assertEqual(self.near.lostBy(), [ConnectionAborted])
+        self.assertEqual(self.far.lostBy(), [ConnectionLost])
+        self.assertEqual(self.wire.network.trace.entries, entries + 1)
 
     def test_bothAtOnce(self) -> None:
         """Ends that close at the same time are both done."""

@@ -1,5 +1,5 @@
 """
-One machine behind a NAT, for tests of NATs.
+Sockets that write down what they receive, and one machine behind a NAT, for tests of the world.
 """
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from gamenet.interfaces import Address
+from gamenet.world.machine import WorldMachine
 from gamenet.world.nat_behavior import NatBehavior
 from gamenet.world.network import WorldNetwork
 
-__all__ = ["INSIDE", "OUTSIDE", "REMOTES", "SERVERS", "Home"]
+__all__ = ["INSIDE", "OUTSIDE", "REMOTES", "SERVERS", "Home", "Received"]
 
 OUTSIDE = "198.51.100.1"
 SERVERS = ("203.0.113.1", "203.0.113.2")
@@ -57,3 +58,19 @@ class Home:
         self.servers[remote].send(b"in", external)
         self.network.advance(0.0)
         return len(self.received) > before
+
+
+class Received:
+    """A socket at port 4000 that writes down what it receives."""
+
+    def __init__(self, machine: WorldMachine, interface: str = "") -> None:
+        self.datagrams: list[tuple[bytes, Address]] = []
+        self.socket = machine.openDatagramSocket(
+            lambda data, address: self.datagrams.append((data, address)), interface, 4000
+        )
+
+    def data(self) -> list[bytes]:
+        """Return the bytes received so far, and forget them."""
+        received = [data for data, _ in self.datagrams]
+        self.datagrams.clear()
+        return received

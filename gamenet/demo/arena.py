@@ -236,7 +236,7 @@ class Arena:
     Gems are worth one to five points and turn up again somewhere else.
 
     @ivar players: How many play, from 1 to 8.
-    @ivar seed: What the places of the gems are drawn from, a 64-bit L{int}.
+    @ivar seed: What the places of the gems are drawn from, a 64-bit C{int}.
     @ivar cells: The state, an array of bytes that is as long for every frame.
     """
 

@@ -29,7 +29,7 @@ class BoundedWait:
     the wait that is on and, as nothing can be waited for after it, each later one.
 
     @ivar clock: Measures the limits.
-    @ivar failure: Why nothing can be waited for any more, or L{None}.
+    @ivar failure: Why nothing can be waited for any more, or C{None}.
     """
 
     clock: IReactorTime

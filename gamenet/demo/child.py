@@ -27,8 +27,8 @@ class Ending:
     """
     How a process ended.
 
-    @ivar status: Its exit status, or L{None} where a signal ended it.
-    @ivar signal: The signal that ended it, or L{None}.
+    @ivar status: Its exit status, or C{None} where a signal ended it.
+    @ivar signal: The signal that ended it, or C{None}.
     """
 
     status: int | None
@@ -50,10 +50,10 @@ class Child(ProcessProtocol):
 
     @ivar name: What the process is, for a person: C{"the lobby"}.
     @ivar ended: Called once, when it is gone and everything it wrote was read.
-    @ivar lineReceived: Called with each line of its standard output; L{None}
+    @ivar lineReceived: Called with each line of its standard output; C{None}
         where that is its log, like standard error.
     @ivar tail: The last lines of its log.
-    @ivar ending: How it ended, L{None} while it runs.
+    @ivar ending: How it ended, C{None} while it runs.
     @ivar killed: Whether it did not end when it was told to, and was killed.
     @ivar told: Whether it was told to end.
     @ivar traceback: Whether it printed a traceback.
@@ -75,7 +75,7 @@ class Child(ProcessProtocol):
 
     @property
     def pid(self) -> int | None:
-        """The process's number, L{None} once it is gone."""
+        """The process's number, C{None} once it is gone."""
         pid: int | None = self.transport.pid
         return pid
 
@@ -173,7 +173,7 @@ class Child(ProcessProtocol):
         Start the process.
 
         @param reactor: Provides
-            L{twisted.internet.interfaces.IReactorProcess}.
+            C{twisted.internet.interfaces.IReactorProcess}.
         @param command: The program, its path in full, and its arguments.
         """
         reactor.spawnProcess(  # type: ignore[attr-defined]

@@ -46,7 +46,7 @@ class DemoRequest:
 
     @ivar settings: What to play.
     @ivar as_json: Whether to print an object for programs as the last line.
-    @ivar report: The directory to put the picture into, or L{None}.
+    @ivar report: The directory to put the picture into, or C{None}.
     """
 
     settings: DemoSettings

@@ -18,7 +18,7 @@ class RoundTrip:
 
     @ivar time: Seconds since this player's play began.
     @ivar frame: The next frame to be played then.
-    @ivar rtt: The round trip in seconds, or L{None} where it is not known yet.
+    @ivar rtt: The round trip in seconds, or C{None} where it is not known yet.
     """
 
     time: float
@@ -79,7 +79,7 @@ class PlayerHistory:
         return spans
 
     def timeOf(self, frame: int) -> float | None:
-        """Return about when a frame was played, or L{None} if that is not known."""
+        """Return about when a frame was played, or C{None} if that is not known."""
         before: RoundTrip | None = None
         for trip in self.round_trips:
             if trip.frame > frame:

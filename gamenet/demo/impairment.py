@@ -55,7 +55,7 @@ class Impairment:
 
     def delay(self, random: SeededRandom) -> float | None:
         """
-        Return how many seconds the next datagram takes, or L{None} if it is lost.
+        Return how many seconds the next datagram takes, or C{None} if it is lost.
 
         @param random: Drawn from twice, whatever the outcome, so that another
             loss does not change who is late.

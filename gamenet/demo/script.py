@@ -39,7 +39,7 @@ def playerSecret(seed: int, player: int) -> bytes:
     """
     Return the secret of one player; nothing about the seed can be learned from it.
 
-    @param seed: The demo's seed, an L{int} of 64 bits without sign.
+    @param seed: The demo's seed, an C{int} of 64 bits without sign.
     @param player: The player's number, from 1.
     """
     return blake2b(

@@ -29,7 +29,7 @@ class DemoSettings:
     @ivar loss: The part of all datagrams that is lost, 0.0 to 1.0.
     @ivar relay_only: Whether players let nobody know their own addresses.
     @ivar corrupt_at: The frame in which the last player's state is spoiled,
-        or L{None}.
+        or C{None}.
     @ivar seed: What the scripts and the losses are drawn from.
     """
 
@@ -67,7 +67,7 @@ class Briefing:
     @ivar lobby: Where the lobby is, a Twisted endpoint description.
     @ivar frames: How many frames to play.
     @ivar relay_only: Whether to let nobody know our own addresses.
-    @ivar corrupt_at: The frame in which to spoil our own state, or L{None}.
+    @ivar corrupt_at: The frame in which to spoil our own state, or C{None}.
     @ivar latency: Seconds that our datagrams take.
     @ivar jitter: By how much that varies, in seconds to either side.
     @ivar loss: The part of our datagrams that is lost, 0.0 to 1.0.

@@ -101,7 +101,7 @@ class PlayerProgress:
 
     @ivar frame: How many frames are confirmed.
     @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
-    @ivar rtt: The round trip in seconds, or L{None}.
+    @ivar rtt: The round trip in seconds, or C{None}.
     @ivar rollbacks: How many there were so far.
     """
 

@@ -23,7 +23,7 @@ class Comparison:
         number.
     @ivar compared: How many frames all players confirmed.
     @ivar first_difference: The first frame with more than one checksum, or
-        L{None}.
+        C{None}.
     @ivar desyncs: How many of the compared frames have more than one checksum.
     """
 
@@ -69,7 +69,7 @@ class PlayerSummary:
     @ivar name: The player's name.
     @ivar outcome: How the match ended for this player: C{"finished"} is well.
     @ivar path: What carried the last packets: C{"direct"}, C{"relay"} or C{""}.
-    @ivar rtt: The round trip in seconds, or L{None} where it was never measured.
+    @ivar rtt: The round trip in seconds, or C{None} where it was never measured.
     @ivar rollbacks: How often this player's game went back.
     @ivar deepest_rollback: The most frames it went back at once.
     @ivar stalls: How often it had to wait for the others.
@@ -78,10 +78,10 @@ class PlayerSummary:
     @ivar packets_sent: All datagrams to the other players, path checks among them.
     @ivar bytes_sent: Their bytes, without IP and UDP headers.
     @ivar duration: Seconds from the first frame to the last.
-    @ivar score: The points at the end, or L{None} where they are not known.
+    @ivar score: The points at the end, or C{None} where they are not known.
     @ivar noticed: The first frame in which this player itself noticed that the
-        games differ (players compare only some frames), or L{None}.
-    @ivar checksum: crc32 of the last confirmed state, or L{None} if there is none.
+        games differ (players compare only some frames), or C{None}.
+    @ivar checksum: crc32 of the last confirmed state, or C{None} if there is none.
     """
 
     player: int

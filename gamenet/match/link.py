@@ -58,7 +58,7 @@ class PeerLink:
     """
     Our end of the link to one other player.
 
-    Owned by a L{gamenet.match.protocol.Match}; datagrams come from
+    Owned by a L{gamenet.match.match.Match}; datagrams come from
     L{gamenet.match.sockets.PlayerSockets}, which finds the link by the id in
     the sealed header.
 

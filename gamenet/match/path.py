@@ -84,7 +84,7 @@ class PathRecord:
 
     @ivar path: The path.
     @ivar proven: Whether a check was answered over it lately.
-    @ivar round_trip: Smoothed seconds there and back, L{None} before the first answer.
+    @ivar round_trip: Smoothed seconds there and back, C{None} before the first answer.
     @ivar jitter: Smoothed deviation of it in seconds (RFC 6298, section 2).
     @ivar last_answer: When a check was last answered; at first when the path was added.
     @ivar next_check: When the next check is due.
@@ -115,7 +115,7 @@ class PathTable:
     All paths to one other player.  Used by L{gamenet.match.link.PeerLink}.
 
     @ivar settings: The limits.
-    @ivar chosen: The path that carries the game, L{None} before one is proven.
+    @ivar chosen: The path that carries the game, C{None} before one is proven.
     @ivar last_heard: When any authentic packet last came, over any path.
     @ivar refused: How many paths were refused because the table was full.
     """
@@ -128,7 +128,7 @@ class PathTable:
     _records: dict[Path, PathRecord] = attrs.field(init=False, factory=dict)
 
     def record(self, path: Path) -> PathRecord | None:
-        """Return what is known of C{path}, L{None} where it is not in the table."""
+        """Return what is known of C{path}, C{None} where it is not in the table."""
         return self._records.get(path)
 
     def add(self, path: Path, now: float) -> bool:
@@ -252,13 +252,13 @@ class PathTable:
         return any(r.proven and r.path.kind is PathKind.DIRECT for r in self._records.values())
 
     def nextDue(self) -> float | None:
-        """Return when the next check or expiry is due, L{None} where there are no paths."""
+        """Return when the next check or expiry is due, C{None} where there are no paths."""
         limit = self.settings.lost_after
         dues = [min(r.next_check, r.last_answer + limit) for r in self._records.values()]
         return min(dues, default=None)
 
     def roundTrip(self) -> float | None:
-        """Return the chosen path's smoothed round trip in seconds, L{None} before it is known."""
+        """Return the chosen path's smoothed round trip in seconds, C{None} before it is known."""
         record = self._records.get(self.chosen) if self.chosen is not None else None
         return None if record is None else record.round_trip
 

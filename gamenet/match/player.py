@@ -84,7 +84,7 @@ class Player:
 
     @ivar lobby: The connection with the lobby, for reading.
     @ivar sockets: The player's sockets.
-    @ivar session: The session the player sits in, L{None} while in the lobby.
+    @ivar session: The session the player sits in, C{None} while in the lobby.
     @ivar relay_only: Whether no address but the relayed one is offered.
     """
 

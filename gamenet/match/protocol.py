@@ -92,4 +92,4 @@ class PeerProtocol:
         """A confirmed frame's checksum differs from that of C{player}."""
 
     def matchEnded(self, result: Any) -> None:
-        """The match is over; C{result} is L{None} where an error ended it."""
+        """The match is over; C{result} is C{None} where an error ended it."""

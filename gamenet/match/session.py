@@ -28,8 +28,8 @@ class Session:
     A seat in a session.  Made by L{gamenet.match.player.Player}.
 
     @ivar view: The session as its members see it, kept up to date.
-    @ivar match: The match being played, L{None} between matches.
-    @ivar ended: Why the session is gone, L{None} while it is there.
+    @ivar match: The match being played, C{None} between matches.
+    @ivar ended: Why the session is gone, C{None} while it is there.
     """
 
     _log = Logger()

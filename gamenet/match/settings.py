@@ -25,7 +25,7 @@ class MatchSettings:
     are compared before play begins; the others are each player's own.
 
     @ivar frame_rate: Frames a second.
-    @ivar frames: How many frames the match has; L{None} plays until somebody leaves.
+    @ivar frames: How many frames the match has; C{None} plays until somebody leaves.
     @ivar checksum_interval: Frames between two comparisons of checksums.
     @ivar rules: The game's own name and version, compared as well.
     @ivar input_delay: Frames between an input and its effect, on this side.

@@ -36,7 +36,7 @@ class SilenceWatch:
 
     def silentFor(self, silence: float) -> Silence | None:
         """
-        Say what C{silence} (seconds) newly means; L{None} for nothing.
+        Say what C{silence} (seconds) newly means; C{None} for nothing.
         """
         if silence >= self.lost_after:
             return Silence.LOST

@@ -38,7 +38,7 @@ class PlayerSockets:
 
     @ivar demultiplexer: The owner of the game socket's port.
     @ivar game: The share of the game socket that carries sealed packets.
-    @ivar relayed: Our relayed address as a socket, L{None} while there is none.
+    @ivar relayed: Our relayed address as a socket, C{None} while there is none.
     @ivar allocating: Whether the relay has not answered yet.
     @ivar strangers: How many sealed datagrams belonged to no link of ours.
     """

@@ -18,7 +18,7 @@ class MatchStatistics:
     What a match has cost so far.
 
     @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
-    @ivar round_trip: Smoothed seconds to the other player and back; L{None} if unknown.
+    @ivar round_trip: Smoothed seconds to the other player and back; C{None} if unknown.
     @ivar frame: The next frame to be played.
     @ivar confirmed_frame: The last frame that is final, -1 before the first.
     @ivar rollbacks: How often frames were played again.

@@ -65,7 +65,7 @@ def punchTargets(ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> tupl
 
 
 def relayedAddress(candidates: Iterable[Candidate]) -> Address | None:
-    """Return the first relayed candidate's address, or L{None} where there is none."""
+    """Return the first relayed candidate's address, or C{None} where there is none."""
     for candidate in candidates:
         if candidate.kind == "relayed":
             return candidate.address

@@ -126,7 +126,7 @@ class Punch:
     @ivar state: Where the punch stands.
     @ivar targets: The addresses to probe.
     @ivar attempts: How many attempts were begun.
-    @ivar next_due: When L{tick} wants to be called, or L{None}.
+    @ivar next_due: When L{tick} wants to be called, or C{None}.
     """
 
     role: PunchRole

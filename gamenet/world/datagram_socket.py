@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
 from gamenet.world.link import Datagram
-from gamenet.world.realm import isNumeric
+from gamenet.world.realm import WILDCARD, isNumeric
 from gamenet.world.trace import DATAGRAM
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class WorldDatagramSocket:
         machine = self._machine
         own = machine.isOwn(address[0])
         source = self._source
-        if own and address[0].startswith("127."):
+        if own and self.address[0] == WILDCARD:
             source = (address[0], source[1])
         elif source[0].startswith("127.") and not own:
             self.send_errors += 1

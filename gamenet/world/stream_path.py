@@ -181,7 +181,6 @@ class Pipe:
     dead_end: bool = False
     _sent: int = 0
     _expected: int = 0
-    _newest_arrival: float = 0.0
     _early: dict[int, Parcel] = field(factory=dict)
     _held: list[tuple[int, Parcel]] = field(factory=list)
     _held_since: float | None = None
@@ -228,9 +227,7 @@ class Pipe:
 
     def _launch(self, numbered: tuple[int, Parcel]) -> None:
         clock = self.path.fabric.clock
-        due = max(clock.now + self.path.delay(self._random), self._newest_arrival)
-        self._newest_arrival = due
-        clock.schedule(due, self._arrive, numbered)
+        clock.schedule(clock.now + self.path.delay(self._random), self._arrive, numbered)
 
     def _arrive(self, numbered: tuple[int, Parcel]) -> None:
         if self.closed:

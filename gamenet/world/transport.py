@@ -321,11 +321,13 @@ class WorldTransport:
         while self._unread and self._reading and self.connected and not self.disconnecting:
             pieces: list[bytes] = []
             size = 0
-            while self._unread and size < _LARGEST_READ:
-                if not isinstance(self._unread[0], bytes):
+            while self._unread:
+                piece = self._unread[0]
+                if not isinstance(piece, bytes) or size + len(piece) > _LARGEST_READ:
                     break
-                pieces.append(self._unread.popleft())  # type: ignore[arg-type]
-                size += len(pieces[-1])
+                pieces.append(piece)
+                size += len(piece)
+                self._unread.popleft()
             self._take(b"".join(pieces) if pieces else self._unread.popleft())
 
     def _take(self, parcel: Parcel) -> None:
