@@ -358,6 +358,13 @@ class ReplayWindowTests(SynchronousTestCase):
         self.assertFalse(window.admits(2**63 - 1))
         self.assertTrue(window.admits(2**63 - 1024))
 
+    def test_longMatch(self) -> None:
+        """Nor do many small steps: the window never has more bits than its size."""
+        window = ReplayWindow(64)
+        for counter in range(1000):
+            window.accept(counter)
+            self.assertLessEqual(window._seen.bit_length(), 64)
+
     @settings(max_examples=200, deadline=None)
     @given(
         st.integers(1, 9),

@@ -225,9 +225,11 @@ class RefusalTests(SynchronousTestCase):
             self.assertMalformed(
                 _rawMessage(b"\0\x08" + size.to_bytes(2, "big") + bytes(size))
             )
-        for size in (0, 3, 8):
-            padded = size + (-size & 3)
-            body = b"\x80\x28" + size.to_bytes(2, "big") + bytes(padded)
+        for size, room in ((0, 0), (3, 4), (5, 8), (8, 8)):
+            # What a right FINGERPRINT would say there, were it not for its size.
+            head = _rawMessage(b"")[:2] + (4 + room).to_bytes(2, "big") + _rawMessage(b"")[4:]
+            checksum = (crc32(head) ^ 0x5354554E).to_bytes(4, "big") + bytes(4)
+            body = b"\x80\x28" + size.to_bytes(2, "big") + checksum[:room]
             self.assertMalformed(_rawMessage(body))
         good = encodeBindingRequest(_ID)
         self.assertMalformed(good[:-1] + bytes([good[-1] ^ 1]))

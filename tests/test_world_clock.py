@@ -319,15 +319,15 @@ class ClockTests(SynchronousTestCase):
         def callback(number: int) -> None:
             log.append((clock.seconds(), number))
 
-        for kind, which, seconds in operations:
+        for kind, place, seconds in operations:
+            which = place % max(1, len(calls))
             if kind == "call":
                 calls.append(clock.callLater(seconds, callback, len(calls)))
                 model.put(len(calls) - 1, model.now + seconds)
             elif kind == "advance":
                 clock.advance(seconds)
                 model.advance(seconds)
-            elif calls and calls[which % len(calls)].active():
-                which %= len(calls)
+            elif calls and calls[which].active():
                 call = calls[which]
                 if kind == "cancel":
                     call.cancel()

@@ -101,13 +101,13 @@ class RoutingTests(SynchronousTestCase):
             inbox.datagrams,
             [(b"loop", ("127.0.0.1", 4000)), (b"self", ("203.0.113.1", 4000))],
         )
-        Received(self.two).socket.send(b"", ("203.0.113.3", 4000))
         bound = self.two.openDatagramSocket(lambda *_: None, "203.0.113.2")
         inbox = Received(self.network.machine("three", ("203.0.113.7", "203.0.113.8")))
         inbox.socket.send(b"", ("203.0.113.8", 4000))
         bound.send(b"", ("203.0.113.7", 4000))
         self.network.advance(0.0)
-        self.assertEqual([address[0] for _, address in inbox.datagrams], ["203.0.113.8", "203.0.113.2"])
+        sources = [address[0] for _, address in inbox.datagrams]
+        self.assertEqual(sources, ["203.0.113.8", "203.0.113.2"])
 
     def test_loopbackIsPrivate(self) -> None:
         """A socket bound to loopback hears only its own machine, and speaks to nobody else."""

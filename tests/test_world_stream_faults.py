@@ -58,7 +58,7 @@ class PartitionTests(SynchronousTestCase):
 
     def test_stallOfABusyStream(self) -> None:
         """Saying more and more into a stalled stream does not make it last any longer."""
-        near, far = self.wire.connect()
+        near, _ = self.wire.connect()
         self.network.partition(["client"], ["server"])
         for _ in range(31):
             near.transport.write(b"x")

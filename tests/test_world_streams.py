@@ -199,7 +199,7 @@ class DataTests(SynchronousTestCase):
         self.assertGreater(max(delays), 0.195)
 
     def test_retransmissionTimeouts(self) -> None:
-        """Whatever is lost is sent again after 0.2 s and a trip, then after twice that, six times."""
+        """What is lost is sent again after 0.2 s and a trip, then twice that, six times at most."""
         wire = Wire(1, LinkProfile(latency=0.1))
         near, far = wire.connect()
         near.transport.setTcpNoDelay(True)

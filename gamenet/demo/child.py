@@ -139,7 +139,7 @@ class Child(ProcessProtocol):
             self.transport.write(line)
 
     def whenEnded(self) -> Deferred[None]:
-        """Return a L{Deferred} that fires when the process is gone."""
+        """Return a C{Deferred} that fires when the process is gone."""
         waiting: Deferred[None] = Deferred()
         if self.ending is None:
             self._waiting.append(waiting)

@@ -145,7 +145,7 @@ class ImpairedMachine:
 
     def drained(self) -> Deferred[None]:
         """
-        Return a L{Deferred} that fires when nothing is on the road any more:
+        Return a C{Deferred} that fires when nothing is on the road any more:
         at once if nothing is, or else when the last datagram has arrived.
         """
         waiting: Deferred[None] = Deferred()

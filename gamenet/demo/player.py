@@ -70,7 +70,7 @@ class ParentLines(LineOnlyReceiver):
     _waiting: Deferred[bytes] | None = field(init=False, default=None)
 
     def nextLine(self) -> Deferred[bytes]:
-        """Return a L{Deferred} that fires with the next line of the parent's."""
+        """Return a C{Deferred} that fires with the next line of the parent's."""
         waiting: Deferred[bytes] = Deferred()
         if self._lines:
             waiting.callback(self._lines.popleft())
