@@ -223,6 +223,18 @@ class MaliciousPeerTests(AttackTestCase):
         self.assertEqual(len(paths.through(DIRECT)), 1)
         self.assertEqual(kinds(self.one), [RELAY, DIRECT])
 
+    def test_floodThroughTheRelay(self) -> None:
+        """Row H11: checks by way of the relay from as many ports are forgotten as soon."""
+        for port in range(1, 1001):
+            self.receive(self.fromPeer(Check(bytes(8))), ("203.0.113.2", port), RELAY)
+        paths = self.victim.paths
+        self.assertEqual(len(paths.through(DIRECT) + paths.through(RELAY)), 16)
+        before = len(self.pipe.sent)
+        self.pipe.play(4.0)
+        ports = dict.fromkeys(d.destination[1] for d in self.pipe.sent[before:])
+        self.assertEqual([port for port in ports if port <= 1000], [])
+        self.assertEqual([p.address for p in paths.through(RELAY)], [self.two.relayed.address])
+
     def test_floodOfSteps(self) -> None:
         """Rows H6, H11: steps, new or repeated, do not make the answerer probe more often."""
         self.pipe.works[DIRECT] = False

@@ -56,7 +56,7 @@ _NONCES = iter(range(1, 1_000_000))
 def prove(table: PathTable, path: Path, now: float, round_trip: float = 0.125) -> bool:
     """Have a check of a path answered at C{now}; the path is added where it is new."""
     nonce = next(_NONCES).to_bytes(8, "big")
-    table.add(path, now)
+    table.add(path, now, announced=path is RELAY)
     table.checkSent(path, nonce, now - round_trip)
     table.heard(now)
     return table.answered(path, nonce, now)
@@ -103,8 +103,8 @@ class AddTests(SynchronousTestCase):
         self.assertFalse(self.table.hasDirect())
 
     def test_relay(self) -> None:
-        """A relay path is checked at once, but carries nothing before it is proven."""
-        self.assertTrue(self.table.add(RELAY, 100.0))
+        """An announced path is checked at once, but carries nothing before it is proven."""
+        self.assertTrue(self.table.add(RELAY, 100.0, announced=True))
         self.assertEqual(self.table.dueChecks(100.0), [RELAY])
         self.assertEqual(self.table.nextDue(), 100.0)
         self.assertIsNone(self.table.chosen)
@@ -117,6 +117,15 @@ class AddTests(SynchronousTestCase):
         self.assertEqual(self.table.nextDue(), 104.0)
         self.assertEqual(self.table.carriers(100.0), ())
         self.assertFalse(self.table.hasDirect())
+
+    def test_announcedLater(self) -> None:
+        """A path that came by a check, and is announced then, is checked and kept from then on."""
+        self.table.add(RELAY, 100.0)
+        self.assertEqual(self.table.dueChecks(103.75), [])
+        self.assertFalse(self.table.add(RELAY, 101.0, announced=True))
+        self.assertEqual(self.table.dueChecks(101.0), [RELAY])
+        self.table.expire(104.0)
+        self.assertIsNotNone(self.table.record(RELAY))
 
     def test_twice(self) -> None:
         """A path that is there stays as it is."""
@@ -169,7 +178,7 @@ class ProofTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.table = PathTable(EXACT)
         for path in (DIRECT, RELAY):
-            self.table.add(path, 100.0)
+            self.table.add(path, 100.0, announced=path is RELAY)
             self.table.checkSent(path, path.kind.value.encode(), 100.0)
 
     def test_answered(self) -> None:

@@ -33,7 +33,7 @@ EXACT = PathSettings(lost_after=4.0, path_limit=4, outstanding_limit=3)
 
 def prove(table: PathTable, path: Path, now: float) -> None:
     """Add a path and have a check of it answered."""
-    table.add(path, now)
+    table.add(path, now, announced=path.kind is PathKind.RELAY)
     table.checkSent(path, b"proof", now)
     table.heard(now)
     table.answered(path, b"proof", now)
@@ -50,7 +50,7 @@ def inState(path: Path, state: str) -> PathTable:
     if state.startswith("proven"):
         prove(table, path, 100.0)
     elif state == "unproven":
-        table.add(path, 100.0)
+        table.add(path, 100.0, announced=path.kind is PathKind.RELAY)
     if state != "absent":
         table.checkSent(path, b"asked", 100.0)
     return table
@@ -59,6 +59,7 @@ def inState(path: Path, state: str) -> PathTable:
 #: Every input, at a time.
 INPUTS: dict[str, tuple[str, tuple[object, ...]]] = {
     "add": ("add", (101.0,)),
+    "announce": ("add", (101.0, True)),
     "remove": ("remove", ()),
     "check": ("checkSent", (b"newer", 101.0)),
     "answer": ("answered", (b"asked", 101.0)),
@@ -72,11 +73,11 @@ _ABSENT, _UNPROVEN, _PROVEN = (False, False), (True, False), (True, True)
 
 #: Whether the path is in the table and proven afterwards; else as before.
 TRANSITIONS: dict[tuple[PathKind, str], dict[str, tuple[bool, bool]]] = {
-    (PathKind.DIRECT, "absent"): {"add": _UNPROVEN},
+    (PathKind.DIRECT, "absent"): {"add": _UNPROVEN, "announce": _UNPROVEN},
     (PathKind.DIRECT, "unproven"): {"remove": _ABSENT, "answer": _PROVEN, "expire": _ABSENT},
     (PathKind.DIRECT, "proven"): {"remove": _ABSENT, "expire": _ABSENT},
     (PathKind.DIRECT, "proven beside"): {"remove": _ABSENT, "expire": _ABSENT},
-    (PathKind.RELAY, "absent"): {"add": _UNPROVEN},
+    (PathKind.RELAY, "absent"): {"add": _UNPROVEN, "announce": _UNPROVEN},
     (PathKind.RELAY, "unproven"): {"remove": _ABSENT, "answer": _PROVEN},
     (PathKind.RELAY, "proven"): {"remove": _ABSENT, "expire": _UNPROVEN},
     (PathKind.RELAY, "proven beside"): {"remove": _ABSENT, "expire": _UNPROVEN},
@@ -94,7 +95,7 @@ class TransitionTests(SynchronousTestCase):
     """Every pair of state and input, with what it leads to."""
 
     def test_everyPair(self) -> None:
-        """Each of 2 x 4 x 8: in the table or not, proven or not, chosen or not; no error ever."""
+        """Each of 2 x 4 x 9: in the table or not, proven or not, chosen or not; no error ever."""
         for (kind, state), transitions in TRANSITIONS.items():
             path = DIRECT if kind is PathKind.DIRECT else RELAY
             for name, (method, arguments) in INPUTS.items():
@@ -160,7 +161,9 @@ class WalkTests(SynchronousTestCase):
         if act.name == "add":
             before = len(table.through(PathKind.DIRECT) + table.through(PathKind.RELAY))
             new = table.record(act.path) is None
-            self.assertEqual(table.add(act.path, now), new and before < EXACT.path_limit)
+            announced = act.nonce > b"\2"
+            added = table.add(act.path, now, announced)
+            self.assertEqual(added, new and before < EXACT.path_limit)
         elif act.name == "remove":
             table.remove(act.path)
         elif act.name == "check":
@@ -188,7 +191,7 @@ class WalkTests(SynchronousTestCase):
         lost = table.expire(moment)
         for path in lost:
             record = table.record(path)
-            self.assertEqual(record is None, path.kind is PathKind.DIRECT)
+            self.assertTrue(record is None or record.announced)
         for path in table.dueChecks(moment):
             table.checkSent(path, b"due", moment)
         after = table.nextDue()

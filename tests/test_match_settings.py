@@ -94,10 +94,10 @@ class PathSettingsTests(SynchronousTestCase):
                 self.assertEqual(getattr(PathSettings(**changes), name), value)
 
     def test_counts(self) -> None:
-        """Tables have from 2 to 256 paths, paths from 1 to 64 unanswered checks."""
-        for name, lowest, highest in (("path_limit", 2, 256), ("outstanding_limit", 1, 64)):
+        """Tables have from 2 to 256 paths, paths from 2 to 256 unanswered checks."""
+        for name, lowest, highest in (("path_limit", 2, 256), ("outstanding_limit", 2, 256)):
             for value in (lowest - 1, highest + 1, -1):
-                self.assertRaises(ValueError, PathSettings, **{name: value})
+                self.assertRaises(BadSetting, PathSettings, **{name: value})
             for value in (lowest, highest):
                 changes: dict[str, Any] = {name: value}
                 self.assertEqual(getattr(PathSettings(**changes), name), value)

@@ -100,7 +100,7 @@ class SettingsTests(SynchronousTestCase):
 
     def test_memoryOfAtLeastOne(self) -> None:
         """A punch remembers at least one attempt."""
-        self.assertRaises(ValueError, PunchSettings, remembered_attempts=0)
+        self.assertRaises(BadSetting, PunchSettings, remembered_attempts=0)
         self.assertEqual(PunchSettings(remembered_attempts=1).remembered_attempts, 1)
 
 

@@ -127,16 +127,20 @@ class PeerLink:
     def addRelay(self, socket: IDatagramSocket, address: Address) -> None:
         """Use the path from our relayed socket to the other player's relayed address, alone."""
         path = Path(PathKind.RELAY, socket, address)
-        if self._closed or self.paths.record(path) is not None:
+        record = self.paths.record(path)
+        if self._closed or (record is not None and record.announced):
             return
-        self._removeRelay()
-        self.paths.add(path, self._machine.clock.seconds())
+        for other in self.paths.through(PathKind.RELAY):
+            if other != path:
+                self.paths.remove(other)
+        self.paths.add(path, self._machine.clock.seconds(), announced=True)
         self._settle()
         self._runChecks()
 
     def relayLost(self) -> None:
         """Our relayed socket is gone, and every path over it."""
-        self._removeRelay()
+        for path in self.paths.through(PathKind.RELAY):
+            self.paths.remove(path)
         self._settle()
 
     def stepReceived(self, attempt: bytes, kind: int) -> None:
@@ -257,10 +261,6 @@ class PeerLink:
         if self.paths.chosen != self._reported:
             self._reported = self.paths.chosen
             self._pathChanged(self._reported)
-
-    def _removeRelay(self) -> None:
-        for path in self.paths.through(PathKind.RELAY):
-            self.paths.remove(path)
 
     def _cancelTimer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -52,6 +52,11 @@ def _duration(instance: object, attribute: attrs.Attribute[float], value: float)
         raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
 
 
+def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if type(value) is not int or not 2 <= value <= 256:
+        raise BadSetting(f"{attribute.name} must be a whole number from 2 to 256, not {value!r}")
+
+
 @attrs.frozen
 class PathSettings:
     """
@@ -73,8 +78,8 @@ class PathSettings:
     doubt_after: float = attrs.field(default=1.5, validator=_duration)
     silence_doubt: float = attrs.field(default=0.25, validator=_duration)
     lost_after: float = attrs.field(default=3.0, validator=_duration)
-    path_limit: int = attrs.field(default=16, validator=attrs.validators.in_(range(2, 257)))
-    outstanding_limit: int = attrs.field(default=32, validator=attrs.validators.in_(range(1, 65)))
+    path_limit: int = attrs.field(default=16, validator=_count)
+    outstanding_limit: int = attrs.field(default=32, validator=_count)
 
 
 @attrs.define(eq=False)
@@ -88,6 +93,7 @@ class PathRecord:
     @ivar jitter: Smoothed deviation of it in seconds (RFC 6298, section 2).
     @ivar last_answer: When a check was last answered; at first when the path was added.
     @ivar next_check: When the next check is due.
+    @ivar announced: Whether the lobby named it: a relay path that is kept while silent.
     @ivar outstanding: When each unanswered check was sent, by its nonce.
     """
 
@@ -97,6 +103,7 @@ class PathRecord:
     proven: bool = False
     round_trip: float | None = None
     jitter: float = 0.0
+    announced: bool = False
     outstanding: dict[bytes, float] = attrs.field(factory=dict)
 
     def measured(self, sample: float) -> None:
@@ -131,23 +138,29 @@ class PathTable:
         """Return what is known of C{path}, C{None} where it is not in the table."""
         return self._records.get(path)
 
-    def add(self, path: Path, now: float) -> bool:
+    def add(self, path: Path, now: float, announced: bool = False) -> bool:
         """
         Take a path into the table.
 
-        A check of a relay path is due at once; those of an unproven direct
+        A check of an announced path is due at once; those of another unproven
         path are sent by the punch, or in answer to the other player's
         (triggered checks, RFC 8445, section 7.3.1.4).
 
+        @param announced: Whether the lobby named it as the way through the relay; other
+            paths are what the other player's checks came by, as many as they like.
         @return: Whether it is new and there was room.
         """
-        if path in self._records:
+        record = self._records.get(path)
+        if record is not None:
+            if announced and not record.announced:
+                record.announced = True
+                record.next_check = min(record.next_check, now)
             return False
         if len(self._records) >= self.settings.path_limit:
             self.refused += 1
             return False
-        due = now if path.kind is PathKind.RELAY else _NEVER
-        self._records[path] = PathRecord(path, last_answer=now, next_check=due)
+        due = now if announced else _NEVER
+        self._records[path] = PathRecord(path, now, due, announced=announced)
         return True
 
     def remove(self, path: Path) -> None:
@@ -169,7 +182,7 @@ class PathTable:
         record.outstanding[nonce] = now
         if record.proven:
             record.next_check = now + self.settings.check_interval
-        elif path.kind is PathKind.RELAY:
+        elif record.announced:
             record.next_check = now + self.settings.unproven_interval
 
     def answered(self, path: Path, nonce: bytes, now: float) -> bool:
@@ -213,7 +226,7 @@ class PathTable:
         """
         Forget the paths whose checks were not answered for too long.
 
-        A relay path is kept, unproven, because its address stays right while
+        An announced path is kept, unproven, because its address stays right while
         the allocation lives.
 
         @return: The paths that were proven until now.
@@ -222,7 +235,7 @@ class PathTable:
         silent = [r for r in self._records.values() if now >= r.last_answer + limit]
         lost = [record.path for record in silent if record.proven]
         for record in silent:
-            if record.path.kind is PathKind.RELAY:
+            if record.announced:
                 record.proven = False
                 record.last_answer = now
             else:

@@ -56,6 +56,7 @@ class TraversalAgent:
         self._sendStep = sendStep
         self._punch = Punch(role, settings or PunchSettings())
         self._timer: IDelayedCall | None = None
+        self._refused = 0
 
     @property
     def attempts(self) -> int:
@@ -73,11 +74,15 @@ class TraversalAgent:
         self._schedule()
 
     def stepReceived(self, attempt: bytes, kind: int) -> None:
-        """The lobby carried a step to us; one that makes no sense is logged and dropped."""
+        """The lobby carried a step to us; one that makes no sense is dropped, and the first is logged."""
         try:
             effects = self._punch.stepReceived(attempt, kind, self._machine.clock.seconds())
         except RemoteProtocolError as error:
-            self._log.warn("step refused: {reason}", reason=str(error))
+            if not self._refused:
+                self._log.warn(
+                    "a step was refused: {reason}; more are only counted", reason=str(error)
+                )
+            self._refused += 1
             return
         self._carryOut(effects)
 

@@ -42,8 +42,8 @@ def punchTargets(ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> tupl
     Return the addresses to punch at, in the order to try them.
 
     Their host candidates come first where both players share an outside
-    address or a network prefix is likely shared (one router, one LAN), and the
-    server-reflexive ones otherwise; relayed candidates are never punched at.
+    address (one router), and the server-reflexive ones otherwise; relayed
+    candidates are never punched at.
 
     @param ours: Our own candidates.
     @param theirs: The other player's, as the lobby passed them on.

@@ -73,6 +73,11 @@ def _positive(instance: object, attribute: attrs.Attribute[float], value: float)
         raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
 
 
+def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if type(value) is not int or not 1 <= value <= 4096:
+        raise BadSetting(f"{attribute.name} must be a whole number from 1 to 4096, not {value!r}")
+
+
 @attrs.frozen
 class PunchSettings:
     """
@@ -92,7 +97,7 @@ class PunchSettings:
     attempt_limit: float = attrs.field(default=5.0, validator=_positive)
     pause: float = attrs.field(default=1.0, validator=_positive)
     longest_pause: float = attrs.field(default=16.0, validator=_positive)
-    remembered_attempts: int = attrs.field(default=16, validator=attrs.validators.ge(1))
+    remembered_attempts: int = attrs.field(default=16, validator=_count)
 
 
 @attrs.frozen

@@ -52,7 +52,8 @@ class LinkProfile:
     """
     What one access link does to each datagram that passes it, either way.
 
-    Jitter alone never changes the order of datagrams: a queue does not.
+    Jitter alone never changes the order of datagrams: a queue does not.  Streams know
+    latency, jitter and loss (as a delay: what is lost is sent again) and nothing else.
 
     @ivar latency: Seconds that every datagram takes.
     @ivar jitter: Seconds more that it takes at most, evenly distributed.
