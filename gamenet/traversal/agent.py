@@ -74,7 +74,10 @@ class TraversalAgent:
         self._schedule()
 
     def stepReceived(self, attempt: bytes, kind: int) -> None:
-        """The lobby carried a step to us; one that makes no sense is dropped, and the first is logged."""
+        """
+        The lobby carried a step to us; one that makes no sense is dropped, and the first
+        of those is logged.
+        """
         try:
             effects = self._punch.stepReceived(attempt, kind, self._machine.clock.seconds())
         except RemoteProtocolError as error:
