@@ -20,6 +20,7 @@ from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.world.link import PERFECT, LinkProfile
 from gamenet.world.machine import WorldMachine
 from gamenet.world.network import WorldNetwork
+from gamenet.world.stream_path import StreamLimits
 
 __all__ = ["LobbyWorld", "MuteSocket", "Player", "RecordingListener", "keysOf"]
 
@@ -128,8 +129,9 @@ class LobbyWorld:
         settings: LobbySettings | None = None,
         protocol: type[LobbyProtocol] = LobbyProtocol,
         seed: int = 1,
+        stream_limits: StreamLimits | None = None,
     ) -> None:
-        self.network = WorldNetwork(seed)
+        self.network = WorldNetwork(seed, stream_limits=stream_limits)
         self.machine = self.network.machine("lobby", LOBBY_HOST)
         self.factory = LobbyFactory(self.machine, settings)
         self.factory.protocol = protocol

@@ -1,13 +1,11 @@
 """
-A player's side of the lobby, end to end in a world: connect, requests, the end.
+A player's side of the lobby, end to end in a world: connect and request.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
@@ -15,17 +13,15 @@ from gamenet.errors import (
     BadAddress,
     ConnectionFailed,
     InsecureConnection,
-    LobbyLost,
     LocalProtocolError,
     RequestRefused,
 )
-from gamenet.lobby.client import ILobbyListener
-from gamenet.lobby.protocol import LobbyProtocol
+from gamenet.lobby.client import ILobbyListener, LobbyClient
 from gamenet.lobby.settings import LobbyClientSettings, LobbySettings, RelayOffer
+from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.wire.lobby_messages import (
     Candidate,
     RefusalCode,
-    SessionView,
 )
 from gamenet.world.link import LinkProfile
 from tests.lobby_world import LOBBY_HOST, LobbyWorld, RecordingListener
@@ -45,6 +41,9 @@ class ConnectTests(SynchronousTestCase):
         record = world.factory.directory.clients[client.client_id]
         self.assertEqual((record.name, record.link_key), ("Ada Lovelace", b"\1" * 32))
         self.assertEqual(client.lobby_address, (LOBBY_HOST, 7770))
+        self.assertTrue(client._stream.transport.getTcpNoDelay())  # type: ignore[union-attr]
+        (stream,) = world.factory._streams
+        self.assertTrue(stream.transport.getTcpNoDelay())  # type: ignore[union-attr]
         verifyClass(ILobbyListener, RecordingListener)
         verifyObject(ILobbyListener, player.listener)
 
@@ -65,6 +64,13 @@ class ConnectTests(SynchronousTestCase):
         """Plain TCP to another machine is refused unless asked for; no byte leaves."""
         world = LobbyWorld()
         self.assertIsInstance(self.fails(world, insecure=False), InsecureConnection)
+        game_socket = Demultiplexer(world.machine)
+        keys = (bytes(32), bytes(32))
+        listener = RecordingListener()
+        by_default = LobbyClient.connect(
+            world.machine, f"tcp:{LOBBY_HOST}:7770", "Ada", keys, game_socket, listener
+        )
+        self.failureResultOf(by_default, InsecureConnection)
         self.assertEqual(world.factory.counters.connections, 0)
 
     def test_badDescription(self) -> None:
@@ -90,6 +96,7 @@ class ConnectTests(SynchronousTestCase):
         error = self.fails(LobbyWorld(), name="Ada\n")
         assert isinstance(error, RequestRefused)
         self.assertEqual(error.code, RefusalCode.BAD_NAME)
+        self.assertEqual(error.reason, "the name must not hold the character U+000A")
 
     def test_impossibleName(self) -> None:
         """A name that no hello can hold is our own mistake."""
@@ -104,6 +111,7 @@ class ConnectTests(SynchronousTestCase):
         deferred.addErrback(failures.append)
         world.network.advance(1)
         self.assertEqual(failures[0].value.code, RefusalCode.TOO_MANY)
+        self.assertEqual(failures[0].value.reason, "the lobby is full")
         self.assertTrue(player.client.connected)
 
     def test_cancel(self) -> None:
@@ -210,6 +218,16 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual([member.link_key[0] for member in members], [1, 2, 3])
         self.assertIn(HOST, members[1].candidates)
 
+    def test_defaults(self) -> None:
+        """N5: a session has two seats and starts with two players, unless said otherwise."""
+        world = LobbyWorld()
+        client = world.player().client
+        before = (client.session, client.sessions, client.sessions_total, client.relay_credentials)
+        self.assertEqual(before, (None, (), 0, None))
+        view = world.wait(client.createSession("a game"))
+        self.assertEqual((view.capacity, view.minimum), (2, 2))
+        self.assertEqual(client.session, view)
+
     def test_refused(self) -> None:
         """A refusal fails just that request, with the lobby's code and text."""
         world = LobbyWorld()
@@ -276,100 +294,3 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual([member.name for member in host.client.session.members], ["Ada"])
         self.assertFalse(guest.client.sessions[0].full)
         world.wait(guest.client.joinSession(host.client.session.session_id))
-
-
-class EndTests(SynchronousTestCase):
-    """How a connection ends."""
-
-    def test_close(self) -> None:
-        """A close leaves the session, ends the stream and the heartbeats, and is no loss."""
-        world = LobbyWorld()
-        host, guest = world.pair()
-        world.wait(guest.client.close())
-        self.assertFalse(guest.client.connected)
-        world.network.advance(1)
-        assert host.client.session is not None
-        self.assertEqual(len(host.client.session.members), 1)
-        self.assertEqual(guest.machine.clock.getDelayedCalls(), [])
-        self.assertEqual(guest.listener.named("lobbyLost"), [])
-        self.successResultOf(guest.client.close())
-        self.failureResultOf(guest.client.listSessions(), LobbyLost)
-        guest.demultiplexer.face(lambda data, address: None, first_bytes=(0xC1, 0))
-
-    def test_closeTwiceAtOnce(self) -> None:
-        """Both closes fire, and what waited for an answer fails with its name."""
-        world = LobbyWorld()
-        player = world.player()
-        waiting = player.client.listSessions()
-        one, two = player.client.close(), player.client.close()
-        world.wait(two)
-        self.successResultOf(one)
-        self.assertIn("ListSessions", str(self.failureResultOf(waiting, LobbyLost).value))
-
-    def test_closeThatDoesNotEnd(self) -> None:
-        """A close into a network that is gone is forced after its time limit."""
-        world = LobbyWorld()
-        player = world.player()
-        world.network.partition(["lobby"])
-        started = world.network.clock.now
-        world.wait(player.client.close(), 5)
-        self.assertLessEqual(world.network.clock.now - started, 2.1)
-
-    def test_lobbyCloses(self) -> None:
-        """The lobby's farewell is the reason that the listener hears, once."""
-        world = LobbyWorld()
-        host, guest = world.pair()
-        waiting = guest.client.listSessions()
-        waiting.addErrback(lambda failure: failure.trap(LobbyLost))
-        world.factory.close("maintenance")
-        world.network.advance(1)
-        for player in (host, guest):
-            self.assertEqual(player.listener.named("lobbyLost"), [("maintenance",)])
-            self.assertFalse(player.client.connected)
-            self.assertEqual(player.machine.clock.getDelayedCalls(), [])
-        self.failureResultOf(host.client.listSessions(), LobbyLost)
-
-    def test_listenerThatRaises(self) -> None:
-        """It is logged once, with its traceback and its name; the connection goes on."""
-
-        class Clumsy(RecordingListener):
-            def sessionsChanged(self, sessions: Any) -> None:
-                raise RuntimeError("clumsy")
-
-        world = LobbyWorld()
-        host, watcher = world.player("Ada"), world.player("Bob")
-        events: list[Any] = []
-        watcher.client._listener = Clumsy()
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        world.wait(host.client.createSession("a game"))
-        world.network.advance(1)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        moments = [event["moment"] for event in events if "moment" in event]
-        self.assertEqual(moments, ["sessionsChanged"])
-        self.assertEqual(len(watcher.client.sessions), 1)
-        self.assertTrue(watcher.client.connected)
-
-
-class ProtocolSubclassTests(SynchronousTestCase):
-    """A lobby whose protocol is somebody's own."""
-
-    def test_farewellOfAFailedMoment(self) -> None:
-        """A moment that raises closes that client alone, which hears the moment's name."""
-
-        class Broken(LobbyProtocol):
-            def memberJoined(self, view: Any) -> None:
-                raise RuntimeError("broken")
-
-        world = LobbyWorld(protocol=Broken)
-        host, guest = world.player("Ada"), world.player("Bob")
-        view = world.wait(host.client.createSession("a game"))
-        joining: Deferred[SessionView] = guest.client.joinSession(view.session_id)
-        joining.addErrback(lambda failure: failure.trap(LobbyLost))
-        world.network.advance(1)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        reason = "the lobby's own memberJoined failed"
-        self.assertEqual(guest.listener.named("lobbyLost"), [(reason,)])
-        self.assertTrue(host.client.connected)
-        assert host.client.session is not None
-        self.assertEqual(len(host.client.session.members), 1)

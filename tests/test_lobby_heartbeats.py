@@ -8,24 +8,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.lobby.client_binding import ClientBinding
-from gamenet.lobby.settings import LobbyClientSettings, LobbySettings, RelayOffer
+from gamenet.lobby.client import LobbyClient
+from gamenet.lobby.datagrams import LobbyDatagrams
+from gamenet.lobby.protocol import LobbyFactory
+from gamenet.lobby.settings import LobbySettings, RelayOffer
 from gamenet.machine.demultiplexer import Demultiplexer
-from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.heartbeats import encodeHeartbeatAnswer
 from gamenet.wire.lobby_messages import Candidate
-from gamenet.wire.stun import (
-    BINDING,
-    MessageClass,
-    StunMessage,
-    decode,
-    encode,
-    encodeBindingSuccess,
-)
 from gamenet.world.link import LinkProfile
 from gamenet.world.nat_behavior import PortChoice
-from gamenet.world.network import WorldNetwork
-from tests.lobby_world import LOBBY_HOST, LOBBY_PORT, LobbyWorld, Player
+from tests.lobby_world import LobbyWorld, Player, RecordingListener
 
 
 class KeepAliveTests(SynchronousTestCase):
@@ -109,6 +101,77 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertEqual(world.factory.directory.greeted, ())
 
 
+    def test_dueTimes(self) -> None:
+        """
+        Heartbeats run from due times: a late one does not delay those that follow, and
+        those that were missed altogether are not made up for.
+        """
+        world = LobbyWorld()
+        player = world.player()
+        received: list[float] = []
+        receive = world.datagrams.heartbeatReceived
+
+        def noted(data: bytes, address: Any) -> None:
+            received.append(round(world.network.clock.now, 6))
+            receive(data, address)
+
+        world.datagrams._heartbeats._receiver = noted
+        world.network.advance(5)
+        player.machine.suspend(2)
+        world.network.advance(7.5)
+        player.machine.suspend(5)
+        world.network.advance(12)
+        player.machine.suspend(8)
+        world.network.advance(12)
+        expected = [0.0, 3.0, 7.0, 9.0, 12.0, 17.5, 18.0, 21.0, 24.0, 32.5, 35.5]
+        self.assertEqual(received, expected)
+
+    def test_whenTheStreamIsUsed(self) -> None:
+        """The stream is used from the second heartbeat on that has no answer before it."""
+        world = LobbyWorld()
+        player = world.player(mute=True)
+        states = []
+        for _ in range(5):
+            world.network.advance(0.5)
+            requests = world.factory.counters.requests - 1
+            states.append((requests, player.client.heartbeats_over))
+            world.network.advance(2.5)
+        self.assertEqual(
+            states,
+            [
+                (0, "datagrams"),
+                (1, "datagrams"),
+                (2, "datagrams"),
+                (3, "stream"),
+                (4, "stream"),
+            ],
+        )
+
+    def test_twoLobbies(self) -> None:
+        """One game socket can serve connections with two lobbies."""
+        world = LobbyWorld()
+        player = world.player()
+        other = world.network.machine("other lobby", "203.0.113.8")
+        factory = LobbyFactory(other)
+        LobbyDatagrams(factory, Demultiplexer(other, "", 7770))
+        world.wait(other.streamServerEndpoint("tcp:7770").listen(factory))
+        second = world.wait(
+            LobbyClient.connect(
+                player.machine,
+                "tcp:203.0.113.8:7770",
+                "Ada",
+                (bytes(32), bytes(32)),
+                player.demultiplexer,
+                RecordingListener(),
+                insecure=True,
+            )
+        )
+        world.network.advance(30)
+        for client in (player.client, second):
+            self.assertEqual((client.connected, client.heartbeats_over), (True, "datagrams"))
+            self.assertIsNotNone(client.server_reflexive)
+
+
 class SilenceTests(SynchronousTestCase):
     """Who is lost, and when."""
 
@@ -143,12 +206,12 @@ class SilenceTests(SynchronousTestCase):
         player = world.player()
         world.network.advance(5)
         world.machine.stop()
-        world.network.advance(7)
+        world.network.advance(7.999)
         self.assertTrue(player.client.connected)
-        world.network.advance(4)
+        world.network.advance(0.002)
         self.assertFalse(player.client.connected)
         ((reason,),) = player.listener.named("lobbyLost")
-        self.assertIn("nothing has come from the lobby for 10", reason)
+        self.assertEqual(reason, "nothing has come from the lobby for 10.0 s")
         world.network.advance(60)
         self.assertEqual(len(player.listener.named("lobbyLost")), 1)
         self.assertEqual(player.machine.clock.getDelayedCalls(), [])
@@ -280,6 +343,12 @@ class AddressTests(SynchronousTestCase):
         ):
             self.assertEqual(self.unansweredAfter(world, player, data), 1)
         self.assertEqual(self.unansweredAfter(world, player, encodeHeartbeatAnswer(key, 0)), 0)
+        player.mute()
+        world.network.advance(3)
+        heard_at = player.client._heartbeats._heard_at  # type: ignore[union-attr]
+        self.assertEqual(self.unansweredAfter(world, player, encodeHeartbeatAnswer(key, 0)), 1)
+        replayed = player.client._heartbeats._heard_at  # type: ignore[union-attr]
+        self.assertEqual(replayed, heard_at)
 
     def unansweredAfter(self, world: LobbyWorld, player: Player, data: bytes) -> int:
         """Return how many heartbeats count as unanswered after an answer of this content."""
@@ -289,97 +358,3 @@ class AddressTests(SynchronousTestCase):
         heartbeats: Any = player.client._heartbeats
         unanswered: int = heartbeats.unanswered
         return unanswered
-
-
-class BindingTests(SynchronousTestCase):
-    """L{ClientBinding} against a STUN server that answers as it is told to."""
-
-    def setUp(self) -> None:
-        self.network = WorldNetwork(1)
-        server = self.network.machine("server", LOBBY_HOST)
-        self.server = server.openDatagramSocket(self.asked, "", LOBBY_PORT)
-        self.machine = self.network.machine("player", "198.51.100.1")
-        self.asked_at: list[float] = []
-        self.transactions: list[bytes] = []
-        self.answers: list[Any] = []
-        self.game_socket = Demultiplexer(self.machine)
-        self.binding = ClientBinding(
-            self.machine, self.game_socket, (LOBBY_HOST, LOBBY_PORT), interval=15.0
-        )
-
-    def asked(self, data: bytes, address: tuple[str, int]) -> None:
-        message = decode(data)
-        self.asked_at.append(self.network.clock.now)
-        self.transactions.append(message.transaction_id)
-        for answer in self.answers:
-            self.server.send(answer(message.transaction_id), address)
-
-    def test_retransmissions(self) -> None:
-        """RFC 8489, 6.2.1: 7 transmissions, doubling from 0.5 s, given up after 39.5 s."""
-        known = self.binding.whenKnown()
-        self.network.advance(39.4)
-        self.assertEqual(self.asked_at, [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5])
-        self.assertEqual(len(dict.fromkeys(self.transactions)), 1)
-        self.assertNoResult(known)
-        self.network.advance(0.2)
-        self.assertIsNone(self.successResultOf(known))
-        self.network.advance(15)
-        self.assertEqual(self.asked_at[7:], [54.5])
-        self.assertNotEqual(self.transactions[7], self.transactions[0])
-
-    def test_answeredAndAskedAgain(self) -> None:
-        """An answer ends the transmissions; the next exchange is a new transaction."""
-        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 9))]
-        known = self.binding.whenKnown()
-        self.network.advance(0.1)
-        self.assertEqual(self.successResultOf(known), ("198.51.100.9", 9))
-        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 10))]
-        self.network.advance(30)
-        self.assertEqual(self.asked_at, [0.0, 15.0, 30.0])
-        self.assertEqual(len(dict.fromkeys(self.transactions)), 3)
-        self.assertEqual(self.binding.address, ("198.51.100.9", 10))
-        self.assertEqual(self.successResultOf(self.binding.whenKnown()), ("198.51.100.9", 10))
-
-    def test_wrongAnswers(self) -> None:
-        """Another transaction, an error, garbage, an answer without address: not believed."""
-        nowhere = ("203.0.113.66", 66)
-        error = StunMessage(BINDING, MessageClass.ERROR, bytes(12))
-        self.answers = [
-            lambda txid: encodeBindingSuccess(bytes(12), nowhere),
-            lambda txid: encode(error),
-            lambda txid: b"\x01\x01",
-            lambda txid: encode(StunMessage(BINDING, MessageClass.SUCCESS, txid)),
-            lambda txid: encode(StunMessage(BINDING, MessageClass.ERROR, txid)),
-        ]
-        self.network.advance(2)
-        self.assertIsNone(self.binding.address)
-        self.assertEqual(self.asked_at, [0.0, 0.5, 1.5])
-
-    def test_lateAnswer(self) -> None:
-        """An answer to a transaction that has ended changes nothing."""
-        self.answers = [lambda txid: encodeBindingSuccess(txid, ("198.51.100.9", 9))]
-        self.network.advance(1)
-        late = encodeBindingSuccess(self.transactions[0], ("203.0.113.66", 66))
-        self.server.send(late, ("198.51.100.1", self.game_socket.address[1]))
-        self.network.advance(1)
-        self.assertEqual(self.binding.address, ("198.51.100.9", 9))
-
-    def test_stop(self) -> None:
-        """Stopped, it asks nothing, waits for nothing, and gives its share of the port back."""
-        known = self.binding.whenKnown()
-        self.binding.stop()
-        self.binding.stop()
-        self.assertIsNone(self.successResultOf(known))
-        self.assertEqual(self.machine.clock.getDelayedCalls(), [])
-        self.game_socket.face(
-            lambda data, address: None,
-            kinds=(DatagramKind.STUN,),
-            remote=(LOBBY_HOST, LOBBY_PORT),
-        )
-
-    def test_settings(self) -> None:
-        """How often the client asks again is a setting."""
-        world = LobbyWorld()
-        world.player(settings=LobbyClientSettings(binding_interval=1.0))
-        world.network.advance(10.5)
-        self.assertEqual(world.factory.counters.bindings, 11)

@@ -105,7 +105,8 @@ class ImpostorTests(SynchronousTestCase):
     def test_tooManyWaiting(self) -> None:
         """More requests than the limit fail here, and those that wait go on."""
         waiting = [self.client.startMatch(), self.client.startMatch()]
-        self.failureResultOf(self.client.startMatch(), LocalProtocolError)
+        error = self.failureResultOf(self.client.startMatch(), LocalProtocolError).value
+        self.assertEqual(str(error), "StartMatch: 2 requests wait already")
         self.say(Done(2), Done(3))
         for deferred in waiting:
             self.successResultOf(deferred)
@@ -119,11 +120,12 @@ class ImpostorTests(SynchronousTestCase):
         self.assertTrue(self.client.connected)
         self.assertEqual(self.client._stream._pending, {})
 
-    def assertGivenUp(self) -> None:
+    def assertGivenUp(self, why: str) -> None:
         """Check that the connection ended, once, with a named reason and no traceback."""
         self.world.network.advance(0.1)
         ((reason,),) = self.player.listener.named("lobbyLost")
-        self.assertIn("cannot be read", reason)
+        self.assertIn("the lobby sent what cannot be read: ", reason)
+        self.assertIn(why, reason)
         self.assertFalse(self.client.connected)
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -131,20 +133,20 @@ class ImpostorTests(SynchronousTestCase):
         """An answer of the wrong kind ends the connection."""
         deferred = self.client.startMatch()
         self.say(SessionList(2, (), 0))
-        self.assertGivenUp()
+        self.assertGivenUp("StartMatch was answered by SessionList")
         self.failureResultOf(deferred, LobbyLost)
 
     def test_garbage(self) -> None:
         """Bytes that are no message end the connection; so do frames beyond the limit."""
         assert self.lobby.transport is not None
         self.lobby.transport.write(b"\xff\xff\xff\xff")
-        self.assertGivenUp()
+        self.assertGivenUp("4294967295 bytes")
 
     def test_garbageInAFrame(self) -> None:
         """A frame that holds no message ends the connection."""
         assert self.lobby.transport is not None
         self.lobby.transport.write(frame(b"\xf7"))
-        self.assertGivenUp()
+        self.assertGivenUp("not canonical CBOR")
 
     def test_pushes(self) -> None:
         """What nobody asked for is told, or ignored where it means nothing."""

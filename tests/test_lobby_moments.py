@@ -64,6 +64,8 @@ class Diarist(LobbyProtocol):
         self.note("memberJoined", [member.name for member in view.members])
 
     def memberLeft(self, session_id: str, reason: str) -> None:
+        if len(session_id) != 16:
+            raise ValueError(session_id)
         self.note("memberLeft", reason)
 
     def matchStarted(self, ticket: Any) -> None:
@@ -219,6 +221,15 @@ class RaisingMomentTests(MomentsCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(len(self.events), 1)
         self.assertEqual(host.heard()[-1], Farewell("the lobby's own matchStarted failed"))
+        self.assertEqual(
+            [entry[:2] for entry in Diarist.diary[4:]],
+            [
+                ("Ada", "matchStarted"),
+                ("Bob", "matchStarted"),
+                ("Ada", "memberLeft"),
+                ("Ada", "clientLost"),
+            ],
+        )
         ticket, playing, alone = guest.heard()
         self.assertEqual((ticket.player, playing.view.state), (2, "playing"))
         self.assertEqual([member.name for member in alone.view.members], ["Bob"])

@@ -7,14 +7,17 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gamenet.lobby.protocol import LobbyFactory
 from gamenet.lobby.settings import LobbySettings
 from gamenet.wire.framing import frame
 from gamenet.wire.lobby_messages import (
     CreateSession,
+    EndMatch,
     Farewell,
     Hello,
     LeaveSession,
     ListSessions,
+    MatchTicket,
     RefusalCode,
     Refused,
     SessionClosed,
@@ -162,6 +165,27 @@ class BadInputTests(ProtocolCase):
         bystander.lose()
 
 
+class CounterTests(ProtocolCase):
+    """What operators read."""
+
+    def test_counters(self) -> None:
+        """Every request, refusal, farewell, push and match is counted once."""
+        host, guest = self.seat()
+        for number in (1, 2):
+            host.say(StartMatch(number), ListSessions(9))
+            match_id = next(m for m in host.heard() if isinstance(m, MatchTicket)).match_id
+            host.say(EndMatch(3, match_id))
+            guest.say(StartMatch(4))
+            self.network.advance(1)
+        host.protocol.dataReceived(bytes(4))
+        self.greet().protocol.dataReceived(bytes(4))
+        counters = self.factory.counters
+        self.assertEqual((counters.connections, counters.greeted, counters.closed), (3, 3, 2))
+        self.assertEqual(counters.requests, 5 + 2 * 4)
+        self.assertEqual(counters.refusals, {"NOT_HOST": 2, "MALFORMED": 2})
+        self.assertEqual((counters.lists_pushed, counters.matches_started), (3, 2))
+
+
 class FullLobbyTests(ProtocolCase):
     """Connections beyond a limit."""
 
@@ -256,6 +280,17 @@ class SlowReaderTests(ProtocolCase):
         self.network.advance(0.7)
         self.assertTrue(wire.aborted)
 
+    def test_farewellThatIsHeard(self) -> None:
+        """Once the stream has ended nothing of it is kept, whoever else is there."""
+        self.greet()
+        wire = self.greet()
+        wire.protocol.dataReceived(bytes(4))
+        self.assertEqual(len(self.factory._leaving), 1)
+        wire.lose()
+        self.assertEqual(len(self.factory._leaving), 0)
+        self.assertEqual(len(self.factory._streams), 1)
+        self.assertEqual(list(self.factory._clients), list(self.factory.directory.clients))
+
 
 class TimeTests(ProtocolCase):
     """Time limits, and the timers behind them."""
@@ -300,6 +335,16 @@ class TimeTests(ProtocolCase):
         self.assertEqual(wire.heard(), [StreamHeartbeatAnswer(5)])
         self.network.advance(6)
         self.assertEqual(type(wire.heard()[0]), Farewell)
+
+    def test_slowSweeps(self) -> None:
+        """The lobby looks as often as it is told to, and no sweep takes itself for late."""
+        self.factory = LobbyFactory(self.factory.machine, LobbySettings(sweep_interval=4.0))
+        self.factory.directory.udp_port = 7770
+        wire = self.greet()
+        self.network.advance(11.9)
+        self.assertEqual(wire.heard(), [])
+        self.network.advance(0.2)
+        self.assertEqual([type(message) for message in wire.heard()], [Farewell])
 
     def test_noTimersForNobody(self) -> None:
         """When the last one has gone, the lobby has no timer left."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -67,8 +68,6 @@ class LobbySettingsTests(SynchronousTestCase):
 
     def test_everySettingIsInOneOfTheLists(self) -> None:
         """No setting escapes the checks above."""
-        import attrs
-
         names = [attribute.name for attribute in attrs.fields(LobbySettings)]
         self.assertEqual(sorted(names), sorted([*SECONDS_AND_RATES, *COUNTS, "relay"]))
 

@@ -224,6 +224,13 @@ class AllocateTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.ask(REFRESH, gone, client=clients[1])), 0)
         self.assertEqual(codeOf(desk.allocate(client=clients[3])), 0)
 
+    def test_quotaOfPair(self) -> None:
+        """A pair takes two of the quota, no more."""
+        pair = ((EVEN_PORT, encodeEvenPort(True)),)
+        for quota, code in ((1, 486), (2, 0)):
+            desk = Desk(AllocationLimits(allocations_of_user=quota))
+            self.assertEqual(codeOf(desk.allocate(pair)), code)
+
     def test_quotaInTotal(self) -> None:
         """"Quota 486 ... total": reserved ports count here too."""
         desk = Desk(AllocationLimits(allocations=3))

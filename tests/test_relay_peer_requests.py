@@ -52,7 +52,10 @@ class PeerTests(SynchronousTestCase):
         outcome = self.desk.permit(("192.0.2.1", 0), ("192.0.2.2", 5), ("192.0.2.1", 9))
         self.assertEqual(codeOf(outcome), 0)
         self.assertEqual(answerOf(outcome).attributes, ())
-        self.assertEqual(list(self.found()), ["192.0.2.1", "192.0.2.2"])
+        until = self.desk.now + 300.0
+        self.assertEqual(
+            self.found(), {"192.0.2.1": (until, False), "192.0.2.2": (until, False)}
+        )
 
     def test_denied(self) -> None:
         """CVE-2020-26262, CVE-2026-27624: 403 for each, and for a good peer beside it."""
@@ -76,13 +79,13 @@ class PeerTests(SynchronousTestCase):
     def test_own(self) -> None:
         """The relay's host can be permitted; a channel leads only to a live relayed address."""
         self.assertEqual(codeOf(self.desk.permit((RELAY_HOST, 0))), 0)
+        self.assertEqual(self.found(), {RELAY_HOST: (self.desk.now + 300.0, True)})
         other = relayedOf(self.desk.allocate(user="bob", client=OTHER_CLIENT))
         self.assertEqual(codeOf(self.desk.bind(0x4000, other)), 0)
         for port in (0, 22, 3478, other[1] + 7):
             self.assertEqual(codeOf(self.desk.bind(0x4001, (RELAY_HOST, port))), 403, port)
         self.desk.ask(REFRESH, ((LIFETIME, encodeLifetime(0)),), "bob", OTHER_CLIENT)
         self.assertEqual(codeOf(self.desk.bind(0x4000, other)), 403)
-        self.assertTrue(self.found()[RELAY_HOST][1])
 
     def test_allowed(self) -> None:
         """What an operator opened is open; the listener on it is not."""

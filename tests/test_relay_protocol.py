@@ -154,6 +154,16 @@ class RelayTests(SynchronousTestCase):
         )
         self.assertEqual(self.scene.network.clock.getDelayedCalls(), [])
 
+    def test_lateTimer(self) -> None:
+        """Where the timer comes late, whoever asks meets no allocation that has ended."""
+        self.scene.network.clock.rightNow += 600.0
+        self.client.received.clear()
+        self.assertEqual(self.client.ask(REFRESH), 437)
+        self.assertEqual(self.scene.relayedPorts(), [])
+        self.assertEqual(self.counters.allocations_expired, 1)
+        self.client.allocate()
+        self.assertEqual(self.counters.allocations_total, 2)
+
     def test_refreshed(self) -> None:
         """A refreshed one does not."""
         for _ in range(10):

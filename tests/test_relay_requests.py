@@ -227,12 +227,12 @@ class ChallengeTests(SynchronousTestCase):
 
     def test_longRealm(self) -> None:
         """Where even the shortest refusal is too long there is none."""
-        desk = Desk()
-        with_realm = Desk()
-        object.__setattr__(with_realm.desk.authenticator, "realm", "r" * 20)
-        outcome = with_realm.put(_bare())
-        self.assertEqual(codeOf(outcome), 401)
-        self.assertFalse(answerOf(outcome).fingerprinted)
+        for size, fingerprinted in ((16, True), (20, False)):
+            desk = Desk()
+            object.__setattr__(desk.desk.authenticator, "realm", "r" * size)
+            outcome = desk.put(_bare())
+            self.assertEqual(codeOf(outcome), 401)
+            self.assertIs(answerOf(outcome).fingerprinted, fingerprinted)
         object.__setattr__(desk.desk.authenticator, "realm", "r" * 40)
         self.assertEqual(desk.put(_bare()), Outcome(dropped=DropReason.AMPLIFICATION))
 

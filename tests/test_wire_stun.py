@@ -269,6 +269,14 @@ class RefusalTests(SynchronousTestCase):
         largest = StunMessage(1, MessageClass.REQUEST, _ID, ((1, bytes(0xFFF8)),))
         self.assertEqual(decode(encode(largest, None, False)), largest)
         self.assertRaises(LocalProtocolError, encode, largest, None, True)
+        for key, fingerprint, trailers in ((b"k", False, 24), (None, True, 8), (b"k", True, 32)):
+            for extra in (0, 4):
+                body = ((1, bytes(0xFFF8 - trailers + extra)),)
+                message = StunMessage(1, MessageClass.REQUEST, _ID, body)
+                if extra:
+                    self.assertRaises(LocalProtocolError, encode, message, key, fingerprint)
+                else:
+                    self.assertEqual(decode(encode(message, key, fingerprint)), message)
 
 
 class PropertyTests(SynchronousTestCase):
