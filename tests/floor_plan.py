@@ -30,7 +30,7 @@ FLOOR_NAMES = {
 
 #: Per floor and folder (C{""} is gamenet itself): the modules there.
 PLAN: tuple[tuple[int, str, str], ...] = (
-    (VALUES, "", "__init__ errors interfaces seeded_random"),
+    (VALUES, "", "__init__ bounds errors interfaces seeded_random"),
     (
         VALUES,
         "wire",
@@ -40,7 +40,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         stun_attributes transport_address turn turn_credentials
         """,
     ),
-    (PROTOCOLS, "machine", "__init__ datagram_socket demultiplexer reactor_machine"),
+    (PROTOCOLS, "machine", "__init__ alarm datagram_socket demultiplexer reactor_machine"),
     (
         DECISIONS,
         "rollback",

@@ -19,6 +19,7 @@ from gamenet.errors import (
 from gamenet.match import MatchSettings, Outcome, connect
 from gamenet.world.nat_behavior import (
     ADDRESS_RESTRICTED,
+    ADDRESS_SENSITIVE,
     DATAGRAMS_BLOCKED,
     FULL_CONE,
     PORT_RESTRICTED,
@@ -28,7 +29,7 @@ from gamenet.world.nat_behavior import (
 from tests.scenes import LOBBY, HashGame, RecordingPlayer, TwoPlayers
 
 CONES = (FULL_CONE, ADDRESS_RESTRICTED, PORT_RESTRICTED)
-SYMMETRIC = (PORT_SENSITIVE_RANDOM, PORT_SENSITIVE_SEQUENTIAL)
+SYMMETRIC = (PORT_SENSITIVE_RANDOM, PORT_SENSITIVE_SEQUENTIAL, ADDRESS_SENSITIVE)
 
 
 def seatedPlayers(seed: int = 1, **options: object) -> TwoPlayers:
@@ -62,7 +63,7 @@ class PathTests(SynchronousTestCase):
     def test_symmetricAgainstSymmetricIsNeverDirect(self) -> None:
         """Done when: over 50 seeds symmetric against symmetric is never direct."""
         for seed in range(50):
-            kinds = (SYMMETRIC[seed % 2], SYMMETRIC[seed // 2 % 2])
+            kinds = (SYMMETRIC[seed % 3], SYMMETRIC[seed // 3 % 3])
             scene = playing(240, seed, kinds=kinds)
             for seat in scene.seats:
                 statistics = seat.session.match.statistics()  # type: ignore[union-attr]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import CannotBind, LocalProtocolError
@@ -26,6 +27,7 @@ from gamenet.wire.turn import (
     EVEN_PORT,
     LIFETIME,
     REFRESH,
+    RESERVATION_TOKEN,
     SEND_INDICATION,
     encodeChannelData,
     encodeDataIndication,
@@ -171,7 +173,7 @@ class RelayTests(SynchronousTestCase):
             self.assertEqual(self.client.ask(REFRESH), 0)
         self.assertEqual(self.scene.relayedPorts(), [self.relayed[1]])
         self.assertEqual(self.counters.allocations_expired, 0)
-        self.assertEqual(self.counters.allocations_active, 1)
+        self.assertEqual((self.counters.allocations_active, self.counters.bindings), (1, 0))
 
     def test_delete(self) -> None:
         """A deletion closes the socket at once; what comes later meets nobody."""
@@ -209,6 +211,8 @@ class RelayTests(SynchronousTestCase):
         client = RawClient(self.scene, "198.51.100.3")
         even = client.allocate(((EVEN_PORT, encodeEvenPort(True)),))
         self.assertEqual(even[1] % 2, 0)
+        token = client.answer().first(RESERVATION_TOKEN) or b""
+        self.assertEqual(len(token.strip(b"\0")), 8)
         self.assertIn(even[1] + 1, self.scene.relayedPorts())
         self.peer.send(b"x", (even[0], even[1] + 1))
         self.assertEqual(self.scene.dropped(), {"no_allocation": 1})
@@ -316,6 +320,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(client.received, [])
         self.assertEqual(scene.dropped()["not_a_request"], 4)
         self.assertEqual(scene.dropped()["unknown_method"], 1)
+        self.assertEqual(scene.server.counters.unauthenticated, 0)
 
     def test_unauthenticated(self) -> None:
         """Who proves nothing is counted, challenged, and soon met with silence; nothing is kept."""
@@ -400,6 +405,8 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(scene.server.counters.allocations_active, 0)
         scene.server.start()
         RawClient(scene, "198.51.100.1").allocate()
+        scene.network.advance(600.0)
+        self.assertEqual(scene.relayedPorts(), [])
 
     def test_stopWithout(self) -> None:
         """A relay that was never started can be stopped; one that is cannot be started again."""
@@ -423,15 +430,18 @@ class ServerTests(SynchronousTestCase):
         for settings_, host in (
             (RelaySettings((SECRET,), relay_address=RELAY[0], interface="0.0.0.0"), RELAY[0]),
             (RelaySettings((SECRET,), interface=RELAY[0]), RELAY[0]),
-            (RelaySettings((SECRET,), interface="0.0.0.0"), RELAY[0]),
-            (RelaySettings((SECRET,), relay_address="0.0.0.0"), RELAY[0]),
+            (RelaySettings((SECRET,), interface="0.0.0.0"), "192.0.2.77"),
+            (RelaySettings((SECRET,), relay_address="0.0.0.0"), "192.0.2.77"),
+            (RelaySettings((SECRET,)), "192.0.2.77"),
         ):
-            server = RelayServer(MemoryNetwork().machine(RELAY[0]), settings_)
+            machine = MemoryNetwork().machine(RELAY[0])
+            machine.sourceAddress = lambda destination: "192.0.2.77"
+            server = RelayServer(machine, settings_)
             server.start()
             self.assertEqual(server.relay_host, host)
-            scene_policy = server._table.policy
-            self.assertEqual(scene_policy.own_hosts, (RELAY[0],))
-            self.assertEqual(scene_policy.listener_ports, (3478,))
+            policy = server._table.policy
+            self.assertEqual(policy.own_hosts, (host,))
+            self.assertEqual(policy.listener_ports, (3478,))
 
     def test_ownAddresses(self) -> None:
         """Further addresses of the machine are guarded too."""
@@ -460,6 +470,21 @@ class ServerTests(SynchronousTestCase):
         budget = server._requests.budget
         self.assertEqual((budget.rate, budget.burst, server._ports.attempts), (5.0, 6.0, 2))
         self.assertNotEqual(authenticator.nonces.key, budget.key)
+
+    def test_logs(self) -> None:
+        """"No credential logging", and hostile usernames harmless: neither is in any log line."""
+        with capturedLogs() as events:
+            scene = Scene()
+            client = RawClient(scene, "198.51.100.1", "%s{user}\n\0")
+            client.allocate()
+            client.ask(REFRESH, _GONE)
+            scene.server.stop()
+        lines = [formatEvent(event) for event in events]
+        self.assertEqual(len(lines), 3)
+        for line in lines:
+            for word in ("%s", "{", "\n", "user", client.nonce.decode(), SECRET.decode()):
+                self.assertNotIn(word, line)
+        self.assertIn("198.51.100.1", lines[1])
 
     def test_wallClock(self) -> None:
         """Only credentials look at the wall clock: a step of it disturbs no allocation."""

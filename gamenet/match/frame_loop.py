@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from gamenet.errors import RemoteProtocolError
 from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation
 from gamenet.match.moments import askInput, moment
 from gamenet.match.settings import MatchSettings
@@ -71,6 +72,7 @@ class FrameLoop:
         others = [m.player for m in ticket.members if m.player != ticket.player]
         self._sync = {player: TimeSync(settings.frame_rate) for player in others}
         self._round_trip = dict.fromkeys(others, 0.0)
+        self._heard = dict.fromkeys(others, 0.0)
 
     @property
     def current_frame(self) -> int:
@@ -102,6 +104,7 @@ class FrameLoop:
         if ISeededSimulation.providedBy(self._simulation):
             with moment("begin"):
                 self._simulation.begin(self._seed)
+        self._heard = dict.fromkeys(self._heard, now)
         self._schedule = FrameSchedule(self._frame_rate, now)
 
     def run(self, now: float) -> None:
@@ -130,12 +133,24 @@ class FrameLoop:
 
         @raise gamenet.errors.RemoteProtocolError: It makes no sense; nothing changed.
         """
-        self._session.packetReceived(player, body, now)
+        try:
+            self._session.packetReceived(player, body, now)
+        except RemoteProtocolError:
+            self.refused += 1
+            raise
+        self._heard[player] = now
         self._sync[player].frameReported(
             self._schedule.position(now),
             self._session.remoteFrame(player),
             self._round_trip[player] / 2,
         )
+
+    def heardAt(self, player: int) -> float:
+        """
+        Return when another player's last acceptable packet came, in seconds; the start
+        of play before the first.
+        """
+        return self._heard[player]
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Note the smoothed seconds to another player and back."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from gamenet.errors import MalformedMessage, RemoteProtocolError
 from gamenet.interfaces import Address, IDatagramSocket, IMachine
+from gamenet.machine.alarm import Alarm
 from gamenet.match.path import Path, PathKind, PathSettings, PathTable
 from gamenet.match.sealed_link import SealedLink
 from gamenet.traversal.agent import TraversalAgent
@@ -67,6 +68,8 @@ class PeerLink:
     @ivar paths: The paths, for reading.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         machine: IMachine,
@@ -100,7 +103,7 @@ class PeerLink:
         self._agent = TraversalAgent(machine, role, self._probe, sendStep, punch_settings)
         self._game_socket: IDatagramSocket | None = None
         self._reported: Path | None = None
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(machine.clock, self._runChecks)
         self._closed = False
 
     @property
@@ -180,8 +183,9 @@ class PeerLink:
             return
         try:
             plain = self._sealed.open(data)
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
             self.statistics.rejected += 1
+            self._noteOnce(self.statistics.rejected, error)
             return
         now = self._machine.clock.seconds()
         self.statistics.packets_received += 1
@@ -189,8 +193,9 @@ class PeerLink:
         self.paths.heard(now)
         try:
             packet = decodePeerPacket(plain)
-        except MalformedMessage:
+        except MalformedMessage as error:
             self.statistics.malformed += 1
+            self._noteOnce(self.statistics.malformed, error)
             return
         if isinstance(packet, Check):
             self._checkReceived(Path(kind, socket, address), packet, now)
@@ -200,11 +205,20 @@ class PeerLink:
         else:
             self._packetReceived(packet)
 
+    def _noteOnce(self, count: int, error: RemoteProtocolError) -> None:
+        """Log the first of a kind; whoever sends more only raises a number."""
+        if count == 1:
+            self._log.info(
+                "a datagram on the link to player {player} was dropped: {reason}",
+                player=self.player,
+                reason=str(error),
+            )
+
     def close(self) -> None:
         """End the link: no timer is left, nothing is sent or received any more."""
         self._closed = True
         self._agent.stop()
-        self._cancelTimer()
+        self._alarm.cancel()
 
     def _checkReceived(self, path: Path, check: Check, now: float) -> None:
         self._sendCheck(path, CheckAnswer(check.nonce))
@@ -237,7 +251,6 @@ class PeerLink:
         path.socket.send(datagram, path.address)
 
     def _runChecks(self) -> None:
-        self._cancelTimer()
         now = self._machine.clock.seconds()
         lost = self.paths.expire(now)
         for path in self.paths.dueChecks(now):
@@ -262,18 +275,5 @@ class PeerLink:
             self._reported = self.paths.chosen
             self._pathChanged(self._reported)
 
-    def _cancelTimer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-
     def _schedule(self) -> None:
-        due = self.paths.nextDue()
-        if self._closed or due is None:
-            self._cancelTimer()
-            return
-        delay = max(0.0, due - self._machine.clock.seconds())
-        if self._timer is None:
-            self._timer = self._machine.clock.callLater(delay, self._runChecks)
-        else:
-            self._timer.reset(delay)
+        self._alarm.set(None if self._closed else self.paths.nextDue())

@@ -12,17 +12,18 @@ from collections.abc import Callable
 from enum import Enum
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gamenet.errors import (
     GamenetError,
+    LocalProtocolError,
     MomentFailed,
     NoPath,
     PeerLost,
     RemoteProtocolError,
 )
 from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
+from gamenet.machine.alarm import Alarm
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.farewell import FAREWELL_INTERVAL, Farewell
 from gamenet.match.frame_loop import FrameLoop
@@ -108,12 +109,13 @@ class Match:
         self._sendStep = sendStep
         self._loop = FrameLoop(settings, ticket, simulation, protocol)
         self._peers: dict[int, Peer] = {}
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(machine.clock, lambda: self._guard(self._beat))
         self._limit = 0.0
         self._started = 0.0
         self._farewell = Farewell(GoodbyeReason.FAILED, 0.0)
         self._error: GamenetError | None = None
         self._result: Deferred[MatchResult] = Deferred(lambda _: self.leave())
+        self._over: Deferred[None] = Deferred()
         for member in ticket.members:
             if member.player != self.player:
                 self._peers[member.player] = self._peerFor(member, keys)
@@ -128,9 +130,14 @@ class Match:
         self._limit = self._machine.clock.seconds() + self._settings.path_limit
         for peer in self._peers.values():
             self._sockets.addLink(peer.link)
+            peer.reachOut(self._sockets, self._candidates)
         self._log.info("match {m} begins as player {p}", m=self._name(), p=self.player)
-        self._guard(self._reach)
+        self._guard(self._beat)
         return self._result
+
+    def whenOver(self) -> Deferred[None]:
+        """Return what fires, once, when the match has ended; just before L{play}'s."""
+        return self._over
 
     def leave(self) -> None:
         """
@@ -142,8 +149,8 @@ class Match:
 
     def statistics(self) -> MatchStatistics:
         """Return what the match has cost so far."""
-        began = self.state is not MatchState.REACHING
-        duration = self._machine.clock.seconds() - self._started if began else 0.0
+        now = self._machine.clock.seconds()
+        duration = 0.0 if self.state is MatchState.REACHING else now - self._started
         links = [peer.link for peer in self._peers.values()]
         return MatchStatistics.gather(links, self._loop, duration)
 
@@ -177,12 +184,17 @@ class Match:
             lambda packet: self._guard(lambda: self._packetReceived(player, packet)),
             lambda path: self._guard(lambda: self._pathChanged(player, path)),
             lambda attempt, kind: self._sendStep(player, attempt, kind),
-            self._sockets.verifyRelay,
+            lambda: self._relaySilent(player),
             self._settings.paths,
             self._settings.punch,
         )
         watch = SilenceWatch(self._settings.interrupted_after, self._settings.lost_after)
         return Peer(player, link, StartBarrier(self._loop.digest), watch, member.candidates)
+
+    def _relaySilent(self, player: int) -> None:
+        """Nothing comes back through the relay: is our address there, and the channel bound?"""
+        self._sockets.verifyRelay()
+        self._peers[player].reachOut(self._sockets, self._candidates)
 
     def _guard(self, act: Callable[[], None]) -> None:
         """Do something that may end the match by raising."""
@@ -194,11 +206,9 @@ class Match:
             else:
                 self._log.warn("match {m} failed: {why}", m=self._name(), why=str(error))
             self._failSoon(error)
-
-    def _reach(self) -> None:
-        for peer in self._peers.values():
-            peer.reachOut(self._sockets, self._candidates)
-        self._beat()
+        except Exception as error:
+            self._log.failure("match {m} failed", m=self._name())
+            self._failSoon(LocalProtocolError(f"the match cannot go on: {error!r}"))
 
     def _beat(self) -> None:
         """Do what is due in the present state, and come back when more is."""
@@ -209,20 +219,7 @@ class Match:
             due = self._playingDue(now)
         else:
             due = self._leavingDue(now)
-        self._schedule(due)
-
-    def _schedule(self, due: float) -> None:
-        """Beat at C{due}, instead of when it was planned before."""
-        self._unschedule()
-        if self.state is not MatchState.OVER:
-            clock = self._machine.clock
-            delay = max(0.0, due - clock.seconds())
-            self._timer = clock.callLater(delay, self._guard, self._beat)
-
-    def _unschedule(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._alarm.set(None if self.state is MatchState.OVER else due)
 
     def _reachingDue(self, now: float) -> float:
         if now >= self._limit:
@@ -268,7 +265,7 @@ class Match:
         now = self._machine.clock.seconds()
         self.state = MatchState.LEAVING
         self._farewell = Farewell(reason, now + self._settings.farewell_limit)
-        self._schedule(now)
+        self._alarm.set(now)
 
     def _sendInputs(self, now: float) -> None:
         for peer in self._peers.values():
@@ -276,7 +273,7 @@ class Match:
 
     def _watchSilence(self, now: float) -> None:
         for peer in self._peers.values():
-            silence = now - max(peer.link.paths.last_heard, self._started)
+            silence = now - self._loop.heardAt(peer.player)
             meaning = peer.watch.silentFor(silence)
             if meaning is Silence.LOST:
                 with moment("peerLost"):
@@ -289,9 +286,6 @@ class Match:
     def _packetReceived(self, player: int, packet: PeerPacket) -> None:
         if self._left:
             return
-        if self._peers[player].watch.heard():
-            with moment("resumed"):
-                self._protocol.resumed(player)
         if isinstance(packet, Ready):
             self._readyReceived(player, packet)
         elif isinstance(packet, Inputs):
@@ -317,28 +311,31 @@ class Match:
         self._log.info("match {match} is being played", match=self._name())
         with moment("matchStarted"):
             self._protocol.matchStarted(self)
-        self._schedule(now)
+        self._alarm.set(now)
 
     def _inputsReceived(self, player: int, packet: Inputs) -> None:
+        peer = self._peers[player]
         if self.state is MatchState.REACHING:
-            self._peers[player].barrier.playReceived()
+            if not peer.barrier.hears:
+                return
+            peer.barrier.playReceived()
             self._startIfOpen()
         try:
             self._loop.packetReceived(player, packet.body, self._machine.clock.seconds())
         except RemoteProtocolError as error:
-            self._loop.refused += 1
             if self._loop.refused == 1:
-                self._log.warn(
-                    "a packet of player {player} was refused: {reason}; more are only counted",
-                    player=player,
-                    reason=str(error),
-                )
+                self._log.warn("a packet of player {p} refused: {why}", p=player, why=str(error))
+            return
+        if peer.watch.heard():
+            with moment("resumed"):
+                self._protocol.resumed(player)
 
     def _goodbyeReceived(self, player: int, goodbye: Goodbye) -> None:
         if goodbye.reason is GoodbyeReason.FINISHED or self.state is MatchState.LEAVING:
             self._peers[player].parted = True
             return
-        self._log.info("player {player} left match {match}", player=player, match=self._name())
+        last = goodbye.last_confirmed_frame
+        self._log.info("player {p} left match {m} at {last}", p=player, m=self._name(), last=last)
         failed = goodbye.reason is GoodbyeReason.FAILED
         self._finish(Outcome.OTHER_FAILED if failed else Outcome.OTHER_LEFT)
 
@@ -364,12 +361,12 @@ class Match:
 
     def _finish(self, outcome: Outcome) -> None:
         last, checksum = self._loop.confirmed_frame, self._loop.checksum
-        result = MatchResult(
-            self.match_id, self.player, outcome, last, checksum, self.statistics()
-        )
+        counted = self.statistics()
+        result = MatchResult(self.match_id, self.player, outcome, last, checksum, counted)
         self._close()
         self._tellEnd(result)
-        self._result.callback(result)
+        if not self._result.called:
+            self._result.callback(result)
 
     def _failSoon(self, error: GamenetError) -> None:
         """The match has failed: say goodbye, then tell whoever waits for the result."""
@@ -380,7 +377,8 @@ class Match:
     def _fail(self, error: GamenetError) -> None:
         self._close()
         self._tellEnd(None)
-        self._result.errback(error)
+        if not self._result.called:
+            self._result.errback(error)
 
     def _tellEnd(self, result: MatchResult | None) -> None:
         try:
@@ -390,10 +388,11 @@ class Match:
 
     def _close(self) -> None:
         self.state = MatchState.OVER
-        self._unschedule()
+        self._alarm.cancel()
         for peer in self._peers.values():
             self._sockets.removeLink(peer.link)
             peer.link.close()
+        self._over.callback(None)
 
     def _name(self) -> str:
         return self.match_id.hex()[:8]

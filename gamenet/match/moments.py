@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gamenet.errors import MomentFailed
+from zope.interface import Interface
+
+from gamenet.errors import BadSetting, MomentFailed
 from gamenet.interfaces import IPeerProtocol
 
-__all__ = ["askInput", "moment"]
+__all__ = ["askInput", "moment", "requireMethods"]
 
 
 @contextmanager
@@ -26,6 +28,18 @@ def moment(name: str, frame: int | None = None) -> Iterator[None]:
         yield
     except Exception as error:
         raise MomentFailed(name, frame) from error
+
+
+def requireMethods(supplied: object, interface: type[Interface]) -> None:
+    """
+    Check that the game supplies every method of an interface.
+
+    @raise BadSetting: One is missing; the text names it.
+    """
+    for name in interface.names(all=True):
+        if not callable(getattr(supplied, name, None)):
+            kind = type(supplied).__name__
+            raise BadSetting(f"{kind} has no method {name!r}, which {interface.__name__} asks for")
 
 
 def askInput(protocol: IPeerProtocol, player: int, frame: int, limit: int) -> bytes:

@@ -14,7 +14,7 @@ from enum import Enum
 
 import attrs
 
-from gamenet.errors import BadSetting
+from gamenet.bounds import seconds, wholeNumber
 from gamenet.interfaces import Address, IDatagramSocket
 
 __all__ = ["Path", "PathKind", "PathRecord", "PathSettings", "PathTable"]
@@ -47,16 +47,6 @@ class Path:
     address: Address
 
 
-def _duration(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value <= 3600:
-        raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
-
-
-def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if type(value) is not int or not 2 <= value <= 256:
-        raise BadSetting(f"{attribute.name} must be a whole number from 2 to 256, not {value!r}")
-
-
 @attrs.frozen
 class PathSettings:
     """
@@ -73,13 +63,13 @@ class PathSettings:
     @ivar outstanding_limit: How many unanswered checks of one path are remembered.
     """
 
-    check_interval: float = attrs.field(default=0.5, validator=_duration)
-    unproven_interval: float = attrs.field(default=0.2, validator=_duration)
-    doubt_after: float = attrs.field(default=1.5, validator=_duration)
-    silence_doubt: float = attrs.field(default=0.25, validator=_duration)
-    lost_after: float = attrs.field(default=3.0, validator=_duration)
-    path_limit: int = attrs.field(default=16, validator=_count)
-    outstanding_limit: int = attrs.field(default=32, validator=_count)
+    check_interval: float = attrs.field(default=0.5, validator=seconds())
+    unproven_interval: float = attrs.field(default=0.2, validator=seconds())
+    doubt_after: float = attrs.field(default=1.5, validator=seconds())
+    silence_doubt: float = attrs.field(default=0.25, validator=seconds())
+    lost_after: float = attrs.field(default=3.0, validator=seconds())
+    path_limit: int = attrs.field(default=16, validator=wholeNumber(2, 256))
+    outstanding_limit: int = attrs.field(default=32, validator=wholeNumber(2, 256))
 
 
 @attrs.define(eq=False)
@@ -237,7 +227,7 @@ class PathTable:
         for record in silent:
             if record.announced:
                 record.proven = False
-                record.last_answer = now
+                record.last_answer = record.next_check = now
             else:
                 del self._records[record.path]
         if lost:

@@ -10,10 +10,13 @@ The way in: connect to a lobby, sit down in a session, play.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, succeed
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from gamenet.errors import BadSetting, GamenetError
 from gamenet.interfaces import IMachine
 from gamenet.lobby.client import ILobbyListener, LobbyClient
 from gamenet.machine.reactor_machine import asMachine
@@ -24,7 +27,10 @@ from gamenet.match.sockets import PlayerSockets
 from gamenet.wire.lobby_answers import MatchTicket, RelayCredentials
 from gamenet.wire.lobby_values import Candidate, SessionSummary, SessionView
 
-__all__ = ["Player", "connect"]
+__all__ = ["SEATS_LIMIT", "Player", "connect"]
+
+#: The most seats of a session that can be played.
+SEATS_LIMIT = 2
 
 
 def connect(
@@ -96,9 +102,12 @@ class Player:
         self.machine = machine
         self.relay_only = relay_only
         self.keys = PlayerKeys.fromRandomBytes(machine.randomBytes(SEED_BYTES))
-        self.sockets = PlayerSockets(machine, interface, port, self._relayChanged)
+        self.sockets = PlayerSockets(machine, interface, port, self._relayChanged, relay_only)
         self.session: Session | None = None
         self._interface = interface
+        self._host = ""
+        self._asking = 0
+        self._left_id = ""
         self._closed = False
 
     @property
@@ -115,15 +124,18 @@ class Player:
         Create a session and become its host.
 
         @param title: 1 to 64 characters.
-        @param capacity: How many seats.
+        @param capacity: How many seats; at most L{SEATS_LIMIT} for now.
         @param minimum: How many players it takes to start.
-        @return: Fires with the L{Session}.
+        @return: Fires with the L{Session}; fails with L{BadSetting} where there are
+            too many seats, or as L{LobbyClient.createSession} does.
         """
-        return self.lobby.createSession(title, capacity, minimum).addCallback(self._seated)
+        if capacity > SEATS_LIMIT:
+            return fail(BadSetting(f"a match has {SEATS_LIMIT} players, not {capacity}"))
+        return self._sitDown(self.lobby.createSession(title, capacity, minimum))
 
     def joinSession(self, session_id: str) -> Deferred[Session]:
         """Take a seat in the session with that id; fires with the L{Session}."""
-        return self.lobby.joinSession(session_id).addCallback(self._seated)
+        return self._sitDown(self.lobby.joinSession(session_id))
 
     def close(self) -> Deferred[None]:
         """Leave everything; no socket and no timer is left.  Closing twice is harmless."""
@@ -136,8 +148,8 @@ class Player:
         """Return where other players may try to reach us, as far as it is known now."""
         found: dict[Candidate, None] = {}
         if not self.relay_only:
-            host = self._interface or self.machine.sourceAddress(self.lobby.lobby_address[0])
-            found[Candidate("host", (host, self.sockets.demultiplexer.address[1]))] = None
+            port = self.sockets.demultiplexer.address[1]
+            found[Candidate("host", (self._host, port))] = None
             if self.lobby.server_reflexive is not None:
                 found[Candidate("server_reflexive", self.lobby.server_reflexive)] = None
         if self.sockets.relayed is not None:
@@ -154,6 +166,17 @@ class Player:
             self,
             insecure=insecure,
         )
+        try:
+            self._host = self._ownHost()
+        except GamenetError:
+            await self.lobby.close()
+            raise
+
+    def _ownHost(self) -> str:
+        """Return the local address that others on our own network may reach us at."""
+        if self._interface not in ("", "0.0.0.0"):
+            return self._interface
+        return self.machine.sourceAddress(self.lobby.lobby_address[0])
 
     async def _close(self) -> None:
         session = self.session
@@ -162,6 +185,28 @@ class Player:
             await session.leaveMatch()
         self.sockets.close()
         await self.lobby.close()
+
+    def _sitDown(self, asking: Deferred[SessionView]) -> Deferred[Session]:
+        self._asking += 1
+        return asking.addBoth(self._answered).addCallback(self._seated)
+
+    def _answered(self, outcome: Any) -> Any:
+        self._asking -= 1
+        return outcome
+
+    def _getUp(self, view: SessionView) -> None:
+        """
+        The lobby gave us a seat after all, in answer to a request that was given up:
+        nobody will sit in it.
+        """
+        self._left_id = view.session_id
+        self.lobby.leaveSession().addErrback(
+            lambda failure: self._log.info(
+                "getting up from {session} failed: {reason}",
+                session=view.session_id,
+                reason=failure.getErrorMessage(),
+            )
+        )
 
     def _seated(self, view: SessionView) -> Session:
         session = self.session = Session(
@@ -172,6 +217,7 @@ class Player:
 
     def _letGo(self, session: Session) -> None:
         if self.session is session:
+            self._left_id = session.session_id
             self.session = None
             self.sockets.releaseRelay()
 
@@ -186,6 +232,8 @@ class Player:
         """See L{ILobbyListener}."""
         if self.session is not None:
             self.session.viewChanged(view)
+        elif not self._asking and view.session_id != self._left_id:
+            self._getUp(view)
 
     def sessionClosed(self, reason: str) -> None:
         """See L{ILobbyListener}."""

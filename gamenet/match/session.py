@@ -14,6 +14,7 @@ from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.keys import PlayerKeys
 from gamenet.match.match import Match
+from gamenet.match.moments import requireMethods
 from gamenet.match.protocol import MatchResult
 from gamenet.match.settings import MatchSettings
 from gamenet.match.sockets import PlayerSockets
@@ -92,7 +93,9 @@ class Session:
         @return: Fires with the L{MatchResult}; fails with L{gamenet.errors.NoPath},
             L{gamenet.errors.PeerLost}, L{gamenet.errors.MomentFailed},
             L{gamenet.errors.RequestRefused}, L{gamenet.errors.RemoteProtocolError} where the
-            others play by other rules, or L{MatchEnded} where the session is gone.
+            others play by other rules, L{gamenet.errors.BadSetting} where the game lacks a
+            method or the settings do not suit the players, or L{MatchEnded} where the
+            session is gone.  Cancelling it leaves the match.
         """
         return Deferred.fromCoroutine(
             self._play(simulation, protocol, settings or MatchSettings())
@@ -182,9 +185,11 @@ class Session:
     async def _play(
         self, simulation: ISimulation, protocol: IPeerProtocol, settings: MatchSettings
     ) -> MatchResult:
+        requireMethods(simulation, ISimulation)
+        requireMethods(protocol, IPeerProtocol)
         ticket = await self._awaitTicket()
         try:
-            self.match = Match(
+            match = Match(
                 self._machine,
                 ticket,
                 self._keys,
@@ -195,16 +200,22 @@ class Session:
                 self._candidates(),
                 lambda other, attempt, kind: self._sendStep(ticket.match_id, other, attempt, kind),
             )
-            return await self.match.play()
-        finally:
-            self.match = None
-            parting, self._parting = self._parting, []
-            for parted in parting:
-                parted.callback(None)
-            if self.ended is not None:
-                self._letGo(self)
-            elif self.is_host:
-                self._quietly(self._lobby.endMatch(ticket.match_id), "ending the match")
+        except GamenetError:
+            self._matchOver(ticket)
+            raise
+        self.match = match
+        match.whenOver().addCallback(lambda _: self._matchOver(ticket))
+        return await match.play()
+
+    def _matchOver(self, ticket: MatchTicket) -> None:
+        self.match = None
+        parting, self._parting = self._parting, []
+        for parted in parting:
+            parted.callback(None)
+        if self.ended is not None:
+            self._letGo(self)
+        elif self.is_host:
+            self._quietly(self._lobby.endMatch(ticket.match_id), "ending the match")
 
     def _awaitTicket(self) -> Deferred[MatchTicket]:
         waiting: Deferred[MatchTicket] = Deferred(lambda _: self._waitNoLonger())

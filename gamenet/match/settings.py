@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.bounds import seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.match.path import PathSettings
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_packet import FRAMES_LIMIT
 
-__all__ = ["MatchSettings"]
+__all__ = ["RULES_LIMIT", "MatchSettings"]
+
+#: The most characters of a game's name and version.
+RULES_LIMIT = 128
 
 
-def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value <= 3600:
-        raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
+def _text(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or len(value) > RULES_LIMIT or not value.isprintable():
+        raise BadSetting(
+            f"{attribute.name} must be a printable text of at most {RULES_LIMIT} characters,"
+            f" not {value!r}"
+        )
 
 
 @attrs.frozen
@@ -45,23 +52,25 @@ class MatchSettings:
     """
 
     frame_rate: int = 60
-    frames: int | None = None
+    frames: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(wholeNumber(1, FRAMES_LIMIT))
+    )
     checksum_interval: int = 30
-    rules: str = ""
+    rules: str = attrs.field(default="", validator=_text)
     input_delay: int = 1
     prediction_window: int = 8
-    path_limit: float = attrs.field(default=10.0, validator=_seconds)
-    interrupted_after: float = attrs.field(default=0.5, validator=_seconds)
-    lost_after: float = attrs.field(default=10.0, validator=_seconds)
-    farewell_limit: float = attrs.field(default=3.0, validator=_seconds)
+    path_limit: float = attrs.field(default=10.0, validator=seconds())
+    interrupted_after: float = attrs.field(default=0.5, validator=seconds())
+    lost_after: float = attrs.field(default=10.0, validator=seconds())
+    farewell_limit: float = attrs.field(default=3.0, validator=seconds())
     paths: PathSettings = attrs.field(factory=PathSettings)
     punch: PunchSettings = attrs.field(factory=PunchSettings)
 
     def __attrs_post_init__(self) -> None:
         if self.interrupted_after >= self.lost_after:
             raise BadSetting("interrupted_after must be shorter than lost_after")
-        if self.frames is not None and not 1 <= self.frames <= FRAMES_LIMIT:
-            raise BadSetting(f"frames must be from 1 to {FRAMES_LIMIT}, not {self.frames}")
+        if type(self.paths) is not PathSettings or type(self.punch) is not PunchSettings:
+            raise BadSetting("paths must be PathSettings, and punch PunchSettings")
         RollbackSettings(
             prediction_window=self.prediction_window,
             input_delay=self.input_delay,

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from gamenet.errors import GamenetError
+from gamenet.errors import GamenetError, LocalProtocolError
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match.link import PeerLink
@@ -24,6 +24,9 @@ from gamenet.relay.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import DatagramKind
 
 __all__ = ["PlayerSockets"]
+
+#: Seconds after which nobody waits for the relay's answer any more.
+_PATIENCE = 2.0
 
 #: Seconds between a refused or lost allocation and the next try; doubles at each refusal.
 _SHORTEST_PAUSE = 0.5
@@ -39,7 +42,7 @@ class PlayerSockets:
     @ivar demultiplexer: The owner of the game socket's port.
     @ivar game: The share of the game socket that carries sealed packets.
     @ivar relayed: Our relayed address as a socket, C{None} while there is none.
-    @ivar allocating: Whether the relay has not answered yet.
+    @ivar allocating: Whether it is worth waiting for the relay's answer.
     @ivar strangers: How many sealed datagrams belonged to no link of ours.
     """
 
@@ -51,15 +54,19 @@ class PlayerSockets:
         interface: str,
         port: int,
         relayChanged: Callable[[], None],
+        relay_only: bool = False,
     ) -> None:
         """
         @param interface: The numeric local address of the game socket; C{""} is all.
         @param port: Its port; 0 lets the system choose.
-        @param relayChanged: Called when L{relayed} came or went.
+        @param relayChanged: Called when L{relayed} or L{allocating} changed.
+        @param relay_only: Let no sealed packet in but through the relay, so that nobody
+            can find out that an address is ours by asking it.
         @raise gamenet.errors.CannotBind: The port is taken.
         """
         self._machine = machine
         self._relayChanged = relayChanged
+        self._relay_only = relay_only
         self.demultiplexer = Demultiplexer(machine, interface, port)
         self.game: IDatagramSocket = self.demultiplexer.face(
             self._receiver(PathKind.DIRECT), first_bytes=(FIRST_BYTE,)
@@ -72,6 +79,7 @@ class PlayerSockets:
         self._ask: Callable[[], TurnClient] | None = None
         self._pause = _SHORTEST_PAUSE
         self._retry: IDelayedCall | None = None
+        self._patience: IDelayedCall | None = None
 
     def addLink(self, link: PeerLink) -> None:
         """Deal datagrams with this link's id to it from now on."""
@@ -115,11 +123,29 @@ class PlayerSockets:
 
     def _askRelay(self) -> None:
         self._retry = None
-        if self._ask is not None:
-            self.allocating = True
-            self._turn = self._ask()
-            asking = Deferred.fromCoroutine(self._allocate(self._turn))
-            asking.addErrback(lambda failure: self._log.failure("allocating failed", failure))
+        if self._ask is None:
+            return
+        try:
+            turn = self._turn = self._ask()
+        except LocalProtocolError as error:
+            self._relayLost(None, error)
+            return
+        self.allocating = True
+        self._patience = self._machine.clock.callLater(_PATIENCE, self._waitNoLonger)
+        asking = Deferred.fromCoroutine(self._allocate(turn))
+        asking.addErrback(lambda failure: self._log.failure("allocating failed", failure))
+
+    def _waitNoLonger(self) -> None:
+        """The relay is slow or gone: whoever waits for the address need not wait any more."""
+        self._patience = None
+        self.allocating = False
+        self._relayChanged()
+
+    def _answered(self) -> None:
+        self.allocating = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     async def _allocate(self, turn: TurnClient) -> None:
         try:
@@ -129,13 +155,13 @@ class PlayerSockets:
             return
         if self._turn is not turn:
             return
-        self.allocating = False
+        self._answered()
         self.relayed = relayed
         self._pause = _SHORTEST_PAUSE
         relayed.whenLost().addCallback(lambda error: self._relayLost(turn, error))
         self._relayChanged()
 
-    def _relayLost(self, turn: TurnClient, error: GamenetError) -> None:
+    def _relayLost(self, turn: TurnClient | None, error: GamenetError) -> None:
         if self._turn is not turn:
             return
         self._log.warn("no relayed address: {reason}", reason=str(error))
@@ -147,7 +173,7 @@ class PlayerSockets:
     def _dropRelay(self) -> None:
         turn, self._turn = self._turn, None
         self.relayed = None
-        self.allocating = False
+        self._answered()
         if turn is not None:
             turn.close()
 
@@ -163,7 +189,8 @@ class PlayerSockets:
         def received(data: bytes, address: Address) -> None:
             link = self._links.get(linkIdOf(data))
             socket = self.game if kind is PathKind.DIRECT else self.relayed
-            if link is None or socket is None:
+            hidden = self._relay_only and kind is PathKind.DIRECT
+            if link is None or socket is None or hidden:
                 self._strangerReceived(address)
             else:
                 link.datagramReceived(kind, socket, data, address)

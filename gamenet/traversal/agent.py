@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.interfaces import Address, IMachine
+from gamenet.machine.alarm import Alarm
 from gamenet.traversal.candidates import punchTargets
 from gamenet.traversal.punch import (
     ATTEMPT_BYTES,
@@ -55,7 +55,7 @@ class TraversalAgent:
         self._sendProbe = sendProbe
         self._sendStep = sendStep
         self._punch = Punch(role, settings or PunchSettings())
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(machine.clock, self._tick)
         self._refused = 0
 
     @property
@@ -71,7 +71,7 @@ class TraversalAgent:
     def begin(self, ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> None:
         """Start, or go on with changed candidates of either side."""
         self._punch.begin(punchTargets(ours, theirs), self._machine.clock.seconds())
-        self._schedule()
+        self._alarm.set(self._punch.next_due)
 
     def stepReceived(self, attempt: bytes, kind: int) -> None:
         """
@@ -92,20 +92,19 @@ class TraversalAgent:
     def pathProven(self) -> None:
         """A direct path works."""
         self._punch.pathProven()
-        self._schedule()
+        self._alarm.set(self._punch.next_due)
 
     def pathLost(self) -> None:
         """The last direct path died."""
         self._punch.pathLost(self._machine.clock.seconds())
-        self._schedule()
+        self._alarm.set(self._punch.next_due)
 
     def stop(self) -> None:
         """End for good; no timer is left."""
         self._punch.stop()
-        self._schedule()
+        self._alarm.set(self._punch.next_due)
 
     def _tick(self) -> None:
-        self._timer = None
         now = self._machine.clock.seconds()
         self._carryOut(self._punch.tick(now, self._machine.randomBytes(ATTEMPT_BYTES)))
 
@@ -116,13 +115,4 @@ class TraversalAgent:
                     self._sendProbe(target)
             else:
                 self._sendStep(effect.attempt, int(effect.kind))
-        self._schedule()
-
-    def _schedule(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._punch.next_due
-        if due is not None:
-            delay = max(0.0, due - self._machine.clock.seconds())
-            self._timer = self._machine.clock.callLater(delay, self._tick)
+        self._alarm.set(self._punch.next_due)

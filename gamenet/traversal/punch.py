@@ -20,7 +20,8 @@ from enum import Enum, IntEnum
 
 import attrs
 
-from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
+from gamenet.bounds import seconds, wholeNumber
+from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import Address
 
 __all__ = [
@@ -68,16 +69,6 @@ class PunchState(Enum):
     STOPPED = "stopped"
 
 
-def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value <= 3600:
-        raise BadSetting(f"{attribute.name} must be from 0 to 3600 seconds, not {value!r}")
-
-
-def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if type(value) is not int or not 1 <= value <= 4096:
-        raise BadSetting(f"{attribute.name} must be a whole number from 1 to 4096, not {value!r}")
-
-
 @attrs.frozen
 class PunchSettings:
     """
@@ -92,12 +83,12 @@ class PunchSettings:
         repeated step is known as one (seed row H6).
     """
 
-    probe_interval: float = attrs.field(default=0.2, validator=_positive)
-    step_interval: float = attrs.field(default=1.0, validator=_positive)
-    attempt_limit: float = attrs.field(default=5.0, validator=_positive)
-    pause: float = attrs.field(default=1.0, validator=_positive)
-    longest_pause: float = attrs.field(default=16.0, validator=_positive)
-    remembered_attempts: int = attrs.field(default=16, validator=_count)
+    probe_interval: float = attrs.field(default=0.2, validator=seconds())
+    step_interval: float = attrs.field(default=1.0, validator=seconds())
+    attempt_limit: float = attrs.field(default=5.0, validator=seconds())
+    pause: float = attrs.field(default=1.0, validator=seconds())
+    longest_pause: float = attrs.field(default=16.0, validator=seconds())
+    remembered_attempts: int = attrs.field(default=16, validator=wholeNumber(1, 4096))
 
 
 @attrs.frozen
