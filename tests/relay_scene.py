@@ -12,7 +12,7 @@ from gamenet.relay.protocol import RelayServer
 from gamenet.relay.settings import RelaySettings
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import ERROR_CODE, NONCE, decodeErrorCode, decodeXorAddress
-from gamenet.wire.turn import ALLOCATE, XOR_RELAYED_ADDRESS
+from gamenet.wire.turn import ALLOCATE, LIFETIME, XOR_RELAYED_ADDRESS, encodeLifetime
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 from tests.memory_machine import MemoryMachine, MemoryNetwork
 from tests.relay_desk import (
@@ -25,9 +25,11 @@ from tests.relay_desk import (
     usernameOf,
 )
 
-__all__ = ["RELAY", "RawClient", "Scene", "outcomeOf"]
+__all__ = ["GONE", "RELAY", "Peer", "RawClient", "Scene", "outcomeOf"]
 
 RELAY: Address = ("203.0.113.2", 3478)
+#: What makes a Refresh a deletion.
+GONE: Attributes = ((LIFETIME, encodeLifetime(0)),)
 
 
 def outcomeOf(deferred: Deferred[object]) -> list[object]:
@@ -110,6 +112,27 @@ class RawClient:
         transaction_id = self.nextId()
         attributes = channelAttributes(number, peer, transaction_id)
         return self.ask(0x009, attributes, transaction_id)
+
+
+class Peer:
+    """
+    A plain UDP socket somewhere.
+
+    @ivar received: What came, and from where.
+    """
+
+    def __init__(self, scene: Scene, host: str = "198.51.100.50") -> None:
+        self.received: list[tuple[bytes, Address]] = []
+        self.scene = scene
+        self.socket = scene.network.machine(host).openDatagramSocket(
+            lambda data, source: self.received.append((data, source))
+        )
+        self.address: Address = (host, self.socket.address[1])
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send a datagram and let it arrive."""
+        self.socket.send(data, address)
+        self.scene.network.settle()
 
 
 class Scene:

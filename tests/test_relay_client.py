@@ -12,10 +12,8 @@ from gamenet.relay.allocation import AllocationLimits
 from gamenet.relay.client import TurnClient
 from gamenet.relay.relayed_socket import RelayedSocket
 from gamenet.relay.settings import RelaySettings
-from gamenet.seeded_random import SeededRandom
 from gamenet.wire.stun import decode
-from gamenet.wire.turn import ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH
-from tests.memory_machine import Datagram, MemoryNetwork
+from gamenet.wire.turn import CHANNEL_BIND, CREATE_PERMISSION, REFRESH
 from tests.relay_desk import SECRET
 from tests.relay_scene import RELAY, Scene, outcomeOf
 
@@ -80,6 +78,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.others_inbox, [(b"hello", self.socket.address)])
         sizes = [len(data) for data, _, _ in self.network.carried[before:]]
         self.assertEqual(sizes, [9, 5, 9])
+        self.assertEqual((self.other.packets_received, self.other.packets_ignored), (1, 0))
 
     def test_channelNumbers(self) -> None:
         """Each peer has a channel of its own, also asked for twice at once."""
@@ -123,6 +122,25 @@ class ClientTests(SynchronousTestCase):
         self.assertFalse(self.socket.send(bytes(65_508), ("192.0.2.1", 1)))
         self.assertEqual((self.socket.send_errors, self.socket.packets_sent), (2, 0))
         self.assertEqual(len(self.network.carried), before)
+        self.assertEqual(self.done(self.socket.bindChannel(("192.0.2.1", 1))), 0x4000)
+
+    def test_largest(self) -> None:
+        """What is longer than a datagram is not sent, over a channel either."""
+        peer = ("192.0.2.1", 1)
+        self.done(self.socket.bindChannel(peer))
+        self.assertIs(self.socket.send(bytes(65_507 - 4), peer), True)
+        self.assertIs(self.socket.send(bytes(65_507), peer), False)
+        self.assertIs(self.socket.send(bytes(70_000), peer), False)
+        self.assertEqual((self.socket.send_errors, self.socket.packets_sent), (2, 1))
+
+    def test_indicationIds(self) -> None:
+        """Every Send indication has a transaction id of its own."""
+        before = len(self.network.carried)
+        for _ in range(3):
+            self.socket.send(b"x", ("192.0.2.1", 1))
+        sent = self.network.carried[before:]
+        ids = dict.fromkeys(decode(data).transaction_id for data, _, _ in sent)
+        self.assertEqual(len(ids), 3)
 
     def test_peersLimit(self) -> None:
         """So many permissions and so many channels, and no more; those there stay."""
@@ -137,6 +155,15 @@ class ClientTests(SynchronousTestCase):
         refused = self.done(socket.bindChannel(("192.0.2.3", 1)))
         self.assertIsInstance(refused, LocalProtocolError)
         self.assertEqual(self.done(socket.bindChannel(("192.0.2.1", 1))), 0x4000)
+
+    def test_limitCountsOnce(self) -> None:
+        """A peer that the relay refused can be asked for again though there is no more room."""
+        client = self.scene.turnClient(self.network.machine("198.51.100.3"), "carol")
+        client._peers_limit = 1
+        socket = self.scene.allocated(client)
+        for _ in range(2):
+            refused = self.done(socket.bindChannel(("127.0.0.1", 1)))
+            self.assertIsInstance(refused, RelayRefused)
 
     def test_badLimit(self) -> None:
         """More peers than there are channels is a bad setting."""
@@ -162,6 +189,8 @@ class ClientTests(SynchronousTestCase):
         """From due times: the allocation at 540 s, permissions and channels each 240 s."""
         self.done(self.socket.permit("192.0.2.1"))
         self.done(self.socket.bindChannel(("192.0.2.2", 1)))
+        # One of each client, and the relay's.
+        self.assertEqual(len(self.network.clock.getDelayedCalls()), 3)
         before = len(self.network.carried)
         self.network.advance(239.9)
         self.assertEqual(self.sentMethods(before), [])
@@ -173,6 +202,44 @@ class ClientTests(SynchronousTestCase):
         )
         self.network.advance(0.1)
         self.assertEqual(self.sentMethods(before)[4:], [REFRESH])
+
+    def test_refreshesDoNotWait(self) -> None:
+        """While one refresh is not answered the next is sent at its own time."""
+        self.done(self.socket.permit("192.0.2.1"))
+        self.network.advance(10.0)
+        self.done(self.socket.bindChannel(("192.0.2.2", 1)))
+        self.scene.server.stop()
+        before = len(self.network.carried)
+        self.network.advance(239.9)
+        self.assertNotIn(CHANNEL_BIND, self.sentMethods(before))
+        self.network.advance(0.2)
+        self.assertIn(CHANNEL_BIND, self.sentMethods(before))
+
+    def test_verify(self) -> None:
+        """Asked to, it looks at once whether the allocation is there, one look at a time."""
+        before = len(self.network.carried)
+        self.socket.verify()
+        self.socket.verify()
+        self.network.advance(0.0)
+        self.socket.verify()
+        self.network.advance(0.0)
+        self.assertEqual(self.sentMethods(before), [REFRESH, REFRESH])
+        self.network.advance(539.9)
+        self.assertEqual(self.sentMethods(before), [REFRESH, REFRESH])
+        self.network.advance(0.1)
+        self.assertEqual(self.sentMethods(before)[:3], [REFRESH] * 3)
+        told = outcomeOf(self.socket.whenLost())
+        self.scene.server.stop()
+        self.socket.verify()
+        self.network.advance(1.0)
+        self.socket.verify()
+        self.network.advance(38.4)
+        self.assertEqual(told, [])
+        self.network.advance(0.2)
+        self.assertEqual(len(told), 1)
+        self.socket.verify()
+        self.others_client.close()
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
     def test_shortLifetime(self) -> None:
         """A lifetime of 100 s is refreshed halfway."""
@@ -275,169 +342,3 @@ class ClientTests(SynchronousTestCase):
         face.receiver(b"\x40\0\0\x01x", RELAY)
         self.assertEqual((self.inbox, self.socket.packets_ignored), ([], 1))
         self.assertEqual(self.socket.packets_received, 0)
-
-
-class LossTests(SynchronousTestCase):
-    """When the allocation dies, and when packets get lost."""
-
-    def setUp(self) -> None:
-        self.scene = Scene()
-        self.network: MemoryNetwork = self.scene.network
-        self.machine = self.network.machine("198.51.100.1")
-        self.client = self.scene.turnClient(self.machine)
-
-    def test_lost(self) -> None:
-        """437 on a refresh says that the allocation is gone: whoever watches is told, once."""
-        socket = self.scene.allocated(self.client)
-        told = outcomeOf(socket.whenLost())
-        self.scene.server.stop()
-        self.scene.server.start()
-        self.network.advance(539.0)
-        self.assertEqual(told, [])
-        self.network.advance(2.0)
-        (reason,) = told
-        assert isinstance(reason, RelayRefused)
-        self.assertEqual(reason.code, 437)
-        self.assertTrue(socket.closed)
-        self.assertEqual(outcomeOf(socket.whenLost()), [reason])
-        socket.close()
-        again = self.scene.allocated(self.client)
-        self.assertFalse(again.closed)
-
-    def test_lostOnPermission(self) -> None:
-        """437 on anything says so, and fails what was asked."""
-        socket = self.scene.allocated(self.client)
-        told = outcomeOf(socket.whenLost())
-        self.scene.server.stop()
-        self.scene.server.start()
-        asked = outcomeOf(socket.bindChannel(("192.0.2.1", 1)))
-        self.network.settle()
-        self.assertEqual((len(told), told), (1, asked))
-
-    def test_silentRelay(self) -> None:
-        """A relay that no longer answers is given up after 39.5 s of a refresh."""
-        socket = self.scene.allocated(self.client)
-        told = outcomeOf(socket.whenLost())
-        self.scene.server.stop()
-        self.network.advance(540.0 + 39.4)
-        self.assertEqual(told, [])
-        self.network.advance(0.2)
-        (reason,) = told
-        assert isinstance(reason, RelayRefused)
-        self.assertEqual(reason.code, 0)
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
-
-    def test_notLostByClose(self) -> None:
-        """Closing is not losing."""
-        socket = self.scene.allocated(self.client)
-        told = outcomeOf(socket.whenLost())
-        socket.close()
-        self.network.advance(1000.0)
-        self.assertEqual(told, [])
-
-    def test_permissionWithdrawn(self) -> None:
-        """A permission that is no longer granted is dropped; the others, and the socket, live."""
-        socket = self.scene.allocated(self.client)
-        for host in ("192.0.2.1", "192.0.2.2"):
-            outcomeOf(socket.permit(host))
-            outcomeOf(socket.bindChannel((host, 1)))
-        self.network.settle()
-        policy = self.scene.server._table.policy
-        object.__setattr__(policy, "own_hosts", ("192.0.2.1",))
-        self.scene.network.advance(240.0)
-        self.assertFalse(socket.closed)
-        self.assertEqual(list(socket._permission_dues), ["192.0.2.1", "192.0.2.2"])
-        self.assertEqual(list(socket._channel_dues), [("192.0.2.2", 1)])
-        before = len(self.network.carried)
-        socket.send(b"x", ("192.0.2.1", 1))
-        socket.send(b"x", ("192.0.2.2", 1))
-        sizes = [len(data) for data, _, _ in self.network.carried[before:]]
-        self.assertEqual(sizes, [20 + 12 + 8 + 8, 5])
-
-    def test_lossyNetwork(self) -> None:
-        """With a fifth of everything lost an allocation is made and kept, by retransmission."""
-        luck = SeededRandom(1)
-        self.network.tamper = lambda datagram: (datagram,) if luck.chance(0.8) else ()
-        outcome = outcomeOf(self.client.allocate(lambda data, peer: None))
-        self.network.advance(40.0)
-        (socket,) = outcome
-        assert isinstance(socket, RelayedSocket), socket
-        self.assertEqual(len(self.scene.relayedPorts()), 1)
-        asked = outcomeOf(socket.permit("192.0.2.1"))
-        self.network.advance(3600.0)
-        self.assertEqual(asked, [None])
-        self.assertFalse(socket.closed)
-        self.assertEqual(len(self.scene.relayedPorts()), 1)
-
-    def test_lostAnswer(self) -> None:
-        """Where all answers to Allocate were lost the next try meets 437, and succeeds."""
-        deaf = [True]
-
-        def lose(datagram: Datagram) -> tuple[Datagram, ...]:
-            data, source, _ = datagram
-            lost = deaf[0] and source == RELAY and data[:2] == b"\x01\x03"
-            return () if lost else (datagram,)
-
-        self.network.tamper = lose
-        outcome = outcomeOf(self.client.allocate(lambda data, peer: None))
-        self.network.advance(40.0)
-        (refused,) = outcome
-        assert isinstance(refused, RelayRefused)
-        self.assertEqual(refused.code, 0)
-        self.assertEqual(len(self.scene.relayedPorts()), 1)
-        deaf[0] = False
-        socket = self.scene.allocated(self.client)
-        self.assertEqual(self.scene.relayedPorts(), [socket.address[1]])
-        self.assertEqual(self.scene.server.counters.refused.get(437), 1)
-
-    def test_closedWhileAllocating(self) -> None:
-        """A client that is closed while it allocates fails, and leaves nothing at the relay."""
-        outcome = outcomeOf(self.client.allocate(lambda data, peer: None))
-        sent: list[Datagram] = []
-
-        def hold(datagram: Datagram) -> tuple[Datagram, ...]:
-            if datagram[0][:2] == b"\x01\x03":
-                sent.append(datagram)
-                return ()
-            return (datagram,)
-
-        self.network.tamper = hold
-        self.network.settle()
-        self.assertEqual((len(sent), len(self.scene.relayedPorts())), (1, 1))
-        self.client.close()
-        self.network.settle()
-        self.assertIsInstance(outcome[0], RelayRefused)
-        self.assertEqual(self.scene.relayedPorts(), [])
-        self.scene.server.stop()
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
-
-    def test_nobodyThere(self) -> None:
-        """No relay at all: refused after 39.5 s with code 0, and nothing is left running."""
-        self.scene.server.stop()
-        outcome = outcomeOf(self.client.allocate(lambda data, peer: None))
-        self.network.advance(39.4)
-        self.assertEqual(outcome, [])
-        self.network.advance(0.2)
-        (refused,) = outcome
-        assert isinstance(refused, RelayRefused)
-        self.assertEqual(refused.code, 0)
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
-        sent = [data for data, source, _ in self.network.carried if source[0] == "198.51.100.1"]
-        self.assertEqual((len(sent), len(dict.fromkeys(sent))), (7, 1))
-        self.scene.server.start()
-        self.scene.allocated(self.client)
-
-    def test_wrongPassword(self) -> None:
-        """A wrong password is refused with 401 after one try with it."""
-        client = TurnClient(
-            self.machine, self.machine.openDatagramSocket, RELAY, "1800000000:alice", "wrong"
-        )
-        outcome = outcomeOf(client.allocate(lambda data, peer: None))
-        self.network.settle()
-        (refused,) = outcome
-        assert isinstance(refused, RelayRefused)
-        self.assertEqual((refused.code, refused.reason), (401, "Unauthenticated"))
-        methods = [decode(data).method for data, source, _ in self.network.carried
-                   if source[0] == "198.51.100.1"]
-        self.assertEqual(methods, [ALLOCATE, ALLOCATE])
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])

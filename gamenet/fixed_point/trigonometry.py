@@ -174,7 +174,7 @@ def atan2(y: int, x: int) -> int:
 
     @param y: The point's second coordinate, raw.
     @param x: The point's first coordinate, raw.
-    @return: In radians, raw, from L{-PI<PI>} to L{PI}; 0 for the origin.
+    @return: In radians, raw, from C{-PI} to L{PI}; 0 for the origin.
         C{atan2(-y, x)} is C{-atan2(y, x)}, except where C{y} is 0 and C{x}
         negative: that is L{PI}.
     """

@@ -219,11 +219,12 @@ class PathTable:
         An announced path is kept, unproven, because its address stays right while
         the allocation lives.
 
-        @return: The paths that were proven until now.
+        @return: The paths that were proven until now, and the announced ones that are
+            still silent.
         """
         limit = self.settings.lost_after
         silent = [r for r in self._records.values() if now >= r.last_answer + limit]
-        lost = [record.path for record in silent if record.proven]
+        lost = [record.path for record in silent if record.proven or record.announced]
         for record in silent:
             if record.announced:
                 record.proven = False

@@ -149,7 +149,6 @@ class RelayedSocket:
             return succeed(None)
         try:
             self._checkRoom(len(self._permission_dues))
-            encodeXorAddress((host, 0), bytes(12))
         except LocalProtocolError:
             return fail()
         return self._askPermission(host)
