@@ -1,5 +1,5 @@
 """
-Every error that gamenet raises by name.
+The errors that more than one room raises, by name.
 
 Two families matter to whoever writes a state machine: L{RemoteProtocolError}
 is the other side's doing (drop the packet, answer with a refusal, or close

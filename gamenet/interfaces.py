@@ -265,4 +265,6 @@ class IMachine(Interface):
         would leave from.  Sends nothing.
 
         @param destination: A numeric host.
+        @raise gamenet.errors.BadAddress: It is none.
+        @raise gamenet.errors.CannotBind: There is no way to it.
         """

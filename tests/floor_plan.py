@@ -40,6 +40,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         stun_attributes transport_address turn turn_credentials
         """,
     ),
+    (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
     (PROTOCOLS, "machine", "__init__ alarm datagram_socket demultiplexer reactor_machine"),
     (
         DECISIONS,

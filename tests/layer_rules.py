@@ -21,6 +21,7 @@ __all__ = ["RULES", "findings", "importCycle"]
 SUBJECT_HEIGHTS = {
     "": 0,
     "wire": 1,
+    "fixed_point": 1,
     "machine": 2,
     "rollback": 3,
     "relay": 3,

@@ -297,3 +297,18 @@ class TwoPlayers:
             seat.player.close()
         self.servers.stop()
         self.network.advance(6.0)
+
+
+def seatedPlayers(seed: int = 1, **options: object) -> TwoPlayers:
+    """Return a world in which both players sit in one session."""
+    scene = TwoPlayers(seed, **options)  # type: ignore[arg-type]
+    scene.meet()
+    return scene
+
+
+def playing(frames: int = 60, seed: int = 1, **options: object) -> TwoPlayers:
+    """Return a world in which both have confirmed some frames."""
+    scene = seatedPlayers(seed, **options)
+    scene.play()
+    scene.playUntilConfirmed(frames, 30.0)
+    return scene

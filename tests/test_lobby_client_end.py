@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import (
@@ -79,6 +79,15 @@ class EndTests(SynchronousTestCase):
         error = self.failureResultOf(host.client.listSessions(), LobbyLost).value
         self.assertEqual(str(error), "ListSessions: there is no connection with the lobby")
 
+    def test_cutOff(self) -> None:
+        """A stream that just ends is a lost connection."""
+        world = LobbyWorld()
+        player = world.player()
+        (stream,) = world.factory._streams
+        stream.abort()
+        world.network.advance(0.1)
+        self.assertEqual(player.listener.named("lobbyLost"), [("the connection was lost",)])
+
     def test_listenerThatRaises(self) -> None:
         """It is logged once, with its traceback and its name; the connection goes on."""
 
@@ -95,8 +104,8 @@ class EndTests(SynchronousTestCase):
         world.wait(host.client.createSession("a game"))
         world.network.advance(1)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        moments = [event["moment"] for event in events if "moment" in event]
-        self.assertEqual(moments, ["sessionsChanged"])
+        texts = [formatEvent(event) for event in events if "moment" in event]
+        self.assertEqual(texts, ["sessionsChanged of the lobby's listener raised"])
         self.assertEqual(len(watcher.client.sessions), 1)
         self.assertTrue(watcher.client.connected)
 

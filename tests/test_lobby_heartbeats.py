@@ -243,7 +243,20 @@ class SilenceTests(SynchronousTestCase):
         player.machine.suspend(60)
         world.network.advance(70)
         self.assertFalse(player.client.connected)
-        self.assertEqual(len(player.listener.named("lobbyLost")), 1)
+        reason = "you have been silent for 10 s"
+        self.assertEqual(player.listener.named("lobbyLost"), [(reason,)])
+
+    def test_anythingIsASignOfLife(self) -> None:
+        """The lobby's silence is counted from the last that came of it, whatever it was."""
+        world = LobbyWorld()
+        player = world.player()
+        world.network.advance(0.5)
+        world.wait(player.client.listSessions())
+        world.machine.stop()
+        world.network.advance(9.9)
+        self.assertTrue(player.client.connected)
+        world.network.advance(0.2)
+        self.assertFalse(player.client.connected)
 
     def test_lobbyThatStoodStill(self) -> None:
         """A lobby that stood still for 9 s finds its clients' heartbeats, and loses none."""

@@ -9,6 +9,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import (
+    ConnectionFailed,
     LobbyLost,
     LocalProtocolError,
     RequestTimedOut,
@@ -54,6 +55,30 @@ class Impostor(Protocol):
     def say(self, *messages: Message) -> None:
         assert self.transport is not None
         self.transport.write(b"".join(frame(encodeMessage(m)) for m in messages))
+
+
+class HangUpTests(SynchronousTestCase):
+    """A lobby that hangs up on the hello."""
+
+    def test_hangUp(self) -> None:
+        """Connecting fails, and the text says where and how."""
+        world = LobbyWorld()
+        machine = world.network.machine("impostor", "203.0.113.9")
+
+        class Rude(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                assert self.transport is not None
+                self.transport.write(frame(encodeMessage(Farewell("not today"))))
+                self.transport.loseConnection()
+
+        endpoint = machine.streamServerEndpoint("tcp:7770")
+        world.wait(endpoint.listen(Factory.forProtocol(Rude)))
+        deferred = world.connecting(description="tcp:203.0.113.9:7770")[0]
+        world.network.advance(1)
+        error = self.failureResultOf(deferred, ConnectionFailed).value
+        self.assertEqual(
+            str(error), "the lobby at 'tcp:203.0.113.9:7770' hung up: Hello: not today"
+        )
 
 
 class ImpostorTests(SynchronousTestCase):

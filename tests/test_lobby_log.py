@@ -104,6 +104,23 @@ class ClientLogTests(SynchronousTestCase):
         self.assertTrue(player.client.connected)
 
 
+    def test_garbage(self) -> None:
+        """A lobby that cannot be understood: what was bad."""
+        world = LobbyWorld()
+        player = world.player()
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        (stream,) = world.factory._streams
+        stream.sendBytes(bytes(4))
+        world.network.advance(0.1)
+        self.assertFalse(player.client.connected)
+        self.assertIn(
+            "the lobby sent what cannot be read: a frame is empty",
+            [formatEvent(event) for event in events],
+        )
+
+
 class Bounded(FramedStream):
     """A stream with a limit of ten bytes."""
 

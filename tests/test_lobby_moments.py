@@ -51,7 +51,7 @@ class Diarist(LobbyProtocol):
 
     def note(self, moment: str, detail: Any) -> None:
         self.diary.append((self.name, moment, detail))
-        if self.raises == (self.name, moment):
+        if self.raises in ((self.name, moment), ("everybody", moment)):
             raise RuntimeError(f"{moment} went wrong")
 
     def clientGreeted(self, name: str) -> None:
@@ -236,6 +236,18 @@ class RaisingMomentTests(MomentsCase):
         self.assertNotIn(SessionClosed, [type(message) for message in guest.heard()])
         guest.say(LeaveSession(4))
         self.assertEqual(guest.heard()[0], Done(4))
+
+
+    def test_bothRaise(self) -> None:
+        """Two that raise in one moment are two failures, neither entangled in the other."""
+        Diarist.raises = ("everybody", "matchStarted")
+        host, guest = self.live()
+        errors = self.flushLoggedErrors(RuntimeError)
+        self.assertEqual([error.value.__context__ for error in errors], [None, None])
+        farewell = Farewell("the lobby's own matchStarted failed")
+        self.assertEqual(guest.heard()[-1], farewell)
+        self.assertTrue(host.disconnecting or not host.connected)
+        self.assertEqual(self.factory.directory.clients, {})
 
 
 class MomentNamesTests(SynchronousTestCase):

@@ -245,14 +245,14 @@ class FailoverTests(LinkTestCase):
         self.assertLess(longestSilence(self.one, died), 3 * FRAME)
 
     def test_relayDies(self) -> None:
-        """The relay dies while direct works: its owner is told, the game is not."""
+        """The relay dies while direct works: its owner is told, again and again, the game is not."""
         died = self.pipe.clock.seconds()
         self.pipe.works[RELAY] = False
         self.pipe.play(20.0)
         for player in self.pipe.players:
             self.assertEqual(kinds(player), [RELAY, DIRECT])
             self.assertLess(longestSilence(player, died), 3 * FRAME)
-            self.assertEqual(len(player.relay_silences), 1)
+            self.assertGreaterEqual(len(player.relay_silences), 5)
             self.assertTrue(2.0 < player.relay_silences[0] - died < 3.5)
 
     def test_bothDie(self) -> None:

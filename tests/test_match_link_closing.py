@@ -157,7 +157,7 @@ class StatisticsTests(LinkTestCase):
         """The limits that are handed in are the ones that hold."""
         pipe = LinkPipe(
             path_settings=PathSettings(check_interval=0.125, path_limit=2),
-            punch_settings=PunchSettings(probe_interval=0.5, attempt_limit=1.0),
+            punch_settings=PunchSettings(probe_interval=0.5, attempt_timeout=1.0),
         )
         pipe.works[DIRECT] = False
         self.start(pipe)

@@ -389,7 +389,7 @@ class DoubtTests(SynchronousTestCase):
         self.assertEqual(known(self.table, RELAY).next_check, 104.5)
         self.assertEqual(self.table.expire(107.75), [DIRECT])
         self.assertIsNone(self.table.chosen)
-        self.assertEqual(self.table.expire(108.0), [])
+        self.assertEqual(self.table.expire(108.0), [RELAY])
         self.assertEqual(self.table.carriers(108.0), ())
         self.assertTrue(self.table.answered(RELAY, b"once more", 108.125))
         self.assertEqual(self.table.chosen, RELAY)

@@ -19,7 +19,7 @@ from gamenet.wire.input_packet import FRAMES_LIMIT
 class MatchSettingsTests(SynchronousTestCase):
     """The settings of one match."""
 
-    durations = ("path_limit", "interrupted_after", "lost_after", "farewell_limit")
+    durations = ("start_timeout", "interrupted_after", "lost_after", "farewell_timeout")
 
     def test_defaults(self) -> None:
         """Every limit has a default: 10 s of silence, and a player is lost."""
@@ -39,7 +39,7 @@ class MatchSettingsTests(SynchronousTestCase):
     def test_durations(self) -> None:
         """Durations up to an hour are taken as they are."""
         made = MatchSettings(
-            path_limit=0.001, interrupted_after=3599.0, lost_after=3600.0, farewell_limit=3600
+            start_timeout=0.001, interrupted_after=3599.0, lost_after=3600.0, farewell_timeout=3600
         )
         self.assertEqual(
             [getattr(made, name) for name in self.durations], [0.001, 3599.0, 3600.0, 3600]

@@ -26,25 +26,10 @@ from gamenet.world.nat_behavior import (
     PORT_SENSITIVE_RANDOM,
     PORT_SENSITIVE_SEQUENTIAL,
 )
-from tests.scenes import LOBBY, HashGame, RecordingPlayer, TwoPlayers
+from tests.scenes import LOBBY, HashGame, RecordingPlayer, TwoPlayers, playing, seatedPlayers
 
 CONES = (FULL_CONE, ADDRESS_RESTRICTED, PORT_RESTRICTED)
 SYMMETRIC = (PORT_SENSITIVE_RANDOM, PORT_SENSITIVE_SEQUENTIAL, ADDRESS_SENSITIVE)
-
-
-def seatedPlayers(seed: int = 1, **options: object) -> TwoPlayers:
-    """Return a world in which both players sit in one session."""
-    scene = TwoPlayers(seed, **options)  # type: ignore[arg-type]
-    scene.meet()
-    return scene
-
-
-def playing(frames: int = 60, seed: int = 1, **options: object) -> TwoPlayers:
-    """Return a world in which both have confirmed some frames."""
-    scene = seatedPlayers(seed, **options)
-    scene.play()
-    scene.playUntilConfirmed(frames, 30.0)
-    return scene
 
 
 class PathTests(SynchronousTestCase):

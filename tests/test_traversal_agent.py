@@ -27,7 +27,7 @@ THEIRS = (
 THEIR_TARGETS: list[Address] = [("198.51.100.7", 40_000), ("10.0.0.3", 5000)]
 
 EXACT = PunchSettings(
-    probe_interval=0.25, step_interval=1.0, attempt_limit=4.0, pause=1.0, longest_pause=8.0
+    probe_interval=0.25, step_interval=1.0, attempt_timeout=4.0, pause=1.0, longest_pause=8.0
 )
 
 

@@ -33,7 +33,7 @@ OPENED = StepKind.OPENED
 EXACT = PunchSettings(
     probe_interval=0.25,
     step_interval=1.0,
-    attempt_limit=4.0,
+    attempt_timeout=4.0,
     pause=1.0,
     longest_pause=8.0,
     remembered_attempts=4,
@@ -84,13 +84,14 @@ class SettingsTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """Row H2: an attempt takes at most 5 s by default."""
-        self.assertEqual(PunchSettings().attempt_limit, 5.0)
+        self.assertEqual(PunchSettings().attempt_timeout, 5.0)
         self.assertEqual(Punch(PunchRole.OPENER).settings, PunchSettings())
         self.assertEqual(ATTEMPT_BYTES, 16)
 
     def test_impossible(self) -> None:
         """A duration that cannot work is refused by its name, one at the edge is taken."""
-        for name in ("probe_interval", "step_interval", "attempt_limit", "pause", "longest_pause"):
+        durations = ("probe_interval", "step_interval", "attempt_timeout", "pause", "longest_pause")
+        for name in durations:
             for value in (0, -1.0, 3600.5, math.inf, -math.inf, math.nan):
                 error = self.assertRaises(BadSetting, PunchSettings, **{name: value})
                 self.assertIn(name, str(error))

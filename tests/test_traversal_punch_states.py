@@ -32,7 +32,7 @@ OPENED = StepKind.OPENED
 
 #: Powers of two, so that every sum in these tests is exact.
 EXACT = PunchSettings(
-    probe_interval=0.25, step_interval=1.0, attempt_limit=4.0, pause=1.0, longest_pause=8.0
+    probe_interval=0.25, step_interval=1.0, attempt_timeout=4.0, pause=1.0, longest_pause=8.0
 )
 
 

@@ -30,7 +30,7 @@ from gamenet.fixed_point.arithmetic import (
 )
 from gamenet.fixed_point.trigonometry import atan2, cos, sin
 
-__all__ = ["Fixed"]
+__all__ = ["Fixed", "rawOf"]
 
 _MASK = ONE - 1
 _new: Final = object.__new__
@@ -234,6 +234,19 @@ class Fixed:
         return -(-self._raw >> FRACTION_BITS) if self._raw < 0 else self._raw >> FRACTION_BITS
 
     __trunc__ = __int__
+
+
+def rawOf(number: Fixed | int) -> int:
+    """
+    Return a number's raw value.
+
+    @raise TypeError: It is neither a L{Fixed} nor an integer.
+    @raise FixedPointOverflow: It is too large.
+    """
+    raw = _rawOf(number)
+    if raw is None:
+        raise TypeError(f"neither a Fixed nor an integer: {number!r}")
+    return checked(raw)
 
 
 def _rawOf(operand: object) -> int | None:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from gamenet.errors import RemoteProtocolError
 from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation
 from gamenet.match.moments import askInput, moment
 from gamenet.match.settings import MatchSettings
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.frame_schedule import FrameSchedule
 from gamenet.rollback.session import RollbackSession
-from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.time_sync import TimeSync
 from gamenet.rollback.timeline import Timeline
@@ -31,9 +29,7 @@ class FrameLoop:
     Whatever the game raises comes out as L{gamenet.errors.MomentFailed}.
 
     @ivar digest: What both sides must agree on, 16 bytes.
-    @ivar desyncs: How many compared checksums differed.
     @ivar checksum: crc32 of the state after the last confirmed frame; 0 before.
-    @ivar refused: How many packets made no sense.
     """
 
     def __init__(
@@ -46,20 +42,10 @@ class FrameLoop:
         """
         @raise gamenet.errors.BadSetting: The settings cannot be played.
         """
-        rollback = RollbackSettings(
-            players=len(ticket.members),
-            local_player=ticket.player,
-            prediction_window=settings.prediction_window,
-            input_delay=settings.input_delay,
-            frame_rate=settings.frame_rate,
-            checksum_interval=settings.checksum_interval,
-            last_frame=None if settings.frames is None else settings.frames - 1,
-        )
+        rollback = settings.rollbackSettings(len(ticket.members), ticket.player)
         rules = settings.rules.encode()
         self.digest = blake2b(rollback.digest() + rules, digest_size=DIGEST_BYTES).digest()
-        self.desyncs = 0
         self.checksum = 0
-        self.refused = 0
         self._player = ticket.player
         self._seed = ticket.seed
         self._frame_rate = settings.frame_rate
@@ -72,7 +58,7 @@ class FrameLoop:
         others = [m.player for m in ticket.members if m.player != ticket.player]
         self._sync = {player: TimeSync(settings.frame_rate) for player in others}
         self._round_trip = dict.fromkeys(others, 0.0)
-        self._heard = dict.fromkeys(others, 0.0)
+        self._began = 0.0
 
     @property
     def current_frame(self) -> int:
@@ -104,7 +90,7 @@ class FrameLoop:
         if ISeededSimulation.providedBy(self._simulation):
             with moment("begin"):
                 self._simulation.begin(self._seed)
-        self._heard = dict.fromkeys(self._heard, now)
+        self._began = now
         self._schedule = FrameSchedule(self._frame_rate, now)
 
     def run(self, now: float) -> None:
@@ -131,14 +117,11 @@ class FrameLoop:
         """
         Take the body of another player's packet.
 
-        @raise gamenet.errors.RemoteProtocolError: It makes no sense; nothing changed.
+        @raise gamenet.errors.RemoteProtocolError: It makes no sense; it was counted, and
+            nothing else changed.
         """
-        try:
-            self._session.packetReceived(player, body, now)
-        except RemoteProtocolError:
-            self.refused += 1
-            raise
-        self._heard[player] = now
+        self._session.packetReceived(player, body, now)
+        self._tellEvents()
         self._sync[player].frameReported(
             self._schedule.position(now),
             self._session.remoteFrame(player),
@@ -150,7 +133,15 @@ class FrameLoop:
         Return when another player's last acceptable packet came, in seconds; the start
         of play before the first.
         """
-        return self._heard[player]
+        heard = self._session.remote(player).heard_at
+        return self._began if heard is None else max(heard, self._began)
+
+    def acknowledged(self, player: int) -> bool:
+        """
+        Return whether another player needs nothing more from us: they have all our
+        inputs, and have compared the checksum of the last frame.
+        """
+        return self._session.acknowledged(player)
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Note the smoothed seconds to another player and back."""
@@ -181,7 +172,6 @@ class FrameLoop:
                 with moment("frameConfirmed", event.frame):
                     self._protocol.frameConfirmed(event.frame, event.inputs, event.checksum)
             else:
-                self.desyncs += 1
                 with moment("desynchronized", event.frame):
                     self._protocol.desynchronized(
                         event.frame, event.local, event.remote, event.player

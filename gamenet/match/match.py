@@ -96,9 +96,7 @@ class Match:
         @param candidates: Where we may be reached, as offered to the others.
         @param sendStep: Called with a player number, an attempt id and a step kind.
         """
-        self.match_id = ticket.match_id
-        self.player = ticket.player
-        self.seed = ticket.seed
+        self.match_id, self.player, self.seed = ticket.match_id, ticket.player, ticket.seed
         self.members = ticket.members
         self.state = MatchState.REACHING
         self._machine = machine
@@ -127,7 +125,7 @@ class Match:
         @return: Fires when the match is over; see
             L{gamenet.match.session.Session.play} for the failures.
         """
-        self._limit = self._machine.clock.seconds() + self._settings.path_limit
+        self._limit = self._machine.clock.seconds() + self._settings.start_timeout
         for peer in self._peers.values():
             self._sockets.addLink(peer.link)
             peer.reachOut(self._sockets, self._candidates)
@@ -223,11 +221,11 @@ class Match:
 
     def _reachingDue(self, now: float) -> float:
         if now >= self._limit:
+            limit = self._settings.start_timeout
             absent = [str(p.player) for p in self._peers.values() if not p.barrier.open]
             raise NoPath(
-                f"player {', '.join(absent)} could not be reached within"
-                f" {self._settings.path_limit:g} s: check that the lobby's relay is running and"
-                " that UDP is not blocked on either side"
+                f"player {', '.join(absent)} could not be reached within {limit:g} s:"
+                " check that the lobby's relay is running and that UDP is not blocked"
             )
         for peer in self._peers.values():
             peer.link.send(peer.barrier.packet())
@@ -250,7 +248,7 @@ class Match:
 
     def _leavingDue(self, now: float) -> float:
         farewell = self._farewell
-        if farewell.goesOn(all(peer.parted for peer in self._peers.values()), now):
+        if farewell.goesOn(self._everybodyParted(), now):
             if farewell.answering:
                 self._sendInputs(now)
             self._sayGoodbye(farewell.reason)
@@ -260,11 +258,15 @@ class Match:
             self._finish(_OUTCOMES[farewell.reason])
         return now + FAREWELL_INTERVAL
 
+    def _everybodyParted(self) -> bool:
+        peers = self._peers.values()
+        return all(peer.parted and self._loop.acknowledged(peer.player) for peer in peers)
+
     def _part(self, reason: GoodbyeReason) -> None:
         """Play no more, and begin to say goodbye."""
         now = self._machine.clock.seconds()
         self.state = MatchState.LEAVING
-        self._farewell = Farewell(reason, now + self._settings.farewell_limit)
+        self._farewell = Farewell(reason, now + self._settings.farewell_timeout)
         self._alarm.set(now)
 
     def _sendInputs(self, now: float) -> None:
@@ -323,7 +325,7 @@ class Match:
         try:
             self._loop.packetReceived(player, packet.body, self._machine.clock.seconds())
         except RemoteProtocolError as error:
-            if self._loop.refused == 1:
+            if self._loop.statistics.packets_refused == 1:
                 self._log.warn("a packet of player {p} refused: {why}", p=player, why=str(error))
             return
         if peer.watch.heard():
@@ -334,8 +336,7 @@ class Match:
         if goodbye.reason is GoodbyeReason.FINISHED or self.state is MatchState.LEAVING:
             self._peers[player].parted = True
             return
-        last = goodbye.last_confirmed_frame
-        self._log.info("player {p} left match {m} at {last}", p=player, m=self._name(), last=last)
+        self._log.info("player {p} left at {at}", p=player, at=goodbye.last_confirmed_frame)
         failed = goodbye.reason is GoodbyeReason.FAILED
         self._finish(Outcome.OTHER_FAILED if failed else Outcome.OTHER_LEFT)
 
@@ -347,7 +348,7 @@ class Match:
     def _pathChanged(self, player: int, path: Path | None) -> None:
         if path is None or self._left:
             return
-        self._log.info("player {player} is reached by {kind}", player=player, kind=path.kind.value)
+        self._log.info("player {p} is reached by {kind}", p=player, kind=path.kind.value)
         with moment("pathChanged"):
             self._protocol.pathChanged(player, path.kind.value, path.address)
         if self.state is MatchState.REACHING:

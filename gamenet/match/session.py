@@ -59,8 +59,7 @@ class Session:
         self._keys = keys
         self._candidates = candidates
         self._letGo = letGo
-        self._waiting: Callable[[MatchTicket], None] | None = None
-        self._refuse: Callable[[GamenetError], None] | None = None
+        self._waiting: Deferred[MatchTicket] | None = None
         self._ticket: MatchTicket | None = None
         self._asked = False
         self._parting: list[Deferred[None]] = []
@@ -133,7 +132,7 @@ class Session:
         waiting = self._waiting
         self._waitNoLonger()
         if waiting is not None:
-            waiting(ticket)
+            waiting.callback(ticket)
         else:
             self._ticket = ticket
 
@@ -170,10 +169,10 @@ class Session:
         self.ended = reason
         if self.match is None:
             self._letGo(self)
-        refuse = self._refuse
+        waiting = self._waiting
         self._waitNoLonger()
-        if refuse is not None:
-            refuse(MatchEnded(f"the session is gone: {reason}"))
+        if waiting is not None:
+            waiting.errback(MatchEnded(f"the session is gone: {reason}"))
 
     async def _leave(self) -> None:
         await self.leaveMatch()
@@ -227,13 +226,12 @@ class Session:
             ticket, self._ticket = self._ticket, None
             waiting.callback(ticket)
         else:
-            self._waiting = waiting.callback
-            self._refuse = waiting.errback
+            self._waiting = waiting
             self._startIfReady()
         return waiting
 
     def _waitNoLonger(self) -> None:
-        self._waiting = self._refuse = None
+        self._waiting = None
 
     def _startIfReady(self) -> None:
         """Ask for the start: as host, with somebody waiting for it, and our own addresses known."""
@@ -255,10 +253,10 @@ class Session:
         self._asked = False
         if isinstance(error, RequestRefused) and len(self.view.members) < self.view.minimum:
             return
-        refuse = self._refuse
+        waiting = self._waiting
         self._waitNoLonger()
-        if refuse is not None:
-            refuse(error if isinstance(error, GamenetError) else LobbyLost(str(error)))
+        if waiting is not None:
+            waiting.errback(error)
 
     def _sendStep(self, match_id: bytes, player: int, attempt: bytes, kind: int) -> None:
         if self._lobby.connected:

@@ -38,12 +38,12 @@ class MatchSettings:
     @ivar input_delay: Frames between an input and its effect, on this side.
     @ivar prediction_window: Frames that may be played ahead of the slowest player's
         inputs.
-    @ivar path_limit: Seconds to wait for the other players before the start is
+    @ivar start_timeout: Seconds to wait for the other players before the start is
         called off.
     @ivar interrupted_after: Seconds of silence after which
         L{gamenet.interfaces.IPeerProtocol.interrupted} is called.
     @ivar lost_after: Seconds of silence after which a player is lost.
-    @ivar farewell_limit: Seconds to go on answering after our own last frame, so that
+    @ivar farewell_timeout: Seconds to go on answering after our own last frame, so that
         the others can finish too.
     @ivar paths: The limits of path checking.
     @ivar punch: The limits of punching.
@@ -59,10 +59,10 @@ class MatchSettings:
     rules: str = attrs.field(default="", validator=_text)
     input_delay: int = 1
     prediction_window: int = 8
-    path_limit: float = attrs.field(default=10.0, validator=seconds())
+    start_timeout: float = attrs.field(default=10.0, validator=seconds())
     interrupted_after: float = attrs.field(default=0.5, validator=seconds())
     lost_after: float = attrs.field(default=10.0, validator=seconds())
-    farewell_limit: float = attrs.field(default=3.0, validator=seconds())
+    farewell_timeout: float = attrs.field(default=3.0, validator=seconds())
     paths: PathSettings = attrs.field(factory=PathSettings)
     punch: PunchSettings = attrs.field(factory=PunchSettings)
 
@@ -71,9 +71,22 @@ class MatchSettings:
             raise BadSetting("interrupted_after must be shorter than lost_after")
         if type(self.paths) is not PathSettings or type(self.punch) is not PunchSettings:
             raise BadSetting("paths must be PathSettings, and punch PunchSettings")
-        RollbackSettings(
+        self.rollbackSettings(players=2, local_player=1)
+
+    def rollbackSettings(self, players: int, local_player: int) -> RollbackSettings:
+        """
+        Return what the rollback session is told.
+
+        @param players: How many play.
+        @param local_player: Which of them we are, from 1.
+        @raise BadSetting: That cannot be played.
+        """
+        return RollbackSettings(
+            players=players,
+            local_player=local_player,
             prediction_window=self.prediction_window,
             input_delay=self.input_delay,
             frame_rate=self.frame_rate,
             checksum_interval=self.checksum_interval,
+            last_frame=None if self.frames is None else self.frames - 1,
         )

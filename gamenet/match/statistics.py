@@ -77,7 +77,7 @@ class MatchStatistics:
             deepest_rollback=session.deepest_rollback,
             resimulated_frames=session.frames_resimulated,
             stalls=session.stalls,
-            desyncs=loop.desyncs,
+            desyncs=session.desynchronizations,
             packets_direct=direct,
             packets_relayed=relayed,
             packets_sent=direct + relayed + sum(each.checks_sent for each in counted),

@@ -76,7 +76,7 @@ class PunchSettings:
 
     @ivar probe_interval: Seconds between two rounds of probes.
     @ivar step_interval: Seconds between two notices to the lobby.
-    @ivar attempt_limit: Seconds an attempt may take (seed row H2).
+    @ivar attempt_timeout: Seconds an attempt may take (seed row H2).
     @ivar pause: Seconds between a failed attempt and the next.
     @ivar longest_pause: What C{pause} grows to, doubling at each failure.
     @ivar remembered_attempts: How many attempt ids are remembered, so that a
@@ -85,7 +85,7 @@ class PunchSettings:
 
     probe_interval: float = attrs.field(default=0.2, validator=seconds())
     step_interval: float = attrs.field(default=1.0, validator=seconds())
-    attempt_limit: float = attrs.field(default=5.0, validator=seconds())
+    attempt_timeout: float = attrs.field(default=5.0, validator=seconds())
     pause: float = attrs.field(default=1.0, validator=seconds())
     longest_pause: float = attrs.field(default=16.0, validator=seconds())
     remembered_attempts: int = attrs.field(default=16, validator=wholeNumber(1, 4096))
@@ -194,7 +194,7 @@ class Punch:
             return ()
         self._seen.append(attempt)
         self.attempts += 1
-        self._attempt_ends = now + self.settings.attempt_limit
+        self._attempt_ends = now + self.settings.attempt_timeout
         if self.state is PunchState.PROBING:
             return ()
         self.state = PunchState.PROBING
@@ -227,7 +227,7 @@ class Punch:
         self.attempts += 1
         self.state = PunchState.PROBING
         self._attempt = attempt
-        self._attempt_ends = now + self.settings.attempt_limit
+        self._attempt_ends = now + self.settings.attempt_timeout
         self._next_step = now + self.settings.step_interval
         self.next_due = now + self.settings.probe_interval
         return (SendProbes(self.targets), SendStep(attempt, StepKind.OPENED))

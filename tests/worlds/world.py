@@ -120,7 +120,7 @@ class World:
         grace.connect(20.0)
         ada.create()
         grace.join(ada.session.session_id)
-        settings = MatchSettings(path_limit=30.0, input_delay=self.random.below(4))
+        settings = MatchSettings(start_timeout=30.0, input_delay=self.random.below(4))
         for seat in self.seats:
             seat.protocol.hold = self.random.between(2, 12)
             seat.play(settings)
