@@ -237,9 +237,10 @@ class SilenceTests(SynchronousTestCase):
         self.assertTrue(host.client.connected and guest.client.connected)
 
     def test_stoppedClient(self) -> None:
-        """A player that stood still for a minute learns that it was lost."""
+        """A player that stood still for a minute reads why it was lost before it concludes."""
         world = LobbyWorld()
         player = world.player()
+        world.network.advance(1)
         player.machine.suspend(60)
         world.network.advance(70)
         self.assertFalse(player.client.connected)

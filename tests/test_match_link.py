@@ -245,7 +245,7 @@ class FailoverTests(LinkTestCase):
         self.assertLess(longestSilence(self.one, died), 3 * FRAME)
 
     def test_relayDies(self) -> None:
-        """The relay dies while direct works: its owner is told, again and again, the game is not."""
+        """The relay dies while direct works: its owner is told repeatedly, the game is not."""
         died = self.pipe.clock.seconds()
         self.pipe.works[RELAY] = False
         self.pipe.play(20.0)

@@ -20,8 +20,8 @@ end of the frames that are played again nobody knows what has changed.
 
 Which effects are the same one: those of one frame and one key; if there are
 several of them, those with equal payloads first, then in order.  Then, within
-C{tolerance} frames, those of one key that are nearest in time: an effect that
-moved is not played twice, but L{Corrected}.  An effect is therefore cancelled
+C{tolerance} frames, those of one key that are nearest in time, the earlier one of
+two equally near: an effect that moved is not played twice, but L{Corrected}.  An effect is therefore cancelled
 only when the frames up to C{tolerance} after its own were played again without
 it.  A tolerance longer than the pause between two effects of one key takes them
 for one another.
@@ -215,8 +215,8 @@ class EffectTracker:
 
         Playing a frame again undoes it and all frames after it.
 
-        @param frame: At most one after C{newest_frame}, except in the
-            beginning and after L{takeOver}.
+        @param frame: After C{confirmed_frame}, and at most one after
+            C{newest_frame}; the first of all may be any.
         @raise LocalProtocolError: It is final, or frames are left out.  Nothing
             changed then.
         """
@@ -316,27 +316,30 @@ class EffectTracker:
 
         @return: What changed, by the number of the effect.
         """
-        undone: dict[Hashable, list[_Effect]] = {}
+        undone: dict[tuple[int, Hashable], list[_Effect]] = {}
         for effect in self._undone:
-            undone.setdefault(effect.key, []).append(effect)
+            undone.setdefault((effect.frame, effect.key), []).append(effect)
         fresh = [
             effect
             for effects in self._frames.values()
             for effect in effects
-            if effect.number == 0 and effect.key in undone
+            if effect.number == 0
         ]
+        for effect in fresh:
+            candidates = undone.get((effect.frame, effect.key), ())
+            for place, former in enumerate(candidates):
+                if former.payload == effect.payload:
+                    effect.number = former.number
+                    del undone[effect.frame, effect.key][place]
+                    break
         corrections: dict[int, Corrected] = {}
-        for distance, changed in [(0, False), *((each, True) for each in range(self.tolerance + 1))]:
+        for offset in _offsets(self.tolerance):
             for effect in fresh:
-                if effect.number:
-                    continue
-                former = _take(undone[effect.key], effect, distance, changed)
-                if former is None:
-                    continue
-                effect.number = former.number
-                if distance or changed:
-                    corrections[effect.number] = Corrected(
-                        effect.number, effect.frame, effect.key, effect.payload, former.frame
+                former_frame = effect.frame + offset
+                if effect.number == 0 and (left := undone.get((former_frame, effect.key))):
+                    number = effect.number = left.pop(0).number
+                    corrections[number] = Corrected(
+                        number, effect.frame, effect.key, effect.payload, former_frame
                     )
         self._undone = [effect for effects in undone.values() for effect in effects]
         self._undone.sort(key=lambda effect: effect.number)
@@ -344,7 +347,8 @@ class EffectTracker:
 
     def _cancelDecided(self) -> list[EffectEvent]:
         """Return the end of those undone effects that can happen no more, or are too many."""
-        decided, waiting = [], []
+        decided: list[_Effect] = []
+        waiting: list[_Effect] = []
         surplus = len(self._undone) - self.effects_limit
         for place, effect in enumerate(self._undone):
             is_decided = effect.frame + self.tolerance <= self.newest_frame
@@ -353,20 +357,12 @@ class EffectTracker:
         return list(_cancelled(decided))
 
 
-def _take(
-    candidates: list[_Effect], effect: _Effect, distance: int, changed: bool
-) -> _Effect | None:
-    """
-    Take out of C{candidates} the first that is C{distance} frames away.
-
-    @param changed: Whether it may have another payload.
-    """
-    for place, former in enumerate(candidates):
-        if abs(former.frame - effect.frame) == distance and (
-            changed or former.payload == effect.payload
-        ):
-            return candidates.pop(place)
-    return None
+def _offsets(tolerance: int) -> Iterator[int]:
+    """Return 0, -1, 1, -2, 2 and so on."""
+    yield 0
+    for distance in range(1, tolerance + 1):
+        yield -distance
+        yield distance
 
 
 def _cancelled(effects: Iterable[_Effect]) -> Iterator[Cancelled]:

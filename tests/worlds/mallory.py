@@ -19,11 +19,14 @@ from gamenet.wire.heartbeats import encodeHeartbeat
 from gamenet.wire.lobby_messages import (
     Answer,
     CreateSession,
+    EndMatch,
     Hello,
     JoinSession,
     LeaveSession,
     ListSessions,
+    MatchTicket,
     Request,
+    SendStep,
     StartMatch,
     Welcome,
     decodeAnswer,
@@ -49,6 +52,7 @@ class BadClient(Protocol):
         self.script = script
         self.answers: list[Answer] = []
         self.session_id = _NO_SESSION
+        self.match_id = bytes(16)
         self._buffer = FrameBuffer()
 
     def connectionMade(self) -> None:
@@ -60,6 +64,8 @@ class BadClient(Protocol):
         for payload in self._buffer.feed(data):
             answer = decodeAnswer(payload)
             self.answers.append(answer)
+            if isinstance(answer, MatchTicket):
+                self.match_id = answer.match_id
             view = getattr(answer, "view", None)
             if view is not None:
                 self.session_id = view.session_id
@@ -69,6 +75,11 @@ class BadClient(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Be gone."""
         self.script = []
+
+    def say(self, data: bytes) -> None:
+        """Say something at once."""
+        if self.transport is not None:
+            self.transport.write(data)
 
     def _goOn(self) -> None:
         if self.script:
@@ -132,6 +143,15 @@ class Mallory:
             [frame(name_of_controls)],
             [_said(ListSessions(1)), _hello(2)],
             [_hello(), _hello(2)],
+            [_said(Hello(1, 7, 9, "Mallory", bytes(32), bytes(32)))],
+            [_hello(), _said(CreateSession(2, "nobody fits", 0, 0))],
+            [_hello(), b"".join(_said(ListSessions(number)) for number in range(2, 80))],
+            [
+                _hello(),
+                _said(EndMatch(2, bytes(16))),
+                _said(CreateSession(3, "no match is on", 2, 2)),
+                _said(EndMatch(4, bytes(16))),
+            ],
             [_hello(), _said(JoinSession(2, _NO_SESSION)), _said(JoinSession(3, running_session))],
             [
                 _hello(),
@@ -157,6 +177,9 @@ class Mallory:
         self._connect(lobby, host)
         self.machine.clock.callLater(1.0, self._connect, lobby, guest)
         self.machine.clock.callLater(2.5, self._connect, lobby, late)
+        later = self.machine.clock.callLater
+        later(4.0, host.say, _said(StartMatch(3)))
+        later(4.5, lambda: host.say(_said(SendStep(4, host.match_id, 9, bytes(16), 1))))
 
     def _badDatagrams(
         self, lobby: Address, relay: Address, victim_id: bytes, players: list[Address]
