@@ -46,8 +46,8 @@ class MetadataTests(SynchronousTestCase):
     def test_operatorLines(self) -> None:
         """The README tells how the services are run."""
         text = (ROOT / "README.rst").read_text(encoding="utf-8")
-        self.assertIn("twistd -n gamenet-relay --udp 3478 --secret-file relay.secret", text)
-        self.assertIn("twistd -n gamenet-lobby --listen tcp:7770 --udp 7770", text)
+        self.assertIn("twistd -n --pidfile= gamenet-relay --udp 3478 --secret-file relay.secret", text)
+        self.assertIn("twistd -n --pidfile= gamenet-lobby --listen tcp:7770 --udp 7770", text)
 
     def test_readmeNamesRealOptions(self) -> None:
         """Every option that the README names is one of the services', the demo's, or pip's."""
@@ -55,7 +55,7 @@ class MetadataTests(SynchronousTestCase):
         from gamenet.demo.command import _parser
 
         known = [*lobby_tap.Options().longOpt, *relay_tap.Options().longOpt]
-        known = [option.rstrip("=") for option in known]
+        known = ["pidfile", *(option.rstrip("=") for option in known)]
         demo = [option.lstrip("-") for option in _parser()._option_string_actions]
         text = (ROOT / "README.rst").read_text(encoding="utf-8")
         named = re.findall(r"(?<![\w-])--([a-z][a-z-]+)", text)

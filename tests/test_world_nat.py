@@ -195,6 +195,7 @@ class EveryKindTests(SynchronousTestCase):
         self.assertIsNone(home.outside(REMOTES[0]))
         self.assertFalse(home.letsIn(REMOTES[0], (OUTSIDE, INSIDE[1])))
         self.assertEqual(home.network.counters.blocked_by_nat, 2)
+        self.assertEqual(home.network.counters.filtered_by_nat, 0)
         self.assertEqual(home.network.counters.mappings, 0)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.application.internet import ClientService, StreamServerEndpointService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     CannotListenError,
@@ -165,6 +164,15 @@ class ConnectingTests(SynchronousTestCase):
             near = self.successResultOf(connecting)
             self.assertEqual(near.transport.getPeer().host, seen)
             self.assertEqual(self.wire.accepted.addresses[-1].host, seen)
+
+    def test_ephemeralPorts(self) -> None:
+        """Every connection leaves from another port, of those that are for that (RFC 6335)."""
+        ports = []
+        for _ in range(20):
+            near = self.network.runUntil(self.attempt(f"tcp:{SERVER}:7770"), 5.0)
+            ports.append(near.transport.getHost().port)
+        self.assertEqual(len(dict.fromkeys(ports)), 20)
+        self.assertTrue(all(49_152 <= port <= 65_535 for port in ports))
 
     def test_bindAddress(self) -> None:
         """A connection may leave from an address of the machine's that is asked for."""
@@ -347,47 +355,3 @@ class ListeningTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(connecting).lostBy(), [ConnectionLost])
         self.assertEqual(self.factory.built, [])
         self.assertEqual(len(client.stream_host.registry.streams), 0)
-
-
-class ServiceTests(SynchronousTestCase):
-    """Twisted's own services, unmodified."""
-
-    def test_reconnecting(self) -> None:
-        """ClientService finds the server again after a power cut; StreamServerEndpointService
-        serves it."""
-        network = WorldNetwork(1)
-        client = network.machine("client", CLIENT, profile=LinkProfile(latency=0.02))
-        accepted, connecting = RecorderFactory(), RecorderFactory()
-
-        def serve() -> StreamServerEndpointService:
-            machine = network.machine("server", SERVER)
-            service = StreamServerEndpointService(
-                machine.streamServerEndpoint("tcp:7770"), accepted
-            )
-            service.startService()
-            return service
-
-        serve()
-        calling = ClientService(
-            client.streamClientEndpoint(f"tcp:{SERVER}:7770:timeout=2"),
-            connecting,
-            retryPolicy=lambda attempts: 1.0,
-            clock=client.clock,
-        )
-        calling.startService()
-        first = network.runUntil(calling.whenConnected(), 5.0)
-        network.machines["server"].stop()
-        first.transport.write(b"hello?")
-        network.advance(40.0)
-        self.assertEqual(first.lostBy(), [ConnectionLost])
-        serving = serve()
-        second = network.runUntil(calling.whenConnected(), 5.0)
-        self.assertIsNot(second, first)
-        second.transport.write(b"hello")
-        network.advance(1.0)
-        self.assertEqual(accepted.built[-1].received, b"hello")
-        network.runUntil(calling.stopService(), 5.0)
-        network.runUntil(serving.stopService(), 5.0)
-        network.advance(1.0)
-        self.assertEqual(second.lostBy(), [ConnectionDone])
-        self.assertEqual(network.clock.getDelayedCalls(), [])

@@ -323,7 +323,7 @@ class VanishedMachineTests(SynchronousTestCase):
         self.network.partition(["client"], ["server"])
         self.network.advance(0.09)
         self.wire.server.stop()
-        self.network.advance(1.0)
+        self.network.advance(20.0)
         self.network.heal()
         self.network.advance(100.0)
         self.assertEqual((near.received, near.lostBy()), (b"", []))

@@ -192,6 +192,20 @@ class FlowTests(SynchronousTestCase):
             self.near.transport.unregisterProducer()
             self.network.advance(5.0)
 
+    def test_closingEndTakesUpNoWindow(self) -> None:
+        """What is sent to an end that is closing, and no longer reads, holds nobody up."""
+        self.far.transport.pauseProducing()
+        self.near.transport.write(b"x" * 50_000)
+        self.near.transport.loseConnection()
+        self.far.transport.write(b"y" * 100_000)
+        self.network.advance(20.0)
+        self.assertEqual((self.near.lostBy(), self.near.received), ([], b""))
+        self.assertEqual(self.far.transport.pipe_out.in_flight, 0)
+        self.far.transport.resumeProducing()
+        self.network.advance(5.0)
+        self.assertEqual(len(self.far.received), 50_000)
+        self.assertEqual((self.near.lostBy(), self.far.lostBy()), ([ConnectionDone],) * 2)
+
     def test_largeReads(self) -> None:
         """What waited for a paused reader comes in few pieces, of 64 kB at most."""
         wire = Wire(1)

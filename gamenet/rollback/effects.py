@@ -20,11 +20,11 @@ end of the frames that are played again nobody knows what has changed.
 
 Which effects are the same one: those of one frame and one key; if there are
 several of them, those with equal payloads first, then in order.  Then, within
-C{tolerance} frames, those of one key that are nearest in time, the earlier one of
-two equally near: an effect that moved is not played twice, but L{Corrected}.  An effect is therefore cancelled
-only when the frames up to C{tolerance} after its own were played again without
-it.  A tolerance longer than the pause between two effects of one key takes them
-for one another.
+C{tolerance} frames, those of one key that are nearest in time, the earlier one
+of two equally near: an effect that moved is not played twice, but
+L{Corrected}.  An effect is therefore cancelled only when the frames up to
+C{tolerance} after its own were played again without it.  A tolerance longer
+than the pause between two effects of one key takes them for one another.
 
 None of this is part of the game's state: nothing comes back from here into the
 simulation.

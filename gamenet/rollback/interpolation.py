@@ -264,6 +264,10 @@ class PictureTrack:
     """
     The pictures of the two newest frames, and what is drawn of them.
 
+    Frames are played, and played again, when the next one is due.  What is
+    drawn has reached the newest picture by then, and from there it goes on:
+    without a jump, whatever is corrected.
+
     @ivar smoother: The L{Smoother}.
     @ivar newest_frame: The newest frame that has a picture, or -1.
     @ivar _before: The picture of the frame before that, or C{None}.
@@ -300,18 +304,17 @@ class PictureTrack:
         @param picture: What is to be drawn of the state that it led to; must
             not be changed later.
         @param now: The time, in seconds.
-        @raise LocalProtocolError: An object has another count of values than
-            before.  Nothing changed then.
+        @raise LocalProtocolError: A frame is played again and an object has
+            another count of values than before.  Nothing changed then.
         """
         if frame > self.newest_frame:
             follows = self.newest_frame >= 0 and frame == self.newest_frame + 1
-            if follows:
-                interpolate(self._after, picture, 1.0, self.smoother.axes)
             self._before = self._after if follows else None
             self._after = picture
             self.newest_frame = frame
         elif frame == self.newest_frame:
-            self.smoother.corrected(self._after, picture, now)
+            if picture != self._after:
+                self.smoother.corrected(self._after, picture, now)
             self._after = picture
         elif frame == self.newest_frame - 1 and self._before is not None:
             self._before = picture
@@ -340,6 +343,8 @@ class PictureTrack:
             0.0 to 1.0 of a frame.
         @param now: The time, in seconds.
         @return: The values of each object; nothing before the first picture.
+        @raise LocalProtocolError: The tuples of an object differ in length
+            from each other or from the smoother's axes.
         """
         before = self._after if self._before is None else self._before
         values = interpolate(before, self._after, blend, self.smoother.axes)
