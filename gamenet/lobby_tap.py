@@ -10,7 +10,8 @@ from twisted.python.usage import UsageError
 
 from gamenet.errors import BadSetting
 from gamenet.interfaces import Address
-from gamenet.lobby.settings import LobbySettings, RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.operated_service import OperatedService
 from gamenet.operator_options import (

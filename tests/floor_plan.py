@@ -46,8 +46,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "rollback",
         """
-        __init__ checksum_comparison events frame_schedule input_queue remote_player session
-        session_state settings statistics steps time_sync timeline
+        __init__ checksum_comparison effects events frame_schedule input_queue interpolation
+        remote_player session session_state settings statistics steps time_sync timeline
         """,
     ),
     (

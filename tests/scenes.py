@@ -15,7 +15,8 @@ from zope.interface import implementer
 from gamenet.interfaces import IMachine, ISeededSimulation
 from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.lobby.protocol import LobbyFactory
-from gamenet.lobby.settings import LobbySettings, RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match import MatchResult, MatchSettings, PeerProtocol, Player, Session, connect
 from gamenet.relay.protocol import RelayServer

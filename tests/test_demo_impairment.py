@@ -106,7 +106,10 @@ class ImpairmentTests(SynchronousTestCase):
             ({"jitter": -0.1}, "jitter"),
             ({"loss": 1.01}, "loss"),
             ({"loss": -0.01}, "loss"),
-            ({"queue_limit": 0}, "queue"),
+            ({"queue_limit": 0}, "queue_limit"),
+            ({"queue_limit": 1.5}, "queue_limit"),
+            ({"latency": float("nan")}, "latency"),
+            ({"loss": float("nan")}, "loss"),
         ):
             error = self.assertRaises(BadSetting, lambda bad=bad: Impairment(**bad))
             self.assertIn(word, str(error))

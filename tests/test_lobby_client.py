@@ -17,7 +17,8 @@ from gamenet.errors import (
     RequestRefused,
 )
 from gamenet.lobby.client import ILobbyListener, LobbyClient
-from gamenet.lobby.settings import LobbyClientSettings, LobbySettings, RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.settings import LobbyClientSettings, LobbySettings
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.wire.lobby_messages import (
     Candidate,

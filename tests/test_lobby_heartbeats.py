@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.lobby.client import LobbyClient
 from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.lobby.protocol import LobbyFactory
-from gamenet.lobby.settings import LobbySettings, RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.wire.heartbeats import encodeHeartbeatAnswer
 from gamenet.wire.lobby_messages import Candidate

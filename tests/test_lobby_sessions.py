@@ -11,8 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.lobby.effects import ListChanged, MemberLeft, OfferRelay, Send
-from gamenet.lobby.relay_offer import credentialsFor
-from gamenet.lobby.settings import RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer, credentialsFor
 from gamenet.lobby.standing import REFUSALS, Refusal, Standing, unreadable
 from gamenet.wire.lobby_messages import (
     REASON_LIMIT,

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, PeerLost
-from gamenet.lobby.settings import RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
 from gamenet.match import MatchSettings, Outcome, connect
 from gamenet.world.nat_behavior import FULL_CONE
 from tests.scenes import (

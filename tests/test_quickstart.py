@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.lobby.protocol import LobbyFactory
-from gamenet.lobby.settings import LobbySettings, RelayOffer
+from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match import MatchResult, Outcome
 from gamenet.relay.protocol import RelayServer

@@ -79,6 +79,7 @@ class ClientTests(SynchronousTestCase):
         sizes = [len(data) for data, _, _ in self.network.carried[before:]]
         self.assertEqual(sizes, [9, 5, 9])
         self.assertEqual((self.other.packets_received, self.other.packets_ignored), (1, 0))
+        self.assertEqual((self.client.ignored, self.others_client.ignored), (0, 0))
 
     def test_channelNumbers(self) -> None:
         """Each peer has a channel of its own, also asked for twice at once."""
@@ -170,6 +171,9 @@ class ClientTests(SynchronousTestCase):
         for limit in (0, 0x1001):
             with self.assertRaises(BadSetting):
                 TurnClient(self.machine, self.fail, RELAY, "u", "p", peers_limit=limit)
+        for limit in (1, 0x1000):
+            open_face = self.machine.openDatagramSocket
+            TurnClient(self.machine, open_face, RELAY, "u", "p", peers_limit=limit).close()
 
     def test_keptAlive(self) -> None:
         """An hour of silence later everything still goes through, both ways; nonces went stale."""
@@ -230,6 +234,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.sentMethods(before)[:3], [REFRESH] * 3)
         told = outcomeOf(self.socket.whenLost())
         self.scene.server.stop()
+        before = len(self.network.carried)
         self.socket.verify()
         self.network.advance(1.0)
         self.socket.verify()
@@ -237,6 +242,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(told, [])
         self.network.advance(0.2)
         self.assertEqual(len(told), 1)
+        self.assertEqual(self.sentMethods(before), [REFRESH] * 7)
         self.socket.verify()
         self.others_client.close()
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
@@ -267,9 +273,13 @@ class ClientTests(SynchronousTestCase):
     def test_close(self) -> None:
         """Closing the socket deletes the allocation, and another can be made."""
         self.done(self.socket.permit("192.0.2.1"))
+        before = len(self.network.carried)
+        pending = outcomeOf(self.socket.bindChannel(("192.0.2.9", 1)))
         self.socket.close()
         self.socket.close()
+        self.assertIsInstance(pending[0], RelayRefused)
         self.network.settle()
+        self.assertEqual(self.sentMethods(before), [CHANNEL_BIND, REFRESH])
         self.assertEqual(self.scene.relayedPorts(), [self.other.address[1]])
         self.assertTrue(self.socket.closed)
         self.assertFalse(self.socket.send(b"x", ("192.0.2.1", 1)))
@@ -302,7 +312,6 @@ class ClientTests(SynchronousTestCase):
         """Closing the client deletes the allocation too, closes the face, and leaves no timer."""
         pending = outcomeOf(self.socket.permit("192.0.2.1"))
         self.client.close()
-        self.client.close()
         self.assertIsInstance(pending[0], RelayRefused)
         self.network.settle()
         self.assertTrue(self.socket.closed)
@@ -313,6 +322,15 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
         refused = self.done(self.client.allocate(lambda data, peer: None))
         self.assertIsInstance(refused, LocalProtocolError)
+        self.client.close()
+
+    def test_closeIdle(self) -> None:
+        """Closing a client without an allocation sends nothing."""
+        self.socket.close()
+        self.network.settle()
+        before = len(self.network.carried)
+        self.client.close()
+        self.assertEqual(len(self.network.carried), before)
 
     def test_onlyOne(self) -> None:
         """A client has one allocation at a time."""

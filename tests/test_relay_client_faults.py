@@ -136,6 +136,8 @@ class FaultTests(SynchronousTestCase):
         self.refuse(401, _CHALLENGE)
         self.answer(MessageClass.SUCCESS, self.grantedAttributes(), None)
         self.answer(MessageClass.SUCCESS, self.grantedAttributes(), b"forged")
+        code = (ERROR_CODE, encodeErrorCode(401))
+        self.answer(MessageClass.SUCCESS, (*self.grantedAttributes(), code), None)
         for code in (403, 437, 441, 486, 508, 300, 500):
             self.refuse(code)
             self.refuse(code, key=b"forged")
@@ -143,7 +145,7 @@ class FaultTests(SynchronousTestCase):
         self.answer(MessageClass.ERROR, (), None)
         self.answer(MessageClass.ERROR, ((ERROR_CODE, b""),), None)
         self.assertEqual(outcome, [])
-        self.assertEqual(self.client.ignored, 19)
+        self.assertEqual(self.client.ignored, 20)
         self.answer(MessageClass.SUCCESS, self.grantedAttributes())
         self.assertIsInstance(outcome[0], RelayedSocket)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import RelayRefused
+from gamenet.errors import LocalProtocolError, RelayRefused
 from gamenet.relay.client import TurnClient
 from gamenet.relay.peer_policy import networks
 from gamenet.relay.relayed_socket import RelayedSocket
@@ -153,8 +153,18 @@ class LossTests(SynchronousTestCase):
         self.network.settle()
         self.assertIsInstance(outcome[0], RelayRefused)
         self.assertEqual(self.scene.relayedPorts(), [])
+        again = outcomeOf(self.client.allocate(lambda data, peer: None))
+        self.assertIsInstance(again[0], LocalProtocolError)
         self.scene.server.stop()
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_closedBeforeTheChallenge(self) -> None:
+        """A client that is closed before it heard of the relay has nothing to take leave of."""
+        outcomeOf(self.client.allocate(lambda data, peer: None))
+        self.client.close()
+        self.network.settle()
+        sent = [data for data, source, _ in self.network.carried if source[0] == "198.51.100.1"]
+        self.assertEqual(len(sent), 1)
 
     def test_nobodyThere(self) -> None:
         """No relay at all: refused after 39.5 s with code 0, and nothing is left running."""

@@ -197,6 +197,8 @@ class EndTests(SynchronousTestCase):
         play(one, None)
         self.assertRaises(RemoteProtocolError, one.packetReceived, 2, body, 0.0)
         one.packetFor(2, 0.0)
+        beyond, _ = encodeInputPacket(0, [b"x", b"y"], 4, 2)
+        self.assertRaises(RemoteProtocolError, one.packetReceived, 2, beyond, 0.0)
         one.packetReceived(2, body, 0.0)
         self.assertTrue(one.acknowledged(2))
 
@@ -302,6 +304,7 @@ class RemoteTests(SynchronousTestCase):
         self.assertIsNone(acknowledge(0, 10.875))
         self.assertEqual(acknowledge(1, 11.0), 1.0)
         self.assertEqual(acknowledge(2, 15.0), 1.0)
+        one.packetFor(2, 16.0)
         play(one, b"a")
         one.packetFor(2, 20.0)
         self.assertEqual(acknowledge(2, 28.0), 1.0)

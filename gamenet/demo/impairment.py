@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
 from gamenet.seeded_random import SeededRandom
@@ -31,27 +32,23 @@ class Impairment:
     @ivar loss: The part of all datagrams that never arrives, 0.0 to 1.0.
     @ivar queue_limit: How many datagrams may be on the road at a time; those
         beyond are lost.
+
+    @raise BadSetting: A value makes no sense.
     """
 
-    latency: float = 0.0
-    jitter: float = 0.0
-    loss: float = 0.0
-    queue_limit: int = 1024
+    latency: float = field(default=0.0, validator=seconds(0.0))
+    jitter: float = field(default=0.0, validator=seconds(0.0))
+    loss: float = field(default=0.0, validator=number(0.0, 1.0))
+    queue_limit: int = field(default=1024, validator=wholeNumber())
 
     def __attrs_post_init__(self) -> None:
         """
-        @raise BadSetting: A value makes no sense.
+        @raise BadSetting: A datagram would arrive before it was sent.
         """
-        if self.latency < 0:
-            raise BadSetting(f"the latency cannot be negative: {self.latency} s")
-        if not 0 <= self.jitter <= self.latency:
+        if self.jitter > self.latency:
             raise BadSetting(
-                f"the jitter must be from 0 to the latency, {self.latency} s, not {self.jitter} s"
+                f"jitter must be at most the latency, {self.latency} s, not {self.jitter} s"
             )
-        if not 0 <= self.loss <= 1:
-            raise BadSetting(f"the loss must be from 0 to 1, not {self.loss}")
-        if self.queue_limit < 1:
-            raise BadSetting(f"the queue must hold at least 1 datagram, not {self.queue_limit}")
 
     def delay(self, random: SeededRandom) -> float | None:
         """

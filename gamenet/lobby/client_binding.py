@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall
 
 from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address, IMachine
+from gamenet.machine.alarm import Alarm
 from gamenet.machine.demultiplexer import Demultiplexer, Face
 from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.stun import decode, encodeBindingRequest, readBindingAddress, transmissionTimes
@@ -43,7 +43,7 @@ class ClientBinding:
     _started: float = field(init=False, default=0.0)
     _times: tuple[float, ...] = field(init=False, factory=transmissionTimes)
     _sent: int = field(init=False, default=0)
-    _call: IDelayedCall | None = field(init=False, default=None)
+    _alarm: Alarm = field(init=False)
     _concluded: bool = field(init=False, default=False)
     _waiting: list[Deferred[Address | None]] = field(init=False, factory=list)
 
@@ -57,6 +57,7 @@ class ClientBinding:
         self._face = self.demultiplexer.face(
             self.answerReceived, kinds=(DatagramKind.STUN,), remote=self.lobby_address
         )
+        self._alarm = Alarm(self.machine.clock, self._continue)
         self._begin()
 
     def whenKnown(self) -> Deferred[Address | None]:
@@ -73,9 +74,7 @@ class ClientBinding:
     def stop(self) -> None:
         """Ask nothing more.  Stopping twice is harmless."""
         self._face.close()
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        self._alarm.cancel()
         self._conclude()
 
     def answerReceived(self, data: bytes, address: Address) -> None:
@@ -94,6 +93,13 @@ class ClientBinding:
             return
         self._end()
 
+    def _continue(self) -> None:
+        """Go on with the running exchange, or begin another."""
+        if self._transaction_id:
+            self._transmit()
+        else:
+            self._begin()
+
     def _begin(self) -> None:
         """Begin an exchange."""
         self._transaction_id = self.machine.randomBytes(_TRANSACTION_BYTES)
@@ -103,23 +109,17 @@ class ClientBinding:
 
     def _transmit(self) -> None:
         """Send the request once more, or give up."""
-        self._call = None
         if self._sent == len(self._times) - 1:
             self._end()
             return
         self._face.send(encodeBindingRequest(self._transaction_id), self.lobby_address)
         self._sent += 1
-        next_at = self._started + self._times[self._sent]
-        self._call = self.machine.clock.callLater(
-            max(0.0, next_at - self.machine.clock.seconds()), self._transmit
-        )
+        self._alarm.set(self._started + self._times[self._sent])
 
     def _end(self) -> None:
         """End the exchange, answered or not, and see to the next."""
         self._transaction_id = b""
-        if self._call is not None:
-            self._call.cancel()
-        self._call = self.machine.clock.callLater(self.interval, self._begin)
+        self._alarm.set(self.machine.clock.seconds() + self.interval)
         self._conclude()
 
     def _conclude(self) -> None:

@@ -9,20 +9,17 @@ from collections.abc import Callable
 from typing import Literal
 
 from attrs import define, field
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address
+from gamenet.machine.alarm import STALL, Alarm
 from gamenet.machine.demultiplexer import Demultiplexer, Face
 from gamenet.wire.demultiplexing import HEARTBEAT_ANSWER
 from gamenet.wire.heartbeats import encodeHeartbeat, verifyHeartbeatAnswer
 from gamenet.wire.lobby_messages import Welcome
 
 __all__ = ["ClientHeartbeats"]
-
-#: A timer that fires later than this, in seconds, belongs to a process that stood
-#: still: what the lobby sent meanwhile is read before anything is concluded.
-_STALL = 1.0
 
 
 @define(eq=False)
@@ -63,9 +60,8 @@ class ClientHeartbeats:
     _face: Face = field(init=False)
     _heard_at: float = field(init=False)
     _due: float = field(init=False)
-    _beat_call: IDelayedCall | None = field(init=False, default=None)
-    _silence_call: IDelayedCall | None = field(init=False, default=None)
-    _silence_due: float | None = field(init=False, default=None)
+    _beat_alarm: Alarm = field(init=False)
+    _silence_alarm: Alarm = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """
@@ -77,6 +73,8 @@ class ClientHeartbeats:
         self._face = self.demultiplexer.face(
             self.answerReceived, first_bytes=(HEARTBEAT_ANSWER,), remote=self.lobby_address
         )
+        self._beat_alarm = Alarm(self.clock, self._beat)
+        self._silence_alarm = Alarm(self.clock, self._watchSilence)
         self._due = self._heard_at = self.clock.seconds()
         self._beat()
         self._watchSilence()
@@ -105,10 +103,8 @@ class ClientHeartbeats:
     def stop(self) -> None:
         """Send nothing more and conclude nothing more.  Stopping twice is harmless."""
         self._face.close()
-        for call in (self._beat_call, self._silence_call):
-            if call is not None:
-                call.cancel()
-        self._beat_call = self._silence_call = None
+        self._beat_alarm.cancel()
+        self._silence_alarm.cancel()
 
     def _beat(self) -> None:
         """Send a heartbeat, and see to the next one."""
@@ -126,18 +122,16 @@ class ClientHeartbeats:
         self._due += interval
         if self._due <= now:
             self._due = now + interval
-        self._beat_call = self.clock.callLater(self._due - now, self._beat)
+        self._beat_alarm.set(self._due)
 
     def _watchSilence(self) -> None:
         """Look again at the moment when the lobby will have been silent for too long."""
         now = self.clock.seconds()
         limit = self.welcome.heartbeat_timeout_ms / 1000
         remaining = self._heard_at + limit - now
-        if self._silence_due is not None and now - self._silence_due > _STALL:
-            remaining = max(remaining, _STALL)
+        if self._silence_alarm.late > STALL:
+            remaining = max(remaining, STALL)
         if remaining <= 0:
-            self._silence_call = None
             self.silent(now - self._heard_at)
             return
-        self._silence_due = now + remaining
-        self._silence_call = self.clock.callLater(remaining, self._watchSilence)
+        self._silence_alarm.set(now + remaining)

@@ -18,7 +18,6 @@ from collections import deque
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -43,6 +42,7 @@ from gamenet.lobby.relay_offer import credentialsFor
 from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import Refusal, unreadable
 from gamenet.lobby.stream import FramedStream
+from gamenet.machine.alarm import STALL, Alarm
 from gamenet.wire.framing import frame
 from gamenet.wire.lobby_messages import (
     Answer,
@@ -55,10 +55,6 @@ from gamenet.wire.lobby_messages import (
 )
 
 __all__ = ["LobbyFactory", "LobbyProtocol"]
-
-#: A sweep that comes later than this, in seconds, finds a process that stood
-#: still: what clients sent meanwhile waits in the sockets and is read first.
-_STALL = 1.0
 
 
 class LobbyProtocol(FramedStream, LobbyMoments):
@@ -229,9 +225,8 @@ class LobbyFactory(ServerFactory):
         self._leaving: Presence[LobbyProtocol] = Presence(self.settings.closing_timeout)
         self._undone: deque[Effect | _Forget] = deque()
         self._performing = False
-        self._sweep_due = 0.0
-        self._sweep_call: IDelayedCall | None = None
-        self._list_call: IDelayedCall | None = None
+        self._sweep_alarm = Alarm(machine.clock, self._sweep)
+        self._list_alarm = Alarm(machine.clock, self._pushList)
         self._closing_reason: str | None = None
         self._closed: list[Deferred[None]] = []
 
@@ -300,9 +295,8 @@ class LobbyFactory(ServerFactory):
             self._forget(effect.stream)
             return
         if isinstance(effect, ListChanged):
-            if self._list_call is None and self._streams:
-                interval = self.settings.list_interval
-                self._list_call = self.machine.clock.callLater(interval, self._pushList)
+            if self._list_alarm.due is None and self._streams:
+                self._list_alarm.set(self.machine.clock.seconds() + self.settings.list_interval)
             return
         stream = self._clients.get(effect.client_id)
         if stream is None:
@@ -332,7 +326,8 @@ class LobbyFactory(ServerFactory):
         if self._clients.get(stream.client_id) is stream:
             del self._clients[stream.client_id]
         if not self._streams:
-            self._stopTimers()
+            self._sweep_alarm.cancel()
+            self._list_alarm.cancel()
             waiting, self._closed = self._closed, []
             for deferred in waiting:
                 deferred.callback(None)
@@ -344,7 +339,6 @@ class LobbyFactory(ServerFactory):
 
     def _pushList(self) -> None:
         """Send everybody who is greeted the list, encoded once."""
-        self._list_call = None
         self.counters.lists_pushed += 1
         data = frame(encodeMessage(self.directory.sessions.listing()))
         for client_id in self.directory.greeted:
@@ -354,27 +348,15 @@ class LobbyFactory(ServerFactory):
 
     def _sweepSoon(self) -> None:
         """Make sure that a sweep is coming."""
-        if self._sweep_call is None:
-            self._sweep_due = self.machine.clock.seconds() + self.settings.sweep_interval
-            self._sweep_call = self.machine.clock.callLater(
-                self.settings.sweep_interval, self._sweep
-            )
+        if self._sweep_alarm.due is None:
+            self._sweep_alarm.set(self.machine.clock.seconds() + self.settings.sweep_interval)
 
     def _sweep(self) -> None:
         """Close who has been silent for too long, and abort whom no farewell reaches."""
-        self._sweep_call = None
         now = self.machine.clock.seconds()
-        stalled = now - self._sweep_due > _STALL
         self._sweepSoon()
-        if stalled:
+        if self._sweep_alarm.late > STALL:
             return
         for stream in self._leaving.takeLost(now):
             stream.abort()
         self.perform(self.directory.sweep(now))
-
-    def _stopTimers(self) -> None:
-        """Nobody is here: nothing is due."""
-        for call in (self._sweep_call, self._list_call):
-            if call is not None:
-                call.cancel()
-        self._sweep_call = self._list_call = None

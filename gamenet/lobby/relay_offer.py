@@ -4,11 +4,51 @@ What a lobby gives its seated clients to be let in at the relay.
 
 from __future__ import annotations
 
-from gamenet.lobby.settings import RelayOffer
+from attrs import Attribute, field, frozen
+
+from gamenet.bounds import wholeNumber
+from gamenet.errors import BadSetting
+from gamenet.interfaces import Address
 from gamenet.wire.lobby_messages import RelayCredentials
+from gamenet.wire.transport_address import isSendable
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 
-__all__ = ["credentialsFor"]
+__all__ = ["RelayOffer", "credentialsFor"]
+
+_SHORTEST_SECRET = 8
+
+
+def _sendable(instance: object, attribute: Attribute[Address], value: object) -> None:
+    if not isSendable(value):
+        raise BadSetting(
+            f"{attribute.name} must be a numeric address and a port that clients can send to,"
+            f" not {value!r}"
+        )
+
+
+def _secret(instance: object, attribute: Attribute[bytes], value: object) -> None:
+    # The refusal does not quote it: it ends up on screens and in logs.
+    if not isinstance(value, bytes) or len(value) < _SHORTEST_SECRET:
+        raise BadSetting(f"{attribute.name} must be at least {_SHORTEST_SECRET} bytes")
+
+
+@frozen
+class RelayOffer:
+    """
+    The relay that a lobby sends its seated clients to.
+
+    @ivar address: Where the relay listens, numeric host and port.
+    @ivar secret: What lobby and relay share, at least 8 bytes: credentials are
+        made from it (C{draft-uberti-behave-turn-rest-00}).
+    @ivar lifetime: Seconds that a credential is good for; it must outlast the
+        longest match, as a refresh with an expired one is refused.
+
+    @raise BadSetting: A value cannot work; the text says which and why.
+    """
+
+    address: Address = field(validator=_sendable)
+    secret: bytes = field(repr=False, validator=_secret)
+    lifetime: int = field(default=86_400, validator=wholeNumber())
 
 
 def credentialsFor(relay: RelayOffer, client_id: bytes, wall_now: float) -> RelayCredentials:

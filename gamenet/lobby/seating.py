@@ -12,6 +12,8 @@ from gamenet.lobby.presence import Heartbeats
 from gamenet.lobby.request_budget import RequestBudget
 from gamenet.lobby.standing import Standing
 from gamenet.wire.lobby_messages import (
+    OPEN,
+    PLAYING,
     Candidate,
     SessionMember,
     SessionState,
@@ -204,4 +206,4 @@ class Session:
     @property
     def _state(self) -> str:
         """The word for whether a match runs."""
-        return "open" if self.match is None else "playing"
+        return OPEN if self.match is None else PLAYING

@@ -10,105 +10,17 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
-from gamenet.interfaces import Address
+from gamenet.lobby.relay_offer import RelayOffer
 from gamenet.wire.framing import FRAME_LIMIT
 from gamenet.wire.lobby_values import CANDIDATES_LIMIT, LISTED_LIMIT, PLAYERS_LIMIT
-from gamenet.wire.transport_address import isSendable
 
-__all__ = ["LobbyClientSettings", "LobbySettings", "RelayOffer"]
-
-
-def _require(good: bool, name: str, value: object, why: str) -> None:
-    """
-    Insist on something that is said about a setting.
-
-    @raise BadSetting: It does not hold.
-    """
-    if not good:
-        raise BadSetting(f"{name} is {value!r}: {why}")
+__all__ = ["LobbyClientSettings", "LobbySettings"]
 
 
-def _requirePositive(settings: object, names: tuple[str, ...]) -> None:
-    """
-    Insist that each of these settings is a finite number above 0.
-
-    @raise BadSetting: One is not.
-    """
-    for name in names:
-        value = getattr(settings, name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        _require(
-            number and 0 < value < float("inf"), name, value, "it must be a number above 0"
-        )
-
-
-def _requireCounts(settings: object, names: tuple[str, ...]) -> None:
-    """
-    Insist that each of these settings is a whole number, at least 1.
-
-    @raise BadSetting: One is not.
-    """
-    for name in names:
-        value = getattr(settings, name)
-        _require(type(value) is int and value >= 1, name, value, "it must be a whole number >= 1")
-
-
-@frozen
-class RelayOffer:
-    """
-    The relay that a lobby sends its seated clients to.
-
-    @ivar address: Where the relay listens, numeric host and port.
-    @ivar secret: What lobby and relay share, at least 8 bytes: credentials are
-        made from it (C{draft-uberti-behave-turn-rest-00}).
-    @ivar lifetime: Seconds that a credential is good for; it must outlast the
-        longest match, as a refresh with an expired one is refused.
-    """
-
-    address: Address
-    secret: bytes = field(repr=False)
-    lifetime: int = 86_400
-
-    def __attrs_post_init__(self) -> None:
-        """
-        Check every value.
-
-        @raise BadSetting: One cannot work.
-        """
-        _require(
-            isSendable(self.address),
-            "address",
-            self.address,
-            "it must be a numeric address and a port that clients can send to",
-        )
-        _require(len(self.secret) >= 8, "secret", "…", "it must be at least 8 bytes")
-        _requireCounts(self, ("lifetime",))
-
-
-_SECONDS_AND_RATES = (
-    "heartbeat_interval",
-    "heartbeat_timeout",
-    "greeting_timeout",
-    "closing_timeout",
-    "sweep_interval",
-    "list_interval",
-    "requests_per_second",
-    "refusals_per_second",
-)
-
-_COUNTS = (
-    "clients_limit",
-    "clients_per_address",
-    "sessions_limit",
-    "capacity_limit",
-    "candidates_limit",
-    "list_limit",
-    "requests_burst",
-    "refusals_burst",
-    "request_bytes",
-    "write_limit",
-)
+#: How many of something a client may cause in the long run.
+_rate = number(0.001, 1e6, "a second")
 
 
 @frozen
@@ -144,56 +56,37 @@ class LobbySettings:
     @ivar relay: The relay on offer, or C{None}.
     """
 
-    heartbeat_interval: float = 3.0
-    heartbeat_timeout: float = 10.0
-    greeting_timeout: float = 10.0
-    closing_timeout: float = 5.0
-    sweep_interval: float = 0.5
-    list_interval: float = 0.1
-    clients_limit: int = 10_000
-    clients_per_address: int = 64
-    sessions_limit: int = 5_000
-    capacity_limit: int = 16
-    candidates_limit: int = 15
-    list_limit: int = 100
-    requests_per_second: float = 20.0
-    requests_burst: int = 60
-    refusals_per_second: float = 1.0
-    refusals_burst: int = 60
-    request_bytes: int = 8_192
-    write_limit: int = 262_144
+    heartbeat_interval: float = field(default=3.0, validator=seconds(0.1))
+    heartbeat_timeout: float = field(default=10.0, validator=seconds(0.2, 86_400))
+    greeting_timeout: float = field(default=10.0, validator=seconds())
+    closing_timeout: float = field(default=5.0, validator=seconds())
+    sweep_interval: float = field(default=0.5, validator=seconds())
+    list_interval: float = field(default=0.1, validator=seconds())
+    clients_limit: int = field(default=10_000, validator=wholeNumber())
+    clients_per_address: int = field(default=64, validator=wholeNumber())
+    sessions_limit: int = field(default=5_000, validator=wholeNumber())
+    capacity_limit: int = field(default=16, validator=wholeNumber(2, PLAYERS_LIMIT))
+    candidates_limit: int = field(default=15, validator=wholeNumber(1, CANDIDATES_LIMIT - 1))
+    list_limit: int = field(default=100, validator=wholeNumber(1, LISTED_LIMIT))
+    requests_per_second: float = field(default=20.0, validator=_rate)
+    requests_burst: int = field(default=60, validator=wholeNumber())
+    refusals_per_second: float = field(default=1.0, validator=_rate)
+    refusals_burst: int = field(default=60, validator=wholeNumber())
+    request_bytes: int = field(default=8_192, validator=wholeNumber(1024, FRAME_LIMIT))
+    write_limit: int = field(default=262_144, validator=wholeNumber())
     relay: RelayOffer | None = None
 
     def __attrs_post_init__(self) -> None:
         """
-        Check every value, and those that depend on each other.
+        Check the two that depend on each other.
 
-        @raise BadSetting: One cannot work.
+        @raise BadSetting: They cannot work together.
         """
-        _requirePositive(self, _SECONDS_AND_RATES)
-        _requireCounts(self, _COUNTS)
-        _require(
-            0.1 <= self.heartbeat_interval <= 3600,
-            "heartbeat_interval",
-            self.heartbeat_interval,
-            "it must be from 0.1 to 3600 s",
-        )
-        _require(
-            2 * self.heartbeat_interval <= self.heartbeat_timeout <= 86_400,
-            "heartbeat_timeout",
-            self.heartbeat_timeout,
-            f"it must be at least two heartbeat intervals ({2 * self.heartbeat_interval} s), "
-            "so that one lost datagram loses nobody, and at most a day",
-        )
-        for name, lowest, highest in (
-            ("capacity_limit", 2, PLAYERS_LIMIT),
-            ("candidates_limit", 1, CANDIDATES_LIMIT - 1),
-            ("list_limit", 1, LISTED_LIMIT),
-            ("request_bytes", 1024, FRAME_LIMIT),
-        ):
-            value = getattr(self, name)
-            _require(
-                lowest <= value <= highest, name, value, f"it must be from {lowest} to {highest}"
+        twice = 2 * self.heartbeat_interval
+        if self.heartbeat_timeout < twice:
+            raise BadSetting(
+                f"heartbeat_timeout must be at least two heartbeat intervals ({twice} s), so that"
+                f" one lost datagram loses nobody, not {self.heartbeat_timeout!r}"
             )
 
 
@@ -212,20 +105,9 @@ class LobbyClientSettings:
     @ivar pending_limit: The most requests that may wait for an answer at once.
     """
 
-    connect_timeout: float = 10.0
-    request_timeout: float = 5.0
-    close_timeout: float = 2.0
-    binding_interval: float = 15.0
-    unanswered_limit: int = 3
-    pending_limit: int = 64
-
-    def __attrs_post_init__(self) -> None:
-        """
-        Check every value.
-
-        @raise BadSetting: One cannot work.
-        """
-        _requirePositive(
-            self, ("connect_timeout", "request_timeout", "close_timeout", "binding_interval")
-        )
-        _requireCounts(self, ("unanswered_limit", "pending_limit"))
+    connect_timeout: float = field(default=10.0, validator=seconds())
+    request_timeout: float = field(default=5.0, validator=seconds())
+    close_timeout: float = field(default=2.0, validator=seconds())
+    binding_interval: float = field(default=15.0, validator=seconds())
+    unanswered_limit: int = field(default=3, validator=wholeNumber())
+    pending_limit: int = field(default=64, validator=wholeNumber())

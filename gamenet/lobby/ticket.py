@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from gamenet.lobby.seating import Client, Match, Session
 from gamenet.wire.lobby_messages import (
+    RELAYED,
+    SERVER_REFLEXIVE,
     Candidate,
     CandidatesChanged,
     MatchTicket,
@@ -25,10 +27,10 @@ def candidatesOf(client: Client) -> tuple[Candidate, ...]:
     them alone, so the address that was seen stays with the lobby.
     """
     seen = client.address_seen
-    direct = [c.address for c in client.offered if c.kind != "relayed"]
+    direct = [c.address for c in client.offered if c.kind != RELAYED]
     if seen is None or not direct or seen in direct:
         return client.offered
-    return (*client.offered, Candidate(kind="server_reflexive", address=seen))
+    return (*client.offered, Candidate(kind=SERVER_REFLEXIVE, address=seen))
 
 
 def ticketsFor(session: Session, match: Match, seed: int) -> tuple[tuple[bytes, MatchTicket], ...]:

@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["Alarm"]
+__all__ = ["STALL", "Alarm"]
+
+#: An alarm that rings later than this, in seconds, belongs to a process that stood
+#: still: what arrived meanwhile waits in the sockets and is read before anything is
+#: concluded from silence.
+STALL = 1.0
 
 
 class Alarm:
@@ -14,9 +19,10 @@ class Alarm:
     Rings once at the time it was last set to.
 
     @ivar due: When it rings, in seconds; C{None} while it is not set.
+    @ivar late: By how many seconds its last ring came too late, compared with L{STALL}.
     """
 
-    __slots__ = ("_call", "_clock", "_ring", "due")
+    __slots__ = ("_call", "_clock", "_ring", "due", "late")
 
     def __init__(self, clock: IReactorTime, ring: Callable[[], object]) -> None:
         """
@@ -27,6 +33,7 @@ class Alarm:
         self._ring = ring
         self._call: IDelayedCall | None = None
         self.due: float | None = None
+        self.late = 0.0
 
     def set(self, due: float | None) -> None:
         """
@@ -53,5 +60,7 @@ class Alarm:
 
     def _ringing(self) -> None:
         self._call = None
+        if self.due is not None:
+            self.late = self._clock.seconds() - self.due
         self.due = None
         self._ring()

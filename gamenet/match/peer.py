@@ -12,7 +12,7 @@ from gamenet.match.link import PeerLink
 from gamenet.match.silence import SilenceWatch
 from gamenet.match.sockets import PlayerSockets
 from gamenet.traversal.candidates import relayedAddress
-from gamenet.wire.lobby_values import Candidate
+from gamenet.wire.lobby_values import RELAYED, Candidate
 
 __all__ = ["Peer"]
 
@@ -62,5 +62,5 @@ class Peer:
                     )
                 )
                 self.link.addRelay(relayed, theirs)
-        if any(candidate.kind != "relayed" for candidate in ours):
+        if any(candidate.kind != RELAYED for candidate in ours):
             self.link.searchDirect(sockets.game, ours, self.candidates)

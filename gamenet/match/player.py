@@ -25,7 +25,14 @@ from gamenet.match.match import Match
 from gamenet.match.session import Session
 from gamenet.match.sockets import PlayerSockets
 from gamenet.wire.lobby_answers import MatchTicket, RelayCredentials
-from gamenet.wire.lobby_values import Candidate, SessionSummary, SessionView
+from gamenet.wire.lobby_values import (
+    HOST,
+    RELAYED,
+    SERVER_REFLEXIVE,
+    Candidate,
+    SessionSummary,
+    SessionView,
+)
 
 __all__ = ["SEATS_LIMIT", "Player", "connect"]
 
@@ -149,11 +156,11 @@ class Player:
         found: dict[Candidate, None] = {}
         if not self.relay_only:
             port = self.sockets.demultiplexer.address[1]
-            found[Candidate("host", (self._host, port))] = None
+            found[Candidate(HOST, (self._host, port))] = None
             if self.lobby.server_reflexive is not None:
-                found[Candidate("server_reflexive", self.lobby.server_reflexive)] = None
+                found[Candidate(SERVER_REFLEXIVE, self.lobby.server_reflexive)] = None
         if self.sockets.relayed is not None:
-            found[Candidate("relayed", self.sockets.relayed.address)] = None
+            found[Candidate(RELAYED, self.sockets.relayed.address)] = None
         return tuple(found)
 
     async def _greet(self, lobby: str, name: str, insecure: bool) -> None:

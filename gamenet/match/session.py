@@ -19,7 +19,7 @@ from gamenet.match.protocol import MatchResult
 from gamenet.match.settings import MatchSettings
 from gamenet.match.sockets import PlayerSockets
 from gamenet.wire.lobby_answers import MatchTicket
-from gamenet.wire.lobby_values import Candidate, SessionView
+from gamenet.wire.lobby_values import OPEN, Candidate, SessionView
 
 __all__ = ["Session"]
 
@@ -120,7 +120,7 @@ class Session:
     def viewChanged(self, view: SessionView) -> None:
         """The lobby described the session anew; called by the player."""
         self.view = view
-        if view.state == "open":
+        if view.state == OPEN:
             self._ticket = None
         self.allocate()
         self.offerCandidates()
@@ -239,7 +239,7 @@ class Session:
             self._waiting is not None
             and not self._asked
             and self.is_host
-            and self.view.state == "open"
+            and self.view.state == OPEN
             and len(self.view.members) >= self.view.minimum
             and not self._sockets.allocating
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, ip_address
 
 from gamenet.interfaces import Address
-from gamenet.wire.lobby_values import Candidate
+from gamenet.wire.lobby_values import HOST, RELAYED, SERVER_REFLEXIVE, Candidate
 
 __all__ = ["TARGET_LIMIT", "punchTargets", "relayedAddress"]
 
@@ -52,9 +52,9 @@ def punchTargets(ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> tupl
     own = tuple(ours)
     other = tuple(theirs)
     ours_is_loopback = any(ip_address(c.address[0]).is_loopback for c in own)
-    our_outsides = [c.address[0] for c in own if c.kind == "server_reflexive"]
-    reflexive = [c.address for c in other if c.kind == "server_reflexive"]
-    host = [c.address for c in other if c.kind == "host"]
+    our_outsides = [c.address[0] for c in own if c.kind == SERVER_REFLEXIVE]
+    reflexive = [c.address for c in other if c.kind == SERVER_REFLEXIVE]
+    host = [c.address for c in other if c.kind == HOST]
     same_router = any(address[0] in our_outsides for address in reflexive)
     ordered = host + reflexive if same_router else reflexive + host
     targets: dict[Address, None] = {}
@@ -67,6 +67,6 @@ def punchTargets(ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> tupl
 def relayedAddress(candidates: Iterable[Candidate]) -> Address | None:
     """Return the first relayed candidate's address, or C{None} where there is none."""
     for candidate in candidates:
-        if candidate.kind == "relayed":
+        if candidate.kind == RELAYED:
             return candidate.address
     return None

@@ -30,13 +30,18 @@ from gamenet.wire.lobby_fields import (
 __all__ = [
     "CANDIDATES",
     "CANDIDATES_LIMIT",
+    "HOST",
     "LISTED_LIMIT",
     "LOWEST_VERSION",
     "NAME_LIMIT",
     "OFFERED",
     "OFFERED_LIMIT",
+    "OPEN",
     "PLAYERS_LIMIT",
+    "PLAYING",
     "PROTOCOL_VERSION",
+    "RELAYED",
+    "SERVER_REFLEXIVE",
     "TICKET_MEMBERS",
     "TITLE_LIMIT",
     "Candidate",
@@ -72,10 +77,25 @@ OFFERED_LIMIT = CANDIDATES_LIMIT - 1
 #: The most sessions in one list; what is left out is counted in its total.
 LISTED_LIMIT = 100
 
+#: The kind of a candidate on the player's own network (RFC 8445, section 5.1.1.1).
+HOST = "host"
+
+#: The kind of a candidate that a server saw a player's datagrams come from.
+SERVER_REFLEXIVE = "server_reflexive"
+
+#: The kind of a candidate at a relay.
+RELAYED = "relayed"
+
+#: The state of a session that can be joined and started.
+OPEN = "open"
+
+#: The state of a session while its match runs.
+PLAYING = "playing"
+
 _NAME = Text(1, NAME_LIMIT)
 _TITLE = Text(1, TITLE_LIMIT)
 _COUNT = Whole(1, PLAYERS_LIMIT)
-_STATE = OneOf(("open", "playing"))
+_STATE = OneOf((OPEN, PLAYING))
 _CLIENT_ID = Octets(8)
 
 
@@ -129,13 +149,13 @@ class Candidate(Row):
     """
     An address at which a player may be reached (RFC 8445, section 5.1.1).
 
-    @ivar kind: C{"host"}, C{"server_reflexive"} or C{"relayed"}.
+    @ivar kind: L{HOST}, L{SERVER_REFLEXIVE} or L{RELAYED}.
     @ivar address: Numeric, as
         L{gamenet.wire.transport_address.TransportAddress} says.
     """
 
     layout: ClassVar[tuple[Field, ...]] = (
-        OneOf(("host", "server_reflexive", "relayed")),
+        OneOf((HOST, SERVER_REFLEXIVE, RELAYED)),
         TransportAddress(),
     )
 
@@ -167,7 +187,7 @@ class SessionSummary(Row):
     @ivar members: How many sit in it, the host counted; from 1 to C{capacity}.
     @ivar capacity: How many can; 1 to L{PLAYERS_LIMIT}.
     @ivar minimum: How many it takes to start; 1 to C{capacity}.
-    @ivar state: C{"open"} or C{"playing"}.
+    @ivar state: L{OPEN} or L{PLAYING}.
     """
 
     layout: ClassVar[tuple[Field, ...]] = (
@@ -235,7 +255,7 @@ class SessionView(Row):
     @ivar title: 1 to L{TITLE_LIMIT} characters.
     @ivar capacity: How many can sit in it; 1 to L{PLAYERS_LIMIT}.
     @ivar minimum: How many it takes to start; 1 to C{capacity}.
-    @ivar state: C{"open"} or C{"playing"}.
+    @ivar state: L{OPEN} or L{PLAYING}.
     @ivar members: Who sits in it, in joining order: 1 to C{capacity}, no client
         twice; the first and nobody else is the host.
     """
