@@ -22,7 +22,6 @@ __all__ = [
     "IPeerProtocol",
     "ISeededSimulation",
     "ISimulation",
-    "RandomBytes",
 ]
 
 #: A transport address: numeric host text (no name is ever looked up) and port.
@@ -31,9 +30,6 @@ Address: TypeAlias = tuple[str, int]
 #: Called with each datagram that arrives: its bytes and the address it came from.
 #: It must not raise; an L{IDatagramSocket} logs what it raises and goes on.
 DatagramReceiver: TypeAlias = Callable[[bytes, Address], None]
-
-#: Given a count, returns that many unpredictable bytes.
-RandomBytes: TypeAlias = Callable[[int], bytes]
 
 
 class ISimulation(Interface):

@@ -1,1 +1,14 @@
-"""The tests of gamenet."""
+"""
+The tests of gamenet.
+
+Where C{CI} is set, hypothesis draws the same examples every time, so that a change is
+judged by what it changes; elsewhere it goes on looking for new ones.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")

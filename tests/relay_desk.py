@@ -68,7 +68,7 @@ PEER: Address = ("198.51.100.9", 60000)
 _EPOCH = 1_700_000_000.0
 
 
-def usernameOf(user: str, seconds: float = 3600.0) -> str:
+def usernameOf(user: str, seconds: float = 86_400.0) -> str:
     """Return a username that expires so many seconds after the wall clock's beginning."""
     return ephemeralUsername(int(_EPOCH + seconds), user)
 

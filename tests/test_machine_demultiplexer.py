@@ -12,7 +12,7 @@ from zope.interface.verify import verifyClass, verifyObject
 from gamenet.errors import CannotBind, LocalProtocolError
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
 from gamenet.machine.demultiplexer import Demultiplexer, Face
-from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, DatagramKind, kindOf
+from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, DatagramKind
 
 LOBBY: Address = ("203.0.113.1", 7770)
 RELAY: Address = ("203.0.113.2", 3478)
@@ -306,8 +306,3 @@ class DemultiplexerTests(SynchronousTestCase):
         expected = model.get((remote, first_byte), model.get((None, first_byte)))
         self.assertEqual(calls, [] if expected is None else [expected])
         self.assertEqual(demultiplexer.unclaimed, int(expected is None))
-
-    def test_tableAgreesWithKindOf(self) -> None:
-        """The table and the function that everybody else uses say the same of every byte."""
-        for first_byte in range(256):
-            self.assertIs(kindOf(bytes([first_byte])), KIND_OF_FIRST_BYTE[first_byte])

@@ -13,7 +13,8 @@ from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind, PathSettings
 from gamenet.match.sealed_link import OVERHEAD
 from gamenet.traversal.punch import PunchSettings
-from gamenet.wire.peer_packets import BODY_LIMIT, Check, Goodbye, GoodbyeReason, Inputs
+from gamenet.wire.input_packet import BODY_LIMIT
+from gamenet.wire.peer_packets import Check, Goodbye, GoodbyeReason, Inputs
 from tests.link_pipe import LinkPipe, LinkPlayer, LinkTestCase, PipeSocket
 
 DIRECT, RELAY = PathKind.DIRECT, PathKind.RELAY

@@ -18,7 +18,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.match.keys import PlayerKeys
 from gamenet.match.sealed_link import (
-    FIRST_BYTE,
     LINK_ID_BYTES,
     OVERHEAD,
     REPLAY_WINDOW,
@@ -26,7 +25,7 @@ from gamenet.match.sealed_link import (
     SealedLink,
     linkIdOf,
 )
-from gamenet.wire.demultiplexing import SEALED_PACKET, DatagramKind, kindOf
+from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, SEALED_PACKET, DatagramKind
 from gamenet.wire.lobby_values import PROTOCOL_VERSION
 from gamenet.wire.peer_packets import (
     PACKET_LIMIT,
@@ -158,8 +157,9 @@ class WireFormatTests(SynchronousTestCase):
 
     def test_firstByte(self) -> None:
         """Row H10: the first byte is the one that demultiplexing deals to players."""
-        self.assertEqual(FIRST_BYTE, SEALED_PACKET)
-        self.assertIs(kindOf(ends()[0].seal(b"x")), DatagramKind.GAMENET)
+        first_byte = ends()[0].seal(b"x")[0]
+        self.assertEqual(first_byte, SEALED_PACKET)
+        self.assertIs(KIND_OF_FIRST_BYTE[first_byte], DatagramKind.GAMENET)
 
     def test_linkIdOf(self) -> None:
         """The id is found without a key, and only where there is a whole header and tag."""

@@ -44,6 +44,7 @@ class PathTests(SynchronousTestCase):
                 statistics = seat.session.match.statistics()  # type: ignore[union-attr]
                 self.assertEqual(statistics.path, "direct", f"seed {seed}, {kinds}")
                 self.assertGreater(statistics.packets_direct, 100)
+                self.assertGreater(statistics.attempts, 0)
 
     def test_symmetricAgainstSymmetricIsNeverDirect(self) -> None:
         """Done when: over 50 seeds symmetric against symmetric is never direct."""
@@ -74,6 +75,7 @@ class PathTests(SynchronousTestCase):
             for peer in match._peers.values():
                 self.assertEqual({c.kind for c in peer.candidates}, {"relayed"})
             self.assertEqual(match.statistics().packets_direct, 0)
+            self.assertEqual(match.statistics().attempts, 0)
             self.assertEqual(seat.protocol.paths, ["relay"])
 
     def test_oneRelayOnlyPlayerKeepsTheOtherFromPunching(self) -> None:

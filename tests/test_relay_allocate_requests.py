@@ -211,7 +211,7 @@ class AllocateTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.allocate(client=clients[1])), 0)
         self.assertEqual(codeOf(desk.allocate(client=clients[2])), 486)
         self.assertEqual(codeOf(desk.allocate(user="bob", client=clients[2])), 0)
-        later = usernameOf("alice", 7200.0)
+        later = usernameOf("alice", 172_800.0)
         data = signedRequest(
             ALLOCATE,
             allocateAttributes(),
@@ -322,6 +322,6 @@ class RefreshTests(SynchronousTestCase):
     def test_newTimestamp(self) -> None:
         """The same user with a credential that expires later is the same user."""
         nonce = self.desk.nonces.issue(CLIENT, self.desk.now)
-        later = usernameOf("alice", 7200.0)
+        later = usernameOf("alice", 172_800.0)
         data = signedRequest(REFRESH, (), later, nonce, self.desk.nextId())
         self.assertEqual(codeOf(self.desk.put(data)), 0)

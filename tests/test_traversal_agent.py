@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.interfaces import Address
 from gamenet.seeded_random import SeededRandom
 from gamenet.traversal.agent import TraversalAgent
-from gamenet.traversal.punch import ATTEMPT_BYTES, PunchRole, PunchSettings, PunchState, StepKind
-from gamenet.wire.lobby_values import Candidate
+from gamenet.traversal.punch import PunchRole, PunchSettings, PunchState, StepKind
+from gamenet.wire.lobby_values import ATTEMPT_BYTES, Candidate
 
 OURS = (Candidate("host", ("192.168.1.2", 5000)), Candidate("relayed", ("203.0.113.2", 50_000)))
 THEIRS = (
@@ -86,7 +86,7 @@ class OpenerTests(AgentTestCase):
         assert isinstance(step, tuple)
         attempt, kind = step
         self.assertEqual((len(attempt), kind), (ATTEMPT_BYTES, StepKind.OPENED))
-        self.assertIs(agent.state, PunchState.PROBING)
+        self.assertIs(agent._punch.state, PunchState.PROBING)
         self.assertEqual(agent.attempts, 1)
         agent.stop()
 
@@ -123,7 +123,7 @@ class OpenerTests(AgentTestCase):
         agent.begin(OURS, THEIRS)
         self.clock.advance(0)
         agent.pathProven()
-        self.assertIs(agent.state, PunchState.OPEN)
+        self.assertIs(agent._punch.state, PunchState.OPEN)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_lostAndAgain(self) -> None:
@@ -175,7 +175,7 @@ class OpenerTests(AgentTestCase):
         agents[0].begin(OURS, THEIRS)
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIs(agents[0].state, PunchState.OPEN)
+        self.assertIs(agents[0]._punch.state, PunchState.OPEN)
 
 
 class AnswererTests(AgentTestCase):
@@ -192,7 +192,7 @@ class AnswererTests(AgentTestCase):
         self.pump(10)
         self.assertEqual(self.taken(), THEIR_TARGETS * 15)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIs(agent.state, PunchState.WAITING)
+        self.assertIs(agent._punch.state, PunchState.WAITING)
 
     def test_defaultSettings(self) -> None:
         """Without settings the defaults hold: a round each 0.2 s for 5 s."""
@@ -280,7 +280,7 @@ class WalkTests(AgentTestCase):
         agent = self.agent(role)
         for act, number in acts:
             self.act(agent, act, number)
-            active = agent.state in (PunchState.PROBING, PunchState.PAUSED)
+            active = agent._punch.state in (PunchState.PROBING, PunchState.PAUSED)
             self.assertEqual(len(self.clock.getDelayedCalls()), int(active))
         agent.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -289,7 +289,7 @@ class WalkTests(AgentTestCase):
             self.act(agent, act, 40)
             self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.did, [])
-        self.assertIs(agent.state, PunchState.STOPPED)
+        self.assertIs(agent._punch.state, PunchState.STOPPED)
 
     def act(self, agent: TraversalAgent, act: str, number: int) -> None:
         """Carry out one input."""

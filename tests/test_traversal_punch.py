@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, RemoteProtocolError
 from gamenet.interfaces import Address
 from gamenet.traversal.punch import (
-    ATTEMPT_BYTES,
     Punch,
     PunchEffect,
     PunchRole,
@@ -24,6 +23,7 @@ from gamenet.traversal.punch import (
     SendStep,
     StepKind,
 )
+from gamenet.wire.lobby_values import ATTEMPT_BYTES
 
 TARGETS: tuple[Address, ...] = (("198.51.100.7", 40_000), ("192.168.1.3", 5000))
 OTHER_TARGETS: tuple[Address, ...] = (("203.0.113.9", 41_000),)

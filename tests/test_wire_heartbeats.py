@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
-from gamenet.wire.demultiplexing import DatagramKind, kindOf
+from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, DatagramKind
 from gamenet.wire.heartbeats import (
     ANSWER_BYTES,
     CLIENT_ID_BYTES,
@@ -50,7 +50,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(data, untagged + _tag(untagged))
         self.assertEqual(len(data), HEARTBEAT_BYTES)
         self.assertEqual(data[1], HEARTBEAT_VERSION)
-        self.assertIs(kindOf(data), DatagramKind.GAMENET)
+        self.assertIs(KIND_OF_FIRST_BYTE[data[0]], DatagramKind.GAMENET)
 
     @settings(deadline=None, max_examples=100)
     @given(_keys, _ids, _sequences)
@@ -129,7 +129,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(data, untagged + _tag(untagged))
         self.assertEqual(len(data), ANSWER_BYTES)
         self.assertLess(ANSWER_BYTES, HEARTBEAT_BYTES)
-        self.assertIs(kindOf(data), DatagramKind.GAMENET)
+        self.assertIs(KIND_OF_FIRST_BYTE[data[0]], DatagramKind.GAMENET)
 
     @settings(deadline=None, max_examples=100)
     @given(_keys, _sequences)

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import LocalProtocolError, MalformedMessage
 from gamenet.wire.input_packet import (
     BODY_LIMIT,
-    DISTANCE_LIMIT,
     FRAMES_LIMIT,
     INPUT_LIMIT,
     INPUTS_LIMIT,
@@ -49,7 +48,7 @@ def packets(draw: st.DrawFn) -> InputPacket:
     current_frame = draw(st.integers(earliest, latest))
     if not next_wanted or draw(st.booleans()):
         return InputPacket(first_frame, inputs, next_wanted, current_frame)
-    oldest = max(0, next_wanted - 1 - DISTANCE_LIMIT)
+    oldest = max(0, next_wanted - 1 - 0xFFFF)
     report_frame = draw(st.integers(oldest, next_wanted - 1))
     checksum = draw(st.integers(0, 0xFFFFFFFF))
     return InputPacket(first_frame, inputs, next_wanted, current_frame, report_frame, checksum)
@@ -253,7 +252,7 @@ class LimitTests(SynchronousTestCase):
             (0, [], 0, 1 << 15),
             (1 << 15, [], 0, -1),
             (0, [], 10, 0, 10, 7),
-            (0, [], DISTANCE_LIMIT + 2, 0, 0, 7),
+            (0, [], 0xFFFF + 2, 0, 0, 7),
             (0, [], 10, 0, 9, -1),
             (0, [bytes(65)], 0, 0),
         ):

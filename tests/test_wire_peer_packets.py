@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
 from gamenet.wire import input_packet
+from gamenet.wire.input_packet import BODY_LIMIT
 from gamenet.wire.peer_packets import (
-    BODY_LIMIT,
     DIGEST_BYTES,
     FRAME_LAST,
     NO_FRAME,
@@ -63,7 +63,6 @@ class PeerPacketTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """Rollback's bodies fit, and the sealed and relayed packet fits every IPv6 link."""
         self.assertEqual((NONCE_BYTES, DIGEST_BYTES), (8, 16))
-        self.assertEqual(BODY_LIMIT, input_packet.BODY_LIMIT)
         self.assertEqual(FRAME_LAST, input_packet.FRAMES_LIMIT - 1)
         sealing, channel_data, udp, ipv6 = 1 + 8 + 8 + 16, 4, 8, 40
         self.assertLessEqual(PACKET_LIMIT + sealing + channel_data + udp + ipv6, 1280)

@@ -23,8 +23,10 @@ from gamenet.lobby.sessions import Sessions
 from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import REFUSALS, Refusal
 from gamenet.lobby.ticket import candidatesOf
+from gamenet.wire.heartbeats import CLIENT_ID_BYTES, KEY_BYTES
 from gamenet.wire.lobby_messages import (
     LOWEST_VERSION,
+    MATCH_ID_BYTES,
     NAME_LIMIT,
     PROTOCOL_VERSION,
     CreateSession,
@@ -50,12 +52,12 @@ from gamenet.wire.transport_address import isSendable
 __all__ = ["CLIENT_ENTROPY", "REQUEST_ENTROPY", "Directory"]
 
 #: How many random bytes L{Directory.connect} is given.
-CLIENT_ENTROPY = 8
+CLIENT_ENTROPY = CLIENT_ID_BYTES
 
 #: How many random bytes L{Directory.request} is given with each kind of request;
 #: none with those that are not here.
 REQUEST_ENTROPY: Mapping[type, int] = MappingProxyType(
-    {Hello: 32, CreateSession: 8, StartMatch: 24}
+    {Hello: KEY_BYTES, CreateSession: 8, StartMatch: MATCH_ID_BYTES + 8}
 )
 
 @define(eq=False)

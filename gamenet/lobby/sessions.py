@@ -28,6 +28,7 @@ from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import Refusal
 from gamenet.lobby.ticket import candidatesChanged, ticketsFor
 from gamenet.wire.lobby_messages import (
+    MATCH_ID_BYTES,
     TITLE_LIMIT,
     CreateSession,
     Done,
@@ -175,7 +176,7 @@ class Sessions:
         """
         Begin the match, and send every member its ticket (N5).
 
-        @param entropy: 24 random bytes: 16 for the match's id, 8 for its seed.
+        @param entropy: 24 random bytes: L{MATCH_ID_BYTES} for the match's id, 8 for its seed.
         @raise Refusal: There are fewer players than the minimum.
         """
         session = client.seat
@@ -185,8 +186,9 @@ class Sessions:
                 RefusalCode.TOO_FEW_PLAYERS,
                 f"{session.minimum} players are needed, {missing} more than there are",
             )
-        session.match = Match(match_id=entropy[:16], players=tuple(session.members))
-        tickets = ticketsFor(session, session.match, int.from_bytes(entropy[16:], "big"))
+        session.match = Match(match_id=entropy[:MATCH_ID_BYTES], players=tuple(session.members))
+        seed = int.from_bytes(entropy[MATCH_ID_BYTES:], "big")
+        tickets = ticketsFor(session, session.match, seed)
         return (
             Send(client.client_id, Done(request=request.request)),
             *(Send(member, ticket) for member, ticket in tickets),

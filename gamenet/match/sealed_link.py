@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.match.keys import PlayerKeys
+from gamenet.wire.demultiplexing import SEALED_PACKET
 from gamenet.wire.lobby_values import PROTOCOL_VERSION
 
 __all__ = [
-    "FIRST_BYTE",
     "LINK_ID_BYTES",
     "OVERHEAD",
     "REPLAY_WINDOW",
@@ -35,9 +35,6 @@ __all__ = [
     "SealedLink",
     "linkIdOf",
 ]
-
-#: The first byte of every sealed datagram (RFC 7983 leaves 0xC0 to 0xCF free).
-FIRST_BYTE = 0xC4
 
 #: The size of a link id in bytes.
 LINK_ID_BYTES = 8
@@ -172,7 +169,7 @@ class SealedLink:
             raise LocalProtocolError("the link's counter is used up")
         self._counter = counter + 1
         self.sealed += 1
-        header = _HEADER.pack(FIRST_BYTE, self.outgoing_id, counter)
+        header = _HEADER.pack(SEALED_PACKET, self.outgoing_id, counter)
         return header + self._encrypt(b"\0\0\0\0" + header[9:], packet, header)
 
     def open(self, datagram: bytes) -> bytes:
@@ -186,7 +183,7 @@ class SealedLink:
             self.rejected += 1
             raise RemoteProtocolError("too short for a sealed datagram")
         first_byte, link_id, counter = _HEADER.unpack_from(datagram)
-        if first_byte != FIRST_BYTE or link_id != self.incoming_id:
+        if first_byte != SEALED_PACKET or link_id != self.incoming_id:
             self.rejected += 1
             raise RemoteProtocolError("a datagram of another link")
         if counter >= _COUNTER_LIMIT or not self._window.admits(counter):

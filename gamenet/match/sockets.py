@@ -19,9 +19,9 @@ from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMach
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind
-from gamenet.match.sealed_link import FIRST_BYTE, linkIdOf
+from gamenet.match.sealed_link import linkIdOf
 from gamenet.relay.client import RelayedSocket, TurnClient
-from gamenet.wire.demultiplexing import DatagramKind
+from gamenet.wire.demultiplexing import SEALED_PACKET, DatagramKind
 
 __all__ = ["PlayerSockets"]
 
@@ -69,7 +69,7 @@ class PlayerSockets:
         self._relay_only = relay_only
         self.demultiplexer = Demultiplexer(machine, interface, port)
         self.game: IDatagramSocket = self.demultiplexer.face(
-            self._receiver(PathKind.DIRECT), first_bytes=(FIRST_BYTE,)
+            self._receiver(PathKind.DIRECT), first_bytes=(SEALED_PACKET,)
         )
         self.relayed: RelayedSocket | None = None
         self.allocating = False

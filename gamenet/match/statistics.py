@@ -27,6 +27,7 @@ class MatchStatistics:
     @ivar stalls: How many frame times passed without a new frame because the
         prediction window was full.
     @ivar desyncs: How many compared checksums differed.
+    @ivar attempts: Punching attempts begun, over all other players.
     @ivar packets_direct: Game packets that left over direct paths.
     @ivar packets_relayed: Game packets that left over the relay.
     @ivar packets_sent: All datagrams that left, path checks among them.
@@ -45,6 +46,7 @@ class MatchStatistics:
     resimulated_frames: int
     stalls: int
     desyncs: int
+    attempts: int
     packets_direct: int
     packets_relayed: int
     packets_sent: int
@@ -78,6 +80,7 @@ class MatchStatistics:
             resimulated_frames=session.frames_resimulated,
             stalls=session.stalls,
             desyncs=session.desynchronizations,
+            attempts=sum(link.attempts for link in all_links),
             packets_direct=direct,
             packets_relayed=relayed,
             packets_sent=direct + relayed + sum(each.checks_sent for each in counted),

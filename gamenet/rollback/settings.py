@@ -16,10 +16,10 @@ from gamenet.wire.input_packet import (
     INPUT_PACKET_VERSION,
     INPUTS_LIMIT,
 )
+from gamenet.wire.peer_packets import DIGEST_BYTES
 
 __all__ = [
     "DELAY_LIMIT",
-    "DIGEST_BYTES",
     "INTERVAL_LIMIT",
     "RATE_LIMIT",
     "WINDOW_LIMIT",
@@ -37,9 +37,6 @@ INTERVAL_LIMIT = 3600
 
 #: The most frames a second.
 RATE_LIMIT = 240
-
-#: The length of L{RollbackSettings.digest}.
-DIGEST_BYTES = 16
 
 
 @attrs.frozen
@@ -105,9 +102,10 @@ class RollbackSettings:
 
     def digest(self) -> bytes:
         """
-        Return L{DIGEST_BYTES} bytes that are equal for two players exactly if
-        they can play with each other: what must be the same for both is, and
-        so is the layout of their packets.  Compared before the first frame.
+        Return L{gamenet.wire.peer_packets.DIGEST_BYTES} bytes that are equal for
+        two players exactly if they can play with each other: what must be the
+        same for both is, and so is the layout of their packets.  Compared
+        before the first frame.
         """
         last_frame = FRAMES_LIMIT if self.last_frame is None else self.last_frame
         shared = pack(

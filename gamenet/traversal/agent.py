@@ -14,15 +14,13 @@ from gamenet.interfaces import Address, IMachine
 from gamenet.machine.alarm import Alarm
 from gamenet.traversal.candidates import punchTargets
 from gamenet.traversal.punch import (
-    ATTEMPT_BYTES,
     Punch,
     PunchEffect,
     PunchRole,
     PunchSettings,
-    PunchState,
     SendProbes,
 )
-from gamenet.wire.lobby_values import Candidate
+from gamenet.wire.lobby_values import ATTEMPT_BYTES, Candidate
 
 __all__ = ["TraversalAgent"]
 
@@ -62,11 +60,6 @@ class TraversalAgent:
     def attempts(self) -> int:
         """How many attempts were begun so far."""
         return self._punch.attempts
-
-    @property
-    def state(self) -> PunchState:
-        """Where the punch stands."""
-        return self._punch.state
 
     def begin(self, ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> None:
         """Start, or go on with changed candidates of either side."""

@@ -23,9 +23,9 @@ import attrs
 from gamenet.bounds import seconds, wholeNumber
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import Address
+from gamenet.wire.lobby_values import ATTEMPT_BYTES
 
 __all__ = [
-    "ATTEMPT_BYTES",
     "Punch",
     "PunchEffect",
     "PunchRole",
@@ -35,9 +35,6 @@ __all__ = [
     "SendStep",
     "StepKind",
 ]
-
-#: The size of an attempt id in bytes: unguessable, so that nobody outside can make a player probe.
-ATTEMPT_BYTES = 16
 
 
 class StepKind(IntEnum):

@@ -25,7 +25,6 @@ __all__ = [
     "KIND_OF_FIRST_BYTE",
     "SEALED_PACKET",
     "DatagramKind",
-    "kindOf",
 ]
 
 #: The first byte of a client's heartbeat to its lobby.
@@ -68,15 +67,3 @@ def _kindOfByte(first: int) -> DatagramKind:
 
 #: The kind that each first byte announces; indexed by the byte, 256 entries.
 KIND_OF_FIRST_BYTE: tuple[DatagramKind, ...] = tuple(map(_kindOfByte, range(256)))
-
-
-def kindOf(data: bytes) -> DatagramKind:
-    """
-    Return the kind of a datagram.
-
-    Called for every datagram that arrives; it looks at the first byte and at
-    nothing else, so the datagram may still be malformed.
-
-    @param data: The datagram; an empty one is of kind C{UNKNOWN}.
-    """
-    return KIND_OF_FIRST_BYTE[data[0]] if data else DatagramKind.UNKNOWN

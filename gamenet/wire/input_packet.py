@@ -47,7 +47,6 @@ from gamenet.errors import LocalProtocolError, MalformedMessage
 
 __all__ = [
     "BODY_LIMIT",
-    "DISTANCE_LIMIT",
     "FRAMES_LIMIT",
     "INPUTS_LIMIT",
     "INPUT_LIMIT",
@@ -72,9 +71,6 @@ BODY_LIMIT = 1150
 
 #: Frame numbers are below this: more than a year at 60 frames a second.
 FRAMES_LIMIT = 1 << 31
-
-#: The furthest that a report may lie behind what its packet acknowledges, in frames.
-DISTANCE_LIMIT = 0xFFFF
 
 #: C{InputPacket.report_frame} of a packet that carries no checksum report.
 NO_REPORT = -1

@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias
 import attrs
 
 from gamenet.interfaces import Address
+from gamenet.wire.heartbeats import KEY_BYTES
 from gamenet.wire.lobby_fields import (
     Field,
     ListOf,
@@ -25,8 +26,11 @@ from gamenet.wire.lobby_fields import (
 )
 from gamenet.wire.lobby_requests import REQUEST, SEQUENCE, STEP_KIND
 from gamenet.wire.lobby_values import (
+    ATTEMPT,
     CANDIDATES,
+    CLIENT_ID,
     LISTED_LIMIT,
+    MATCH_ID,
     PLAYERS_LIMIT,
     TICKET_MEMBERS,
     Candidate,
@@ -58,7 +62,6 @@ REASON_LIMIT = 256
 
 _REQUEST_OR_PUSH = Whole(0, REQUEST.highest)
 _REASON = Text(0, REASON_LIMIT)
-_MATCH_ID = Octets(16)
 _PLAYER = Whole(1, PLAYERS_LIMIT)
 
 
@@ -106,8 +109,8 @@ class Welcome(Row):
     layout: ClassVar[tuple[Field, ...]] = (
         REQUEST,
         Whole(1, 65_535),
-        Octets(8),
-        Octets(32),
+        CLIENT_ID,
+        Octets(KEY_BYTES),
         Whole(100, 3_600_000),
         Whole(100, 86_400_000),
         Whole(1, 65_535),
@@ -281,7 +284,7 @@ class MatchTicket(Row):
 
     number: ClassVar[int] = 71
     layout: ClassVar[tuple[Field, ...]] = (
-        _MATCH_ID,
+        MATCH_ID,
         SessionId(),
         _PLAYER,
         Whole(0, 2**64 - 1),
@@ -319,7 +322,7 @@ class CandidatesChanged(Row):
     """
 
     number: ClassVar[int] = 72
-    layout: ClassVar[tuple[Field, ...]] = (_MATCH_ID, _PLAYER, CANDIDATES)
+    layout: ClassVar[tuple[Field, ...]] = (MATCH_ID, _PLAYER, CANDIDATES)
 
     match_id: bytes
     player: int
@@ -340,7 +343,7 @@ class Step(Row):
     """
 
     number: ClassVar[int] = 73
-    layout: ClassVar[tuple[Field, ...]] = (_MATCH_ID, _PLAYER, Octets(16), STEP_KIND)
+    layout: ClassVar[tuple[Field, ...]] = (MATCH_ID, _PLAYER, ATTEMPT, STEP_KIND)
 
     match_id: bytes
     player: int

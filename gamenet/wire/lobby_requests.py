@@ -19,12 +19,18 @@ import attrs
 from gamenet.wire.lobby_fields import (
     Field,
     LooseText,
-    Octets,
     Row,
     SessionId,
     Whole,
 )
-from gamenet.wire.lobby_values import OFFERED, PLAYERS_LIMIT, Candidate
+from gamenet.wire.lobby_values import (
+    ATTEMPT,
+    MATCH_ID,
+    OFFERED,
+    PLAYERS_LIMIT,
+    PUBLIC_KEY,
+    Candidate,
+)
 
 __all__ = [
     "LOOSE_LIMIT",
@@ -57,8 +63,6 @@ SEQUENCE = Whole(0, 2**64 - 1)
 #: What a traversal step is; its meaning is the players' own.
 STEP_KIND = Whole(0, 255)
 
-_MATCH_ID = Octets(16)
-_ATTEMPT = Octets(16)
 _VERSION = Whole(1, 65_535)
 _LOOSE_COUNT = Whole(0, 2**32 - 1)
 
@@ -91,8 +95,8 @@ class Hello(Row):
         _VERSION,
         _VERSION,
         LooseText(LOOSE_LIMIT),
-        Octets(32),
-        Octets(32),
+        PUBLIC_KEY,
+        PUBLIC_KEY,
     )
 
     request: int
@@ -236,9 +240,9 @@ class SendStep(Row):
     number: ClassVar[int] = 8
     layout: ClassVar[tuple[Field, ...]] = (
         REQUEST,
-        _MATCH_ID,
+        MATCH_ID,
         Whole(1, PLAYERS_LIMIT),
-        _ATTEMPT,
+        ATTEMPT,
         STEP_KIND,
     )
 
@@ -277,7 +281,7 @@ class EndMatch(Row):
     """
 
     number: ClassVar[int] = 10
-    layout: ClassVar[tuple[Field, ...]] = (REQUEST, _MATCH_ID)
+    layout: ClassVar[tuple[Field, ...]] = (REQUEST, MATCH_ID)
 
     request: int
     match_id: bytes

@@ -13,6 +13,7 @@ from typing import ClassVar
 import attrs
 
 from gamenet.interfaces import Address
+from gamenet.wire.heartbeats import CLIENT_ID_BYTES
 from gamenet.wire.lobby_fields import (
     Field,
     Flag,
@@ -28,11 +29,16 @@ from gamenet.wire.lobby_fields import (
 )
 
 __all__ = [
+    "ATTEMPT",
+    "ATTEMPT_BYTES",
     "CANDIDATES",
     "CANDIDATES_LIMIT",
+    "CLIENT_ID",
     "HOST",
     "LISTED_LIMIT",
     "LOWEST_VERSION",
+    "MATCH_ID",
+    "MATCH_ID_BYTES",
     "NAME_LIMIT",
     "OFFERED",
     "OFFERED_LIMIT",
@@ -40,6 +46,7 @@ __all__ = [
     "PLAYERS_LIMIT",
     "PLAYING",
     "PROTOCOL_VERSION",
+    "PUBLIC_KEY",
     "RELAYED",
     "SERVER_REFLEXIVE",
     "TICKET_MEMBERS",
@@ -77,6 +84,12 @@ OFFERED_LIMIT = CANDIDATES_LIMIT - 1
 #: The most sessions in one list; what is left out is counted in its total.
 LISTED_LIMIT = 100
 
+#: Bytes of a match's id.
+MATCH_ID_BYTES = 16
+
+#: Bytes of an attempt's id: unguessable, so that nobody outside can make a player probe.
+ATTEMPT_BYTES = 16
+
 #: The kind of a candidate on the player's own network (RFC 8445, section 5.1.1.1).
 HOST = "host"
 
@@ -96,7 +109,18 @@ _NAME = Text(1, NAME_LIMIT)
 _TITLE = Text(1, TITLE_LIMIT)
 _COUNT = Whole(1, PLAYERS_LIMIT)
 _STATE = OneOf((OPEN, PLAYING))
-_CLIENT_ID = Octets(8)
+
+#: A client's id.
+CLIENT_ID = Octets(CLIENT_ID_BYTES)
+
+#: A player's public key, X25519 (RFC 7748) or Ed25519 (RFC 8032): both have 32 bytes.
+PUBLIC_KEY = Octets(32)
+
+#: A match's id.
+MATCH_ID = Octets(MATCH_ID_BYTES)
+
+#: The id of an attempt of two players to reach one another.
+ATTEMPT = Octets(ATTEMPT_BYTES)
 
 
 class RefusalCode(IntEnum):
@@ -234,7 +258,7 @@ class SessionMember(Row):
     @ivar is_host: Whether this is the host.
     """
 
-    layout: ClassVar[tuple[Field, ...]] = (_CLIENT_ID, _NAME, Flag())
+    layout: ClassVar[tuple[Field, ...]] = (CLIENT_ID, _NAME, Flag())
 
     client_id: bytes
     name: str
@@ -309,10 +333,10 @@ class TicketMember(Row):
 
     layout: ClassVar[tuple[Field, ...]] = (
         _COUNT,
-        _CLIENT_ID,
+        CLIENT_ID,
         _NAME,
-        Octets(32),
-        Octets(32),
+        PUBLIC_KEY,
+        PUBLIC_KEY,
         CANDIDATES,
     )
 

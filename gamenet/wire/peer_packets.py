@@ -29,9 +29,9 @@ from typing import TypeAlias, cast
 import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
+from gamenet.wire.input_packet import BODY_LIMIT
 
 __all__ = [
-    "BODY_LIMIT",
     "DIGEST_BYTES",
     "FRAME_LAST",
     "NONCE_BYTES",
@@ -54,9 +54,6 @@ NONCE_BYTES = 8
 
 #: Bytes of a configuration digest.
 DIGEST_BYTES = 16
-
-#: The most bytes of an INPUTS packet's body.
-BODY_LIMIT = 1150
 
 #: The most bytes of a packet, its kind counted.  Sealed, relayed and in an IPv6
 #: packet it stays below 1280 bytes, the least that every IPv6 link carries (RFC 8200).
@@ -133,7 +130,7 @@ class Inputs:
     """
     Carry what one rollback session tells another.
 
-    @ivar body: 1 to L{BODY_LIMIT} bytes, opaque here.
+    @ivar body: 1 to L{gamenet.wire.input_packet.BODY_LIMIT} bytes, opaque here.
     """
 
     body: bytes
