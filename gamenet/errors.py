@@ -8,6 +8,8 @@ that connection) and L{LocalProtocolError} is ours (a bug in the caller).
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 __all__ = [
     "BadAddress",
     "BadSetting",
@@ -90,12 +92,12 @@ class RequestRefused(GamenetError):
     """
     The lobby refused a request.
 
-    @ivar code: Why, a L{gamenet.wire.lobby_messages.RefusalCode}.
+    @ivar code: Why, a L{gamenet.wire.lobby_messages.RefusalCode}; its number is the wire's.
     @ivar reason: The lobby's text for a person.
     """
 
-    def __init__(self, code: object, reason: str) -> None:
-        super().__init__(f"{getattr(code, 'name', code)}: {reason}")
+    def __init__(self, code: IntEnum, reason: str) -> None:
+        super().__init__(f"{code.name}: {reason}")
         self.code = code
         self.reason = reason
 

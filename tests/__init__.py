@@ -6,9 +6,10 @@ judged by what it changes; elsewhere it goes on looking for new ones.
 """
 
 import os
+from importlib.util import find_spec
 
-from hypothesis import settings
+if os.environ.get("CI") and find_spec("hypothesis") is not None:
+    from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
+    settings.register_profile("ci", derandomize=True, deadline=None)
     settings.load_profile("ci")

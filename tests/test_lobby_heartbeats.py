@@ -68,7 +68,7 @@ class KeepAliveTests(SynchronousTestCase):
         """A client whose UDP never works is served over the stream alone."""
         world = LobbyWorld()
         player = world.player(mute=True)
-        seen = player.client.serverReflexive()
+        seen = player.client.whenServerReflexiveKnown()
         world.network.advance(60)
         self.assertTrue(player.client.connected)
         self.assertEqual(player.client.heartbeats_over, "stream")
@@ -318,7 +318,7 @@ class AddressTests(SynchronousTestCase):
         world = LobbyWorld()
         world.network.nat("home", "198.51.100.200")
         player = world.player(behind="home")
-        address = world.wait(player.client.serverReflexive())
+        address = world.wait(player.client.whenServerReflexiveKnown())
         self.assertEqual(address[0], "198.51.100.200")
         self.assertEqual(player.client.server_reflexive, address)
         world.network.advance(1)

@@ -18,6 +18,7 @@ from gamenet.lobby.client import LobbyClient
 from gamenet.lobby.settings import LobbyClientSettings
 from gamenet.wire.framing import FrameBuffer, frame
 from gamenet.wire.lobby_messages import (
+    PROTOCOL_VERSION,
     Done,
     Farewell,
     Message,
@@ -40,8 +41,13 @@ VIEW = SessionView("0" * 16, "a game", 2, 2, "open", (SessionMember(bytes(8), "A
 
 @define(eq=False)
 class Impostor(Protocol):
-    """A lobby that answers as it is told to."""
+    """
+    A lobby that answers as it is told to.
 
+    @ivar version: What its welcome claims was agreed upon.
+    """
+
+    version: int = 1
     requests: list[Request] = field(factory=list)
     frames: FrameBuffer = field(factory=FrameBuffer)
 
@@ -49,7 +55,7 @@ class Impostor(Protocol):
         for payload in self.frames.feed(data):
             request = decodeRequest(payload)
             if not self.requests:
-                self.say(Welcome(1, 1, bytes(8), bytes(32), 3000, 10_000, 7770))
+                self.say(Welcome(1, self.version, bytes(8), bytes(32), 3000, 10_000, 7770))
             self.requests.append(request)
 
     def say(self, *messages: Message) -> None:
@@ -79,6 +85,28 @@ class HangUpTests(SynchronousTestCase):
         self.assertEqual(
             str(error), "the lobby at 'tcp:203.0.113.9:7770' hung up: Hello: not today"
         )
+
+
+class VersionTests(SynchronousTestCase):
+    """A lobby that welcomes us in a version of its own."""
+
+    def test_versionThatWasNotOffered(self) -> None:
+        """Bad input: connecting fails, the text says where and which, and nothing goes on."""
+        for version in (PROTOCOL_VERSION + 1, 65_535):
+            world = LobbyWorld()
+            lobby = Impostor(version)
+            machine = world.network.machine("impostor", "203.0.113.9")
+            endpoint = machine.streamServerEndpoint("tcp:7770")
+            world.wait(endpoint.listen(Factory.forProtocol(lambda lobby=lobby: lobby)))
+            deferred = world.connecting(description="tcp:203.0.113.9:7770")[0]
+            world.network.advance(1)
+            error = self.failureResultOf(deferred, ConnectionFailed).value
+            self.assertEqual(
+                str(error),
+                f"the lobby at 'tcp:203.0.113.9:7770' speaks version {version}, we do not",
+            )
+            self.assertEqual(len(lobby.requests), 1)
+            self.assertEqual(world.network.clock.getDelayedCalls(), [])
 
 
 class ImpostorTests(SynchronousTestCase):

@@ -99,7 +99,7 @@ class SocketTests(TestCase):
             port = await self.serve()
             host, host_listener = await self.player(port, 1)
             guest, guest_listener = await self.player(port, 2)
-            self.assertEqual((await guest.serverReflexive() or ("", 0))[0], LOOPBACK)
+            self.assertEqual((await guest.whenServerReflexiveKnown() or ("", 0))[0], LOOPBACK)
             view = await host.createSession("a game")
             await guest.joinSession(view.session_id)
             await host.startMatch()

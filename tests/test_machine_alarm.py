@@ -102,7 +102,11 @@ class AlarmTests(SynchronousTestCase):
 
     def test_cancelsItself(self) -> None:
         """Its ring may cancel it, as one does that finds everything at an end."""
-        alarm = Alarm(self.clock, lambda: alarm.cancel())
+
+        def ring() -> None:
+            alarm.cancel()
+
+        alarm = Alarm(self.clock, ring)
         alarm.set(101.0)
         self.clock.advance(1.0)
         self.assertIsNone(alarm.due)

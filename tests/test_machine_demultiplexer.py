@@ -12,7 +12,7 @@ from zope.interface.verify import verifyClass, verifyObject
 from gamenet.errors import CannotBind, LocalProtocolError
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
 from gamenet.machine.demultiplexer import Demultiplexer, Face
-from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, DatagramKind
+from gamenet.wire.demultiplexing import DatagramKind
 
 LOBBY: Address = ("203.0.113.1", 7770)
 RELAY: Address = ("203.0.113.2", 3478)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import MalformedMessage
 from gamenet.relay.counters import DropReason
-from gamenet.relay.requests import AMPLIFICATION_LIMIT, Outcome, unknownAttributes
+from gamenet.relay.requests import AMPLIFICATION_LIMIT, UNDERSTOOD_ATTRIBUTES, Outcome
 from gamenet.wire.stun import (
     BINDING,
     MessageClass,
@@ -86,7 +86,7 @@ class BindingTests(SynchronousTestCase):
             BINDING, MessageClass.REQUEST, bytes(12), ((SOFTWARE, b"x"), (0x8000, b""))
         )
         self.assertEqual(codeOf(Desk().put(encode(ignorable))), 0)
-        self.assertEqual(unknownAttributes(request), (0x0003, 0x0024))
+        self.assertEqual(request.unknownAttributes(UNDERSTOOD_ATTRIBUTES), (0x0003, 0x0024))
 
     def test_refusalsAreLimited(self) -> None:
         """420 to somebody who proved nothing comes out of their budget; a success does not."""

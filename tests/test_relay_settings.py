@@ -75,6 +75,8 @@ class SettingsTests(SynchronousTestCase):
             allow_peer=("127.0.0.0/8", "::1/128"),
             limits=AllocationLimits(default_lifetime=600, maximum_lifetime=600),
         )
+        evolve(_GOOD, reservations=1, open_attempts=1, refusals_burst=0.5, nonce_lifetime=0.1)
+        evolve(_GOOD, limits=AllocationLimits(1, 1, 1, 1, 1, 1, 1.0, 1.0, 1.0))
         evolve(_GOOD, port=0, port_range=(10, 10), last_channel=0x7FFF, interface="")
 
     def test_defaults(self) -> None:

@@ -110,7 +110,7 @@ class LobbyServiceTests(ServiceTests):
         )
         client = self.world.runUntil(self.player.meet((SERVER, 7770)), 5)
         self.assertTrue(client.connected)
-        seen = self.world.runUntil(client.serverReflexive(), 5)
+        seen = self.world.runUntil(client.whenServerReflexiveKnown(), 5)
         self.assertEqual(seen, ("198.51.100.1", 5000))
         self.world.advance(4)
         status = service.status()

@@ -68,7 +68,7 @@ class TwistdTests(TestCase):
         player = self.player()
         client = await player.meet(tuple(places["listen"][0]))  # type: ignore[index,arg-type]
         self.assertTrue(client.connected)
-        seen = await client.serverReflexive()
+        seen = await client.whenServerReflexiveKnown()
         self.assertEqual(seen, ("127.0.0.1", player.demultiplexer.address[1]))
         view = await client.createSession("A session")
         self.assertEqual(view.title, "A session")

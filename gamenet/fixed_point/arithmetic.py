@@ -224,7 +224,8 @@ def pack(*raws: int) -> bytes:
                 raise TypeError(f"raw values are integers, not {type(raw).__name__}") from error
             checked(raw)
         raise
-    checked(min(raws, default=0))
+    if raws and min(raws) < -LARGEST:
+        checked(min(raws))
     return packed
 
 

@@ -10,7 +10,7 @@ from typing import Literal, cast
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
 from gamenet.errors import ConnectionFailed, LobbyLost, RequestRefused
@@ -21,6 +21,7 @@ from gamenet.lobby.client_stream import LobbyStream
 from gamenet.lobby.endpoint_security import requireSecure
 from gamenet.lobby.listener import ILobbyListener
 from gamenet.lobby.settings import LobbyClientSettings
+from gamenet.machine.alarm import Alarm
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.wire.lobby_messages import (
     LOWEST_VERSION,
@@ -52,6 +53,7 @@ from gamenet.wire.lobby_messages import (
 )
 
 __all__ = ["ILobbyListener", "LobbyClient"]
+
 
 class LobbyClient:
     """
@@ -93,7 +95,7 @@ class LobbyClient:
         self._binding: ClientBinding | None = None
         self._over = False
         self._closed: list[Deferred[None]] = []
-        self._force_call: IDelayedCall | None = None
+        self._force_alarm = Alarm(machine.clock, self._stream.abort)
 
     @classmethod
     def connect(
@@ -126,9 +128,7 @@ class LobbyClient:
             full lobby) or L{gamenet.errors.RequestTimedOut}.
         """
         client = cls(machine, demultiplexer, listener, settings or LobbyClientSettings())
-        return Deferred.fromCoroutine(
-            client._connect(endpoint_description, name, keys, insecure)
-        )
+        return Deferred.fromCoroutine(client._connect(endpoint_description, name, keys, insecure))
 
     @property
     def heartbeats_over(self) -> Literal["datagrams", "stream"]:
@@ -140,7 +140,7 @@ class LobbyClient:
         """Where the lobby sees our game socket, by its newest STUN answer."""
         return None if self._binding is None else self._binding.address
 
-    def serverReflexive(self) -> Deferred[Address | None]:
+    def whenServerReflexiveKnown(self) -> Deferred[Address | None]:
         """
         Return a Deferred that fires with C{server_reflexive} as soon as there is
         one; with C{None} where datagrams do not get through (39.5 s), or the
@@ -241,9 +241,8 @@ class LobbyClient:
             self._rest()
             if self.session is not None:
                 self._stream.tell(LeaveSession(request=self._stream.nextNumber()))
-            self._force_call = self._machine.clock.callLater(
-                self._settings.close_timeout, self._stream.abort
-            )
+            due = self._machine.clock.seconds() + self._settings.close_timeout
+            self._force_alarm.set(due)
             self._stream.close()
         return done
 
@@ -268,11 +267,13 @@ class LobbyClient:
             raise ConnectionFailed(f"no lobby at {description!r}: {error}") from error
         try:
             welcome = await self._stream.ask(
-                lambda number: Hello(
-                    number, LOWEST_VERSION, PROTOCOL_VERSION, name, keys[0], keys[1]
-                ),
+                lambda number: Hello(number, LOWEST_VERSION, PROTOCOL_VERSION, name, *keys),
                 Welcome,
             )
+            if not LOWEST_VERSION <= welcome.version <= PROTOCOL_VERSION:
+                raise ConnectionFailed(
+                    f"the lobby at {description!r} speaks version {welcome.version}, we do not"
+                )
             self._welcomed(welcome)
         except LobbyLost as error:
             refusal = self._stream.refusal
@@ -394,7 +395,6 @@ class LobbyClient:
         self.session = None
         if was_connected:
             self._tell("lobbyLost", why)
-        if self._force_call is not None and self._force_call.active():
-            self._force_call.cancel()
+        self._force_alarm.cancel()
         for done in self._closed:
             done.callback(None)

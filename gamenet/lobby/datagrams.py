@@ -127,9 +127,7 @@ class LobbyDatagrams:
         ):
             counters.stun_ignored += 1
             return
-        unknown = tuple(
-            kind for kind, _ in message.attributes if kind < 0x8000 and kind not in _UNDERSTOOD
-        )
+        unknown = message.unknownAttributes(_UNDERSTOOD)
         if unknown:
             counters.bindings_refused += 1
             answer = encodeBindingError(

@@ -219,7 +219,7 @@ class Player:
         session = self.session = Session(
             self.machine, self.lobby, self.sockets, self.keys, view, self.candidates, self._letGo
         )
-        self.lobby.serverReflexive().addCallback(lambda _: session.offerCandidates())
+        self.lobby.whenServerReflexiveKnown().addCallback(lambda _: session.offerCandidates())
         return session
 
     def _letGo(self, session: Session) -> None:

@@ -18,7 +18,7 @@ from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
 from gamenet.relay.port_range import PortRange
 from gamenet.relay.ports import RelayedPorts
-from gamenet.relay.requests import Outcome, RequestDesk, unknownAttributes
+from gamenet.relay.requests import UNDERSTOOD_ATTRIBUTES, Outcome, RequestDesk
 from gamenet.relay.reservation import ReservationTable
 from gamenet.relay.settings import RelaySettings
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
@@ -163,7 +163,7 @@ class RelayServer:
             self._request(message, len(data), client, now)
 
     def _sendIndication(self, message: StunMessage, client: Address, now: float) -> None:
-        if unknownAttributes(message):
+        if message.unknownAttributes(UNDERSTOOD_ATTRIBUTES):
             self._drop(DropReason.UNKNOWN_ATTRIBUTE)
             return
         try:

@@ -34,7 +34,6 @@ __all__ = [
     "UNDERSTOOD_ATTRIBUTES",
     "Outcome",
     "RequestDesk",
-    "unknownAttributes",
 ]
 
 #: A refusal to somebody who proved nothing is at most this many times as long as the request.
@@ -59,17 +58,6 @@ UNDERSTOOD_ATTRIBUTES = (
     turn.DONT_FRAGMENT,
     turn.RESERVATION_TOKEN,
 )
-
-_UNDERSTOOD = frozenset(UNDERSTOOD_ATTRIBUTES)
-
-
-def unknownAttributes(message: StunMessage) -> tuple[int, ...]:
-    """Return the types that should have been understood and are not, each once, in order."""
-    return tuple(
-        dict.fromkeys(
-            kind for kind, _ in message.attributes if kind < 0x8000 and kind not in _UNDERSTOOD
-        )
-    )
 
 
 @frozen
@@ -130,7 +118,7 @@ class RequestDesk:
         sender = self.authenticator.check(request, client, now, wall_now, known)
         if isinstance(sender, Refusal):
             return self._refuse(request, size, client, sender, now)
-        unknown = unknownAttributes(request)
+        unknown = request.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
         if unknown:
             refusal = Refusal(UNKNOWN_ATTRIBUTE, sender.key, unknown)
             return self._refuse(request, size, client, refusal, now)
@@ -169,7 +157,7 @@ class RequestDesk:
     def _answerBinding(
         self, request: StunMessage, size: int, client: Address, now: float
     ) -> Outcome:
-        unknown = unknownAttributes(request)
+        unknown = request.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
         if unknown:
             refusal = Refusal(UNKNOWN_ATTRIBUTE, None, unknown)
             return self._refuse(request, size, client, refusal, now)

@@ -5,7 +5,7 @@ keeps the snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from zlib import crc32
 
 import attrs
@@ -48,7 +48,7 @@ class Timeline:
         self._snapshots = [b""] * kept
         self._numbers = [-1] * kept
 
-    def apply(self, steps: Iterable[Step]) -> None:
+    def apply(self, steps: Sequence[Step]) -> None:
         """
         Do what the session asks for, then tell it the checksums that it wants.
 
@@ -67,7 +67,6 @@ class Timeline:
         numbers = self._numbers
         kept = len(snapshots)
         missing = None
-        step: Step | None = None
         try:
             for step in steps:
                 if isinstance(step, Advance):
@@ -86,8 +85,6 @@ class Timeline:
                     break
         except Exception as error:
             self.failed = True
-            if step is None:
-                raise
             raise MomentFailed(type(step).__name__.lower(), step.frame) from error
         if missing is not None:
             raise LocalProtocolError(f"snapshot {missing} is not kept")

@@ -11,6 +11,7 @@ Only the classic MESSAGE-INTEGRITY (HMAC-SHA1) is known.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Container
 from enum import IntEnum
 from struct import Struct
 from zlib import crc32
@@ -122,6 +123,19 @@ class StunMessage:
             if kind == attribute:
                 return value
         return None
+
+    def unknownAttributes(self, understood: Container[int]) -> tuple[int, ...]:
+        """
+        Return the types that must be understood and are not (RFC 8489, section 6.3.1),
+        each once, in their order on the wire.
+
+        @param understood: The types below 0x8000 that the caller knows.
+        """
+        return tuple(
+            dict.fromkeys(
+                kind for kind, _ in self.attributes if kind < 0x8000 and kind not in understood
+            )
+        )
 
 
 def encode(message: StunMessage, key: bytes | None = None, fingerprint: bool = True) -> bytes:
