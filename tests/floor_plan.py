@@ -41,7 +41,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
-    (PROTOCOLS, "machine", "__init__ alarm datagram_socket demultiplexer reactor_machine"),
+    (PROTOCOLS, "machine", "__init__ alarm datagram_socket demultiplexer reactor_machine sparse_log"),
     (
         DECISIONS,
         "rollback",

@@ -108,6 +108,28 @@ class ScriptTests(SynchronousTestCase):
             self.tracker.settle(-1), (Played(3, 0, "hit", None), Played(4, 0, "hit", None))
         )
 
+    def test_inOrder(self) -> None:
+        """Of several that could be the same the oldest is; the ends are told in order too."""
+        play(self.tracker, 0, ("hit", "A"), ("miss", None), ("hit", "B"))
+        self.tracker.settle(-1)
+        play(self.tracker, 0, ("hit", "C"), ("miss", None), ("hit", "D"))
+        self.assertEqual(
+            self.tracker.settle(-1),
+            (Corrected(1, 0, "hit", "C", 0), Corrected(3, 0, "hit", "D", 0)),
+        )
+        play(self.tracker, 0)
+        self.assertEqual([event.number for event in self.tracker.settle(-1)], [1, 2, 3])
+
+    def test_takeOverInOrder(self) -> None:
+        """Where a rollback added an effect before another, the ends are told by number."""
+        play(self.tracker, 0)
+        play(self.tracker, 1, "later")
+        self.tracker.settle(-1)
+        play(self.tracker, 0, "earlier")
+        play(self.tracker, 1, "later")
+        self.assertEqual(self.tracker.settle(-1), (Played(2, 0, "earlier", None),))
+        self.assertEqual([event.number for event in self.tracker.takeOver(2)], [1, 2])
+
     def test_notPlayedAgainYet(self) -> None:
         """An effect whose frame was undone and not yet played again goes on until it is."""
         play(self.tracker, 0)

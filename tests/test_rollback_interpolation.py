@@ -159,8 +159,8 @@ class SmootherTests(SynchronousTestCase):
         """No duration is no smoothing."""
         smoother = Smoother(0.0)
         smoother.corrected({"a": (100,)}, {"a": (0,)}, 0.0)
-        self.assertEqual(smoother.drawn({"a": (0,)}, 0.0), {"a": (0.0,)})
         self.assertEqual(smoother.smoothed, 0)
+        self.assertEqual(smoother.drawn({"a": (0,)}, 0.0), {"a": (0.0,)})
 
     def test_reset(self) -> None:
         """Everything where it is, at once."""
@@ -288,7 +288,7 @@ class TrackTests(SynchronousTestCase):
 
     def test_takenOver(self) -> None:
         """A state from elsewhere, also of an older frame: the drawing moves there."""
-        self.play(0.0, (7, 0), (8, 100))
+        self.play(0.0, (7, 50), (8, 100))
         self.track.takenOver(3, {"ship": (0,)}, 0.0)
         self.assertEqual(self.track.newest_frame, 3)
         self.assertEqual(self.at(0.7, 0.0), 100.0)

@@ -29,6 +29,7 @@ from gamenet.wire.stun_attributes import (
     MESSAGE_INTEGRITY,
     UNKNOWN_ATTRIBUTE,
     UNKNOWN_ATTRIBUTES,
+    USERNAME,
     XOR_MAPPED_ADDRESS,
     ErrorCode,
     decodeErrorCode,
@@ -142,6 +143,15 @@ class LayoutTests(SynchronousTestCase):
         )
         self.assertEqual(message.first(6), b"a")
         self.assertIsNone(message.first(7))
+
+    def test_unknownAttributes(self) -> None:
+        """RFC 8489, section 6.3.1: what must be understood and is not, each once, in order."""
+        kinds = (0x7FFF, USERNAME, 0x0003, 0x8000, 0x7FFF, 0xFFFF, 0x0000)
+        message = StunMessage(
+            BINDING, MessageClass.REQUEST, _ID, tuple((kind, b"") for kind in kinds)
+        )
+        self.assertEqual(message.unknownAttributes((USERNAME,)), (0x7FFF, 0x0003, 0x0000))
+        self.assertEqual(message.unknownAttributes(kinds), ())
 
     def test_afterIntegrity(self) -> None:
         """What follows MESSAGE-INTEGRITY is ignored, but for FINGERPRINT (coturn ab762f33)."""

@@ -4,11 +4,12 @@ The relay on the network: one UDP port for clients, one for each allocation.
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
 from gamenet.interfaces import Address, IDatagramSocket, IMachine
+from gamenet.machine.alarm import Alarm
+from gamenet.machine.sparse_log import SparseLog
 from gamenet.relay.allocation import AllocationEnded, AllocationTable, EndReason
 from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
@@ -59,7 +60,8 @@ class RelayServer:
         self._clock = machine.clock
         self.counters = RelayCounters()
         self._listener: IDatagramSocket | None = None
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(machine.clock, self._swept)
+        self._sparse = SparseLog(self._log, machine.clock)
 
     def start(self) -> None:
         """
@@ -116,9 +118,7 @@ class RelayServer:
         listener.close()
         self._ports.closeAll()
         self.counters.allocations_active = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
         self._log.info("relay at {address} stopped", address=self.address)
 
     def _relayHost(self) -> str:
@@ -214,7 +214,7 @@ class RelayServer:
             self.counters.allocations_total += 1
             self._log.info("allocation for {client}, {active} now", client=client, active=active)
         self.counters.allocations_active = active
-        self._arm(now)
+        self._arm()
 
     def _openPorts(self, wanted: WantedPorts, now: float) -> Outcome:
         ports = self._ports.open(wanted.even, wanted.pair)
@@ -228,6 +228,7 @@ class RelayServer:
             if outcome.dropped in (DropReason.RATE_LIMITED, DropReason.AMPLIFICATION):
                 counters.unauthenticated += 1
         elif outcome.code:
+            self._sparse.note(f"{outcome.code}", "relay refused a request: {kind}")
             counters.refused[outcome.code] = counters.refused.get(outcome.code, 0) + 1
             if not outcome.authenticated:
                 counters.unauthenticated += 1
@@ -246,21 +247,14 @@ class RelayServer:
         if ended.reason is EndReason.EXPIRED:
             self.counters.allocations_expired += 1
 
-    def _arm(self, now: float) -> None:
+    def _arm(self) -> None:
         dues = (self._table.nextDue(), self._reservations.nextDue())
-        due = min((each for each in dues if each is not None), default=None)
-        timer = self._timer
-        if due is None or (timer is not None and timer.getTime() <= due):
-            return
-        if timer is not None:
-            timer.cancel()
-        self._timer = self._clock.callLater(max(0.0, due - now), self._swept)
+        self._alarm.set(min((each for each in dues if each is not None), default=None))
 
     def _swept(self) -> None:
-        self._timer = None
         now = self._clock.seconds()
         self._sweep(now)
-        self._arm(now)
+        self._arm()
 
     def _send(self, data: bytes, client: Address) -> bool:
         if self._listener is not None and self._listener.send(data, client):
@@ -274,3 +268,4 @@ class RelayServer:
 
     def _drop(self, reason: DropReason) -> None:
         self.counters.dropped[reason] += 1
+        self._sparse.note(reason.value, "relay dropped a datagram: {kind}")

@@ -40,23 +40,25 @@ __all__ = [
 AMPLIFICATION_LIMIT = 4
 
 #: The comprehension-required attributes that are understood.
-UNDERSTOOD_ATTRIBUTES = (
-    stun_attributes.USERNAME,
-    stun_attributes.ERROR_CODE,
-    stun_attributes.UNKNOWN_ATTRIBUTES,
-    stun_attributes.REALM,
-    stun_attributes.NONCE,
-    stun_attributes.XOR_MAPPED_ADDRESS,
-    turn.CHANNEL_NUMBER,
-    turn.LIFETIME,
-    turn.XOR_PEER_ADDRESS,
-    turn.DATA,
-    turn.XOR_RELAYED_ADDRESS,
-    turn.REQUESTED_ADDRESS_FAMILY,
-    turn.EVEN_PORT,
-    turn.REQUESTED_TRANSPORT,
-    turn.DONT_FRAGMENT,
-    turn.RESERVATION_TOKEN,
+UNDERSTOOD_ATTRIBUTES = frozenset(
+    [
+        stun_attributes.USERNAME,
+        stun_attributes.ERROR_CODE,
+        stun_attributes.UNKNOWN_ATTRIBUTES,
+        stun_attributes.REALM,
+        stun_attributes.NONCE,
+        stun_attributes.XOR_MAPPED_ADDRESS,
+        turn.CHANNEL_NUMBER,
+        turn.LIFETIME,
+        turn.XOR_PEER_ADDRESS,
+        turn.DATA,
+        turn.XOR_RELAYED_ADDRESS,
+        turn.REQUESTED_ADDRESS_FAMILY,
+        turn.EVEN_PORT,
+        turn.REQUESTED_TRANSPORT,
+        turn.DONT_FRAGMENT,
+        turn.RESERVATION_TOKEN,
+    ]
 )
 
 
