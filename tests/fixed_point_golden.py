@@ -11,14 +11,14 @@ from hashlib import blake2b
 
 from gamenet.fixed_point import Fixed, Vector2, Vector3
 from gamenet.fixed_point.arithmetic import divide, multiply, pack, sqrt, toText
-from gamenet.fixed_point.trigonometry import atan2, cos, sin, sinAndCos
+from gamenet.fixed_point.trigonometry import TAU, atan2, cos, sin, sinAndCos
 from gamenet.seeded_random import SeededRandom
 
 __all__ = ["digest"]
 
 
 def digest() -> str:
-    """Return the digest of some thousands of results of everything."""
+    """Return the digest of some thousands of results of everything, and of a whole circle."""
     draw = SeededRandom.fromLabel(3, "fixed point")
     told = blake2b(digest_size=16)
     for turn in range(3000):
@@ -32,6 +32,9 @@ def digest() -> str:
             told.update(flat.rotatedBy(Fixed.fromRaw(z)).scaledTo(7).toBytes())
             told.update(solid.scaledTo(7).cross(solid).toBytes())
         told.update((flat.length() + solid.length() + flat.cross(flat) + flat.dot(flat)).toBytes())
+    circle = range(0, TAU, 2)
+    told.update(pack(*map(sin, circle), *map(cos, circle)))
+    told.update(pack(*[atan2(y, x) for x in range(1, 400) for y in range(1, 400)]))
     return told.hexdigest()
 
 

@@ -36,18 +36,25 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "wire",
         """
         __init__ canonical_cbor demultiplexing framing heartbeats input_packet lobby_answers
-        lobby_fields lobby_messages lobby_requests lobby_values peer_packets stun
+        lobby_fields lobby_messages lobby_requests lobby_values peer_packets replay_columns
+        replay_file replay_reader stun
         stun_attributes transport_address turn turn_credentials
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
-    (PROTOCOLS, "machine", "__init__ alarm datagram_socket demultiplexer reactor_machine sparse_log"),
+    (
+        PROTOCOLS,
+        "machine",
+        "__init__ alarm datagram_socket demultiplexer reactor_machine sparse_log",
+    ),
     (
         DECISIONS,
         "rollback",
         """
-        __init__ checksum_comparison effects events frame_schedule input_queue interpolation
-        remote_player session session_state settings statistics steps time_sync timeline
+        __init__ checksum_comparison determinism_check determinism_report determinism_session
+        effects events frame_schedule input_queue interpolation
+        playback remote_player replay session session_state settings state_difference statistics
+        steps time_sync timeline
         """,
     ),
     (

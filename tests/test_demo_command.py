@@ -10,11 +10,13 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.demo.command import main, parseArguments
 from gamenet.demo.commands import childEnvironment, lobbyCommand, playerCommand, relayCommand
 from gamenet.demo.settings import Briefing, DemoSettings
+from gamenet.errors import BadSetting
 
 __all__ = ["BriefingTests", "CommandLineTests", "CommandsTests"]
 
@@ -183,3 +185,26 @@ class BriefingTests(SynchronousTestCase):
         """Bad input: anything else is refused."""
         for line in (b"", b"[]", b"{}", b'{"player": 1, "more": 2}', b"\xff"):
             self.assertRaises(ValueError, Briefing.fromLine, line)
+
+    def test_badValues(self) -> None:
+        """Bad input: a number that cannot work is named, in a briefing as in the settings."""
+        good = Briefing(
+            1, 2, "Ada", "tcp:127.0.0.1:5", 600, False, 9, 0.04, 0.0, 0.05, "5a" * 32, 7
+        )
+        asked = DemoSettings(corrupt_at=9)
+        for name, *bad in (
+            ("player", 0, 9, "1"),
+            ("players", 0, 9, None),
+            ("frames", 0, 1.5, None),
+            ("corrupt_at", -1, "9", True),
+            ("latency", -0.1, 3601, "0.04", float("nan")),
+            ("jitter", -0.1, None),
+            ("loss", -0.1, 1.1, float("nan")),
+            ("road_seed", -1, 1 << 64, 1.0),
+            ("seed", -1, 1 << 64, 1.0),
+        ):
+            for value in bad:
+                for values in (good, asked):
+                    if hasattr(values, name):
+                        error = self.assertRaises(BadSetting, evolve, values, **{name: value})
+                        self.assertIn(f"{name} must be ", str(error))

@@ -80,6 +80,14 @@ class ArithmeticTests(SynchronousTestCase):
         wanted = expected(Fraction(a * ONE, b)) if b else ZeroDivisionError
         self.assertEqual(outcome(divide, a, b), wanted)
 
+    def test_ties(self) -> None:
+        """Golden: exactly between two numbers it is the even one, on either side of zero."""
+        for halves, wanted in [(1, 0), (3, 2), (5, 2), (7, 4), (-1, 0), (-3, -2), (-5, -2)]:
+            self.assertEqual(divide(halves, 2 * ONE), wanted)
+            self.assertEqual(divide(-halves, -2 * ONE), wanted)
+            self.assertEqual(multiply(halves, ONE // 2), wanted)
+            self.assertEqual(fromRatio(halves, 2 * ONE), wanted)
+
     @check
     @given(RAWS, RAWS)
     def test_symmetry(self, a: int, b: int) -> None:

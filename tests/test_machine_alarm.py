@@ -77,10 +77,12 @@ class AlarmTests(SynchronousTestCase):
         """A time in the past rings as soon as possible, but never from inside of C{set}."""
         self.alarm.set(42.0)
         self.assertEqual(self.rung, [])
+        self.assertEqual(self.clock.getDelayedCalls()[0].getTime(), 100.0)
         self.clock.advance(0.0)
         self.assertEqual(self.rung, [100.0])
         self.alarm.set(105.0)
         self.alarm.set(42.0)
+        self.assertEqual(self.clock.getDelayedCalls()[0].getTime(), 100.0)
         self.clock.advance(0.0)
         self.assertEqual(self.rung, [100.0, 100.0])
         self.assertNothingLeft()

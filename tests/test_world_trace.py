@@ -5,12 +5,9 @@ Tests of L{gamenet.world.trace}, and that a world is the same whenever and where
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
-from unittest import SkipTest
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,29 +179,6 @@ class DeterminismTests(SynchronousTestCase):
     def test_anotherHashSeed(self) -> None:
         """Another process with another PYTHONHASHSEED gives the same."""
         self.assertEqual(scenarioElsewhere(sys.executable, "4242"), GOLDEN)
-
-    def test_anotherPython(self) -> None:
-        """Another version of Python, where there is one, gives the same."""
-        ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        for version in ("3.14", "3.13", "3.12", "3.11"):
-            python = shutil.which(f"python{version}")
-            if version == ours or python is None:
-                continue
-            try:
-                found = scenarioElsewhere(
-                    python,
-                    "7",
-                    PYTHONPATH=sysconfig.get_path("purelib"),
-                    PYTHONDONTWRITEBYTECODE="1",
-                    PYENV_VERSION=version,
-                )
-            except subprocess.CalledProcessError as error:
-                if "runScenario" in error.stderr:
-                    raise
-                continue
-            self.assertEqual(found, GOLDEN, version)
-            return
-        raise SkipTest("no other Python runs Twisted here")
 
     def test_partsDoNotDisturbEachOther(self) -> None:
         """What happens between two machines is the same whoever else is in the world."""

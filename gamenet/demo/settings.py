@@ -7,6 +7,9 @@ from __future__ import annotations
 import json
 
 from attrs import asdict, field, frozen
+from attrs.validators import optional
+
+from gamenet.bounds import number, seconds, wholeNumber
 
 __all__ = ["FRAME_RATE", "PLAYER_NAMES", "Briefing", "DemoSettings"]
 
@@ -16,11 +19,17 @@ FRAME_RATE = 60
 #: Who plays, in order of player number.
 PLAYER_NAMES = ("Ada", "Grace", "Alan", "Barbara", "Edsger", "Frances", "Donald", "Radia")
 
+_player = wholeNumber(1, len(PLAYER_NAMES))
+_frame = wholeNumber(0)
+_share = number(0.0, 1.0)
+_seed = wholeNumber(0, (1 << 64) - 1)
+
 
 @frozen
 class DemoSettings:
     """
-    What one demo was asked to do; L{gamenet.demo.command} checks the values.
+    What one demo was asked to do; L{gamenet.demo.command} allows less, in the units
+    of its options.
 
     @ivar players: How many play.
     @ivar frames: How many frames they play.
@@ -30,17 +39,19 @@ class DemoSettings:
     @ivar relay_only: Whether players let nobody know their own addresses.
     @ivar corrupt_at: The frame in which the last player's state is spoiled,
         or C{None}.
-    @ivar seed: What the scripts and the losses are drawn from.
+    @ivar seed: What the scripts and the losses are drawn from, 64 bits.
+
+    @raise gamenet.errors.BadSetting: A value cannot work; the text says which and why.
     """
 
-    players: int = 2
-    frames: int = 600
-    latency: float = 0.040
-    jitter: float = 0.0
-    loss: float = 0.05
+    players: int = field(default=2, validator=_player)
+    frames: int = field(default=600, validator=wholeNumber())
+    latency: float = field(default=0.040, validator=seconds(0.0))
+    jitter: float = field(default=0.0, validator=seconds(0.0))
+    loss: float = field(default=0.05, validator=_share)
     relay_only: bool = False
-    corrupt_at: int | None = None
-    seed: int = 1
+    corrupt_at: int | None = field(default=None, validator=optional(_frame))
+    seed: int = field(default=1, validator=_seed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,18 +86,18 @@ class Briefing:
     @ivar road_seed: What our losses and delays are drawn from.
     """
 
-    player: int
-    players: int
+    player: int = field(validator=_player)
+    players: int = field(validator=_player)
     name: str
     lobby: str
-    frames: int
+    frames: int = field(validator=wholeNumber())
     relay_only: bool
-    corrupt_at: int | None
-    latency: float
-    jitter: float
-    loss: float
+    corrupt_at: int | None = field(validator=optional(_frame))
+    latency: float = field(validator=seconds(0.0))
+    jitter: float = field(validator=seconds(0.0))
+    loss: float = field(validator=_share)
     secret: str = field(repr=False)
-    road_seed: int
+    road_seed: int = field(validator=_seed)
 
     def asLine(self) -> bytes:
         """Return the briefing as one line of JSON."""
@@ -97,7 +108,8 @@ class Briefing:
         """
         Return the briefing that L{asLine} wrote.
 
-        @raise ValueError: It is not one.
+        @raise ValueError: It is not one, or a value cannot work
+            (L{gamenet.errors.BadSetting}).
         """
         values = json.loads(line)
         if not isinstance(values, dict):

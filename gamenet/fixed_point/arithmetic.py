@@ -59,7 +59,7 @@ ONE = 1 << FRACTION_BITS
 #: The largest raw value; the smallest is C{-LARGEST}.
 LARGEST = (1 << 63) - 1
 
-_TEXT = re.compile(r"([+-]?)([0-9]{1,15})(?:\.([0-9]{1,32}))?", re.ASCII)
+_TEXT = re.compile(r"([+-]?)([0-9]{1,15})(?:\.([0-9]{1,32}))?")
 
 #: 10**16 / 2**16: the last decimal of a unit in the last place.
 _DECIMALS_OF_UNIT = 5**16

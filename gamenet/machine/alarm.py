@@ -19,7 +19,8 @@ class Alarm:
     Rings once at the time it was last set to.
 
     @ivar due: When it rings, in seconds; C{None} while it is not set.
-    @ivar late: By how many seconds its last ring came too late, compared with L{STALL}.
+    @ivar late: How many seconds after C{due} it rang last; more than L{STALL} where the
+        process stood still.
     """
 
     __slots__ = ("_call", "_clock", "_ring", "due", "late")

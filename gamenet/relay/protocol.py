@@ -228,7 +228,9 @@ class RelayServer:
             if outcome.dropped in (DropReason.RATE_LIMITED, DropReason.AMPLIFICATION):
                 counters.unauthenticated += 1
         elif outcome.code:
-            self._sparse.note(f"{outcome.code}", "relay refused a request: {kind}")
+            # A first request without a signature is refused to every client.
+            if message.integrity is not None:
+                self._sparse.note(f"{outcome.code}", "relay refused a signed request: {kind}")
             counters.refused[outcome.code] = counters.refused.get(outcome.code, 0) + 1
             if not outcome.authenticated:
                 counters.unauthenticated += 1
