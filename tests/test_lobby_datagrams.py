@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
-from gamenet.lobby.datagrams import LOG_INTERVAL, LobbyDatagrams
+from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.lobby.protocol import LobbyFactory
 from gamenet.machine.demultiplexer import Demultiplexer
+from gamenet.machine.sparse_log import LOG_INTERVAL
 from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.heartbeats import (
     encodeHeartbeat,
@@ -164,7 +165,7 @@ class HeartbeatTests(DatagramsCase):
                 self.sender.send(b"\x01")
             self.world.network.advance(LOG_INTERVAL)
         self.assertEqual(
-            [event["what"] for event in self.events],
+            [event["kind"] for event in self.events],
             [
                 "forged heartbeat",
                 "heartbeat of nobody here",

@@ -10,6 +10,7 @@ from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address
 from gamenet.lobby.protocol import LobbyFactory
 from gamenet.machine.demultiplexer import Demultiplexer, Face
+from gamenet.machine.sparse_log import SparseLog
 from gamenet.wire.demultiplexing import HEARTBEAT, DatagramKind
 from gamenet.wire.heartbeats import encodeHeartbeatAnswer, readClientId, verifyHeartbeat
 from gamenet.wire.stun import (
@@ -22,11 +23,7 @@ from gamenet.wire.stun import (
 from gamenet.wire.stun_attributes import NONCE, REALM, UNKNOWN_ATTRIBUTE, USERNAME
 from gamenet.wire.transport_address import isSendable
 
-__all__ = ["LOG_INTERVAL", "LobbyDatagrams"]
-
-#: Seconds for which a kind of bad datagram is logged once, however many come:
-#: whoever sends them chooses how many.
-LOG_INTERVAL = 60.0
+__all__ = ["LobbyDatagrams"]
 
 #: Attributes that must be understood and may stand in a Binding request: a
 #: client's credentials, which this server has no use for.
@@ -39,7 +36,7 @@ class LobbyDatagrams:
 
     Bad datagrams are counted and never answered, so nobody's address can be
     flooded with answers through them; the log tells of each kind once in
-    L{LOG_INTERVAL}.
+    L{gamenet.machine.sparse_log.LOG_INTERVAL}.
     """
 
     _log = Logger()
@@ -54,7 +51,7 @@ class LobbyDatagrams:
             heartbeats on that port.
         """
         self._factory = factory
-        self._log_after: dict[str, float] = {}
+        self._sparse = SparseLog(self._log, factory.machine.clock)
         self._heartbeats: Face = demultiplexer.face(
             self.heartbeatReceived, first_bytes=(HEARTBEAT,)
         )
@@ -138,14 +135,8 @@ class LobbyDatagrams:
             answer = encodeBindingSuccess(message.transaction_id, address)
         self._stun.send(answer, address)
 
-    def _note(self, what: str, address: Address) -> None:
+    def _note(self, kind: str, address: Address) -> None:
         """Log a bad datagram, unless one of its kind was logged a moment ago."""
-        now = self._factory.machine.clock.seconds()
-        if now >= self._log_after.get(what, now):
-            self._log_after[what] = now + LOG_INTERVAL
-            self._log.info(
-                "lobby ignored a {what} from {host}:{port}",
-                what=what,
-                host=address[0],
-                port=address[1],
-            )
+        self._sparse.note(
+            kind, "lobby ignored a {kind} from {host}:{port}", host=address[0], port=address[1]
+        )
