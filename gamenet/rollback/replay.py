@@ -254,11 +254,13 @@ class ReplaySession:
 
     def advance(self) -> tuple[Step, ...]:
         """
-        Play the next frame.
+        Play the next frame, also where its outcome is kept.
 
         @return: What to do, in order; nothing at the end.
         """
-        return () if self.finished else tuple(self.seek(self.current_frame + 1))
+        if self.finished:
+            return ()
+        return tuple(self._play(self.current_frame + 1))
 
     def seek(self, frame: int) -> Iterator[Step]:
         """
@@ -306,12 +308,16 @@ class ReplaySession:
 
     def _steps(self, frame: int) -> Iterator[Step]:
         """Give the steps of L{seek}."""
-        if not self.kept and not self.current_frame:
-            yield Save(0)
         start = max([number for number in self.kept if number <= frame], default=0)
         if not start <= self.current_frame <= frame:
             self.current_frame = start
             yield Load(start)
+        yield from self._play(frame)
+
+    def _play(self, frame: int) -> Iterator[Step]:
+        """Give the steps that play on to a frame from here."""
+        if not self.kept and not self.current_frame:
+            yield Save(0)
         interval = self.replay.header.checksum_interval
         frames = self.replay.frames
         while self.current_frame < frame:
