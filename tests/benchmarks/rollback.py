@@ -20,6 +20,11 @@ from zlib import crc32
 from zope.interface import implementer
 
 from gamenet.interfaces import ISimulation
+from gamenet.rollback.determinism_check import (
+    CheckedTimeline,
+    DeterminismCheckSession,
+    DeterminismCheckSettings,
+)
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.timeline import Timeline
@@ -133,12 +138,28 @@ def pairTicks(late: int, hold: int, count: int) -> tuple[float, Pair]:
     return seconds, pair
 
 
+def checkedFrame(count: int) -> float:
+    """Return the CPU seconds of one frame, played or played again, of a determinism check."""
+    session = DeterminismCheckSession(DeterminismCheckSettings(check_distance=7))
+    timeline = CheckedTimeline(WordGame(), session)
+
+    def play() -> None:
+        for tick in range(count):
+            timeline.apply(session.advance((bytes([tick & 255]), b"\x02")))
+
+    seconds = cpuSeconds(play)
+    assert not session.mismatches
+    return seconds / timeline.simulated
+
+
 def ratios() -> list[Figure]:
     """Measure the ratios to bare frames, alternating."""
+    checked: list[float] = []
     mispredicted: list[float] = []
     steady: list[float] = []
     for _ in range(ROUNDS):
         bare = bareFrames(TICKS)
+        checked.append(checkedFrame(TICKS // 8) / bare)
         seconds, pair = pairTicks(7, 1, TICKS)
         statistics = pair.sessions[0].statistics
         assert statistics.rollbacks >= TICKS, "a rollback at every tick"
@@ -146,6 +167,7 @@ def ratios() -> list[Figure]:
         seconds, _ = pairTicks(3, 30, TICKS)
         steady.append(seconds / (8 * bare))
     return [
+        fromRounds("determinism_check_ratio", checked, "", goal=1.6, better="lower"),
         fromRounds("mispredicted_ratio", mispredicted, "", goal=2.5, better="lower"),
         fromRounds("steady_ratio", steady, "", goal=0.7, better="lower"),
     ]
