@@ -211,6 +211,11 @@ class WindowTests(SynchronousTestCase):
         self.assertIsNone(one.inputFrame())
         self.assertEqual(one.statistics.stalled_seconds, 2.5)
         self.assertEqual(one.statistics.stalls, 2)
+        self.assertEqual(one.statistics.deepest_rollback, 0)
+        play(one, None, 10.0)
+        tell(one, b"", first=1)
+        play(one, b"c", 11.0)
+        self.assertEqual(one.statistics.stalled_seconds, 3.5)
 
     def test_deepestRollback(self) -> None:
         """A rollback of the whole window works, from a stall."""

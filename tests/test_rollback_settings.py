@@ -61,6 +61,12 @@ class BoundTests(SynchronousTestCase):
         )
         self.assertIn("unacknowledged_limit", str(error))
         RollbackSettings(input_delay=4, unacknowledged_limit=5)
+        RollbackSettings(input_delay=0, unacknowledged_limit=1)
+
+    def test_defaults(self) -> None:
+        """The defaults are those that the documentation of a match counts on."""
+        chosen = attrs.astuple(RollbackSettings())
+        self.assertEqual(chosen, (2, 1, 8, 1, 60, 30, None, 64, 128, 128, 1024))
 
 
 class DigestTests(SynchronousTestCase):

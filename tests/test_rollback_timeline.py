@@ -91,6 +91,9 @@ class ApplyTests(SynchronousTestCase):
         """Before the first save there is nothing to load, snapshot 0 neither."""
         for frame in range(5):
             self.assertRaises(LocalProtocolError, self.timeline.apply, (Load(frame),))
+        self.assertRaises(
+            LocalProtocolError, self.timeline.apply, (Load(3), Advance(3, (b"a", b"b")), Save(4))
+        )
         self.assertEqual(self.game.calls, [])
 
     def test_checksums(self) -> None:

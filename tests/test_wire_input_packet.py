@@ -211,6 +211,7 @@ class RefusalTests(SynchronousTestCase):
         """Frame numbers beyond 2**31 or below 0 are refused."""
         top = FRAMES_LIMIT
         self.refused(self.header(wanted=top + 2), "out of bounds")
+        self.assertEqual(decodeInputPacket(self.header(wanted=top + 1)).next_wanted, top + 1)
         self.refused(self.header(first=0, ahead=-1), "out of bounds")
         self.refused(self.header(first=top, ahead=1), "out of bounds")
         self.refused(self.header(first=top) + b"\x00", "beyond the last")
@@ -227,6 +228,10 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(included, 17)
         self.assertLessEqual(len(body), BODY_LIMIT)
         self.assertEqual(decodeInputPacket(body).inputs, inputs[:17])
+        rest = BODY_LIMIT - len(body) - 2
+        body, included = encodeInputPacket(5, [*inputs[:17], bytes(rest)], 3, 6)
+        self.assertEqual((len(body), included), (BODY_LIMIT, 18))
+        self.assertEqual(decodeInputPacket(body).inputs[17], bytes(rest))
 
     def test_exactFit(self) -> None:
         """An input that ends at the limit is in, and one byte less room leaves it out."""
