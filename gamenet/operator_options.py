@@ -52,7 +52,8 @@ def readAddress(option: str, text: str, host_needed: bool = False, lowest: int =
     """
     host, colon, port = text.rpartition(":")
     wanted = "HOST:PORT" if host_needed else "[HOST:]PORT"
-    if not port.isascii() or not port.isdecimal() or not lowest <= int(port) <= 65535:
+    decimal = port.isascii() and port.isdecimal() and len(port) <= 5
+    if not decimal or not lowest <= int(port) <= 65535:
         raise UsageError(
             f"{option}: {text!r} is not {wanted} with a port from {lowest} to 65535"
         )
@@ -110,7 +111,8 @@ def readCount(option: str, text: str) -> int:
     @param option: The option, for the refusal.
     @raise UsageError: It is not one from 1 to 2**31 - 1.
     """
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:11]) < 1 << 31:
+    decimal = text.isascii() and text.isdecimal() and len(text) <= 10
+    if not decimal or not 1 <= int(text) < 1 << 31:
         raise UsageError(f"{option}: {text!r} is not a whole number, at least 1")
     return int(text)
 
@@ -180,7 +182,11 @@ class OperatorOptions(Options):
             self.status_endpoint = readEndpoint("--status", self["status"])
         if self["ready-file"] is not None:
             path = Path(self["ready-file"]).absolute()
-            if path.is_dir() or not path.parent.is_dir():
+            try:
+                possible = path.parent.is_dir() and not path.is_dir()
+            except OSError:
+                possible = False
+            if not possible:
                 raise UsageError(f"--ready-file: there can be no file {str(path)!r}")
             self.ready_file = path
 

@@ -33,7 +33,7 @@ def _readPortRange(option: str, text: str) -> tuple[int, int]:
     @raise UsageError: It is not that.
     """
     low, _, high = text.partition("-")
-    if not all(part.isascii() and part.isdecimal() for part in (low, high)):
+    if not all(p.isascii() and p.isdecimal() and len(p) <= 5 for p in (low, high)):
         raise UsageError(f"{option}: {text!r} is not LOW-HIGH")
     lowest, highest = int(low), int(high)
     if not 1 <= lowest <= highest <= 65535:

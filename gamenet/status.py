@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.web.http import NOT_ALLOWED, NOT_FOUND, Request
+from twisted.web import http
+from twisted.web.http import NOT_ALLOWED, NOT_FOUND
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 from zope.interface import implementer
 
 from gamenet.interfaces import IMachine
@@ -56,13 +57,24 @@ class StatusPage(Resource):
         return b"" if request.method == b"HEAD" else body
 
 
+class _BodilessRequest(Request):
+    """A request that may not bring a body: Twisted would keep it on disk, whole."""
+
+    def gotLength(self, length: int | None) -> None:
+        """Hang up on whoever announces a body, with a length or in chunks."""
+        Request.gotLength(self, 0)
+        if length or self.requestHeaders.hasHeader("transfer-encoding"):
+            self.loseConnection()  # type: ignore[no-untyped-call]
+
+
 class _StatusSite(Site):
     """A site that neither logs each request nor shows a traceback to anybody."""
 
     displayTracebacks = False
     noisy = False
+    requestFactory = _BodilessRequest
 
-    def log(self, request: Request) -> None:
+    def log(self, request: http.Request) -> None:
         """Log nothing: somebody asks every few seconds."""
 
 

@@ -127,8 +127,9 @@ class LobbyDatagrams:
         unknown = message.unknownAttributes(_UNDERSTOOD)
         if unknown:
             counters.bindings_refused += 1
+            # Without a reason phrase, so that it is hardly longer than the request.
             answer = encodeBindingError(
-                message.transaction_id, UNKNOWN_ATTRIBUTE, unknown_attributes=unknown
+                message.transaction_id, UNKNOWN_ATTRIBUTE, "", unknown_attributes=unknown
             )
         else:
             counters.bindings += 1

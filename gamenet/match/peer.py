@@ -7,6 +7,7 @@ from __future__ import annotations
 import attrs
 from twisted.logger import Logger
 
+from gamenet.interfaces import Address
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.link import PeerLink
 from gamenet.match.silence import SilenceWatch
@@ -15,6 +16,9 @@ from gamenet.traversal.candidates import relayedAddress
 from gamenet.wire.lobby_values import RELAYED, Candidate
 
 __all__ = ["Peer"]
+
+#: How many different relayed addresses of one player are ever tried in a match.
+_RELAYED_LIMIT = 16
 
 
 @attrs.define(eq=False)
@@ -38,6 +42,7 @@ class Peer:
     watch: SilenceWatch
     candidates: tuple[Candidate, ...]
     parted: bool = False
+    _relayed: dict[Address, None] = attrs.field(init=False, factory=dict)
 
     def reachOut(self, sockets: PlayerSockets, ours: tuple[Candidate, ...]) -> None:
         """
@@ -53,7 +58,7 @@ class Peer:
             self.link.relayLost()
         else:
             theirs = relayedAddress(self.candidates)
-            if theirs is not None:
+            if theirs is not None and self._isBelievable(theirs):
                 relayed.bindChannel(theirs).addErrback(
                     lambda failure: self._log.info(
                         "no channel to player {player}: {reason}",
@@ -64,3 +69,9 @@ class Peer:
                 self.link.addRelay(relayed, theirs)
         if any(candidate.kind != RELAYED for candidate in ours):
             self.link.searchDirect(sockets.game, ours, self.candidates)
+
+    def _isBelievable(self, relayed: Address) -> bool:
+        """Nobody gets a new relayed address this often: who says so aims us at others."""
+        if len(self._relayed) < _RELAYED_LIMIT:
+            self._relayed[relayed] = None
+        return relayed in self._relayed

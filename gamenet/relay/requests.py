@@ -168,8 +168,9 @@ class RequestDesk:
     def _refuse(
         self, request: StunMessage, size: int, client: Address, refusal: Refusal, now: float
     ) -> Outcome:
-        known = refusal.key is not None
-        if not known and not self.budget.take(client[0], now):
+        # A right signature with a stale nonce may be a copy, sent from a forged address.
+        proven = refusal.key is not None and refusal.code != STALE_NONCE
+        if not proven and not self.budget.take(client[0], now):
             return Outcome(dropped=DropReason.RATE_LIMITED)
         extra: Attributes = ()
         if refusal.unknown_attributes:
@@ -188,7 +189,8 @@ class RequestDesk:
                 ((stun_attributes.ERROR_CODE, code), *extra),
             )
             answer = stun.encode(message, refusal.key, fingerprint)
-            if known or len(answer) <= AMPLIFICATION_LIMIT * size:
+            if proven or len(answer) <= AMPLIFICATION_LIMIT * size:
+                known = refusal.key is not None
                 return Outcome(answer, refusal.code, authenticated=known)
         return Outcome(dropped=DropReason.AMPLIFICATION)
 

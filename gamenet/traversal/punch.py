@@ -76,6 +76,7 @@ class PunchSettings:
     @ivar attempt_timeout: Seconds an attempt may take (seed row H2).
     @ivar pause: Seconds between a failed attempt and the next.
     @ivar longest_pause: What C{pause} grows to, doubling at each failure.
+    @ivar address_limit: How many different addresses of one player are ever probed.
     @ivar remembered_attempts: How many attempt ids are remembered, so that a
         repeated step is known as one (seed row H6).
     """
@@ -85,6 +86,7 @@ class PunchSettings:
     attempt_timeout: float = attrs.field(default=5.0, validator=seconds())
     pause: float = attrs.field(default=1.0, validator=seconds())
     longest_pause: float = attrs.field(default=16.0, validator=seconds())
+    address_limit: int = attrs.field(default=24, validator=wholeNumber(1, 4096))
     remembered_attempts: int = attrs.field(default=16, validator=wholeNumber(1, 4096))
 
 
@@ -133,6 +135,7 @@ class Punch:
     _next_step: float = attrs.field(init=False, default=0.0)
     _pause: float = attrs.field(init=False, default=0.0)
     _seen: deque[bytes] = attrs.field(init=False)
+    _named: dict[Address, None] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._seen = deque(maxlen=self.settings.remembered_attempts)
@@ -142,8 +145,14 @@ class Punch:
         """
         Name the addresses to punch at; the opener's first attempt is due at once.
 
-        May be called again whenever the other player's candidates change.
+        May be called again whenever the other player's candidates change; after
+        C{address_limit} different addresses, further ones are ignored, so that nobody can
+        make us probe their way through a network.
         """
+        for target in targets:
+            if len(self._named) < self.settings.address_limit:
+                self._named[target] = None
+        targets = tuple(target for target in targets if target in self._named)
         self.targets = targets
         if self.role is PunchRole.OPENER and self.state is PunchState.WAITING and targets:
             self.state = PunchState.PAUSED
