@@ -13,6 +13,7 @@ from gamenet.lobby.datagrams import LobbyDatagrams
 from gamenet.operator_options import readCount
 from gamenet.relay.protocol import RelayServer
 from gamenet.traversal.punch import Punch, PunchRole, SendProbes
+from gamenet.wire.lobby_messages import SessionClosed, decodeAnswer
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, encode
 from gamenet.wire.stun_attributes import NONCE, REALM, STALE_NONCE, USERNAME
 from gamenet.wire.turn import ALLOCATE, REQUESTED_TRANSPORT, encodeTransport
@@ -84,6 +85,19 @@ class ReflectionTests(SynchronousTestCase):
         self.network.advance(1.0)
         self.assertEqual(len(self.answers), 1)
         self.assertLessEqual(len(self.answers[0]), 2 * len(request))
+
+
+class CostTests(SynchronousTestCase):
+    """One client's request costs the lobby one encoding, however many are told."""
+
+    def test_encodedOnce(self) -> None:
+        """The same message for the next recipient is the same bytes; another one is not."""
+        factory = Servers(WorldNetwork(1), PERFECT).factory
+        one, two = (SessionClosed("0" * 16, reason) for reason in ("one", "two"))
+        first = factory.framed(one)
+        self.assertIs(factory.framed(one), first)
+        self.assertEqual(decodeAnswer(factory.framed(two)[4:]), two)
+        self.assertEqual(factory.framed(one), first)
 
 
 class OptionTests(SynchronousTestCase):

@@ -141,7 +141,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
                 code=message.code.name,
                 reason=message.reason,
             )
-        self.sendBytes(frame(encodeMessage(message)))
+        self.sendBytes(self.factory.framed(message))
 
     def sayFarewell(self, reason: str) -> None:
         """
@@ -228,6 +228,8 @@ class LobbyFactory(ServerFactory):
         self._sweep_alarm = Alarm(machine.clock, self._sweep)
         self._list_alarm = Alarm(machine.clock, self._pushList)
         self._closing_reason: str | None = None
+        self._framed_message: Answer | None = None
+        self._framed_bytes = b""
         self._closed: list[Deferred[None]] = []
 
     def streamOpened(self, stream: LobbyProtocol) -> None:
@@ -250,6 +252,15 @@ class LobbyFactory(ServerFactory):
         """Forget a stream that is gone.  Called by L{LobbyProtocol}."""
         how = "lost the connection"
         self.perform((*self.directory.disconnect(stream.client_id, how), _Forget(stream)))
+
+    def framed(self, message: Answer) -> bytes:
+        """
+        Return a message as it travels; encoded once for all who get the same one in a row.
+        """
+        if message is not self._framed_message:
+            self._framed_message = message
+            self._framed_bytes = frame(encodeMessage(message))
+        return self._framed_bytes
 
     def perform(self, effects: tuple[Effect | _Forget, ...]) -> None:
         """
