@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import BadSetting, PeerLost
+from gamenet.errors import BadSetting, MomentFailed, PeerLost
 from gamenet.lobby.relay_offer import RelayOffer
 from gamenet.match import MatchSettings, Outcome, connect
 from gamenet.world.nat_behavior import FULL_CONE
@@ -154,3 +154,63 @@ class DisturbedMatchTests(SynchronousTestCase):
         )
         player = scene.network.runUntil(connecting, 5.0)
         self.assertEqual(player.candidates()[0].address[0], "192.168.0.2")
+
+
+class RareMomentTests(SynchronousTestCase):
+    """
+    Bad input: an exception from an overridden method is logged once, with the name of the
+    moment, and ends that match with a named error: the moments that few matches have.
+    """
+
+    def _explodes(self, scene: TwoPlayers, moment: str) -> None:
+        """Let a moment of Ada's raise, in a match that is on."""
+
+        def explode(*arguments: object) -> None:
+            raise ZeroDivisionError("the game's own bug")
+
+        setattr(scene.ada.protocol, moment, explode)
+
+    def _endsByName(self, scene: TwoPlayers, moment: str) -> None:
+        scene.network.runUntil(lambda: scene.ada.over, 20.0)
+        self.assertEqual(len(self.flushLoggedErrors(MomentFailed)), 1, moment)
+        failure = scene.ada.failure
+        assert isinstance(failure, MomentFailed)
+        self.assertEqual(failure.moment, moment)
+        self.assertIsInstance(failure.__cause__, ZeroDivisionError)
+        self.assertTrue(scene.ada.player.connected)
+
+    def test_silence(self) -> None:
+        """interrupted and peerLost, when the other vanishes."""
+        for moment in ("interrupted", "peerLost"):
+            scene = playing(30)
+            self._explodes(scene, moment)
+            scene.grace.machine.stop()
+            self._endsByName(scene, moment)
+
+    def test_resumed(self) -> None:
+        """resumed, when a short silence ends."""
+        scene = playing(30, relay_only=True)
+        self._explodes(scene, "resumed")
+        scene.network.partition(["Grace's router"])
+        scene.network.advance(1.0)
+        scene.network.heal()
+        self._endsByName(scene, "resumed")
+
+    def test_desynchronized(self) -> None:
+        """desynchronized, when a checksum differs."""
+        scene = seatedPlayers()
+        scene.grace.game.corrupt_at = 40
+        self._explodes(scene, "desynchronized")
+        scene.play(MatchSettings(checksum_interval=1))
+        self._endsByName(scene, "desynchronized")
+
+    def test_begin(self) -> None:
+        """begin of a seeded simulation, before frame 0."""
+        scene = seatedPlayers()
+
+        def explode(seed: int) -> None:
+            raise ZeroDivisionError("the game's own bug")
+
+        scene.ada.game.begin = explode  # type: ignore[method-assign]
+        scene.play()
+        self._endsByName(scene, "begin")
