@@ -22,8 +22,18 @@ def _demo(arguments: Sequence[str]) -> int:
     return demo(arguments)
 
 
+def _inspect(arguments: Sequence[str]) -> int:
+    """Compare the match logs of a match's peers, and draw them as a page."""
+    from gamenet.inspector.command import main as inspect
+
+    return inspect(arguments)
+
+
 #: The subcommands in the order that the help tells them: what runs each.
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"demo": _demo}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "demo": _demo,
+    "inspect": _inspect,
+}
 
 _HELP = ("-h", "--help", "help")
 

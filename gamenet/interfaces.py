@@ -9,17 +9,33 @@ bytes.  Unless a method says that it returns a Deferred it is synchronous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeAlias
 
 from zope.interface import Attribute, Interface
 
+from gamenet.rollback_interfaces import (
+    IBotSimulation,
+    IChecksummed,
+    IRollbackSession,
+    ISavesInto,
+    ISeatedSimulation,
+    ISeededSimulation,
+    ISimulation,
+)
+
 __all__ = [
     "Address",
     "DatagramReceiver",
+    "IBotSimulation",
+    "IChecksummed",
     "IDatagramSocket",
     "IMachine",
     "IPeerProtocol",
+    "IPicturedSimulation",
+    "IRollbackSession",
+    "ISavesInto",
+    "ISeatedSimulation",
     "ISeededSimulation",
     "ISimulation",
 ]
@@ -32,50 +48,13 @@ Address: TypeAlias = tuple[str, int]
 DatagramReceiver: TypeAlias = Callable[[bytes, Address], None]
 
 
-class ISimulation(Interface):
-    """
-    The rules of a game: the same inputs give the same state, everywhere.
+class IPicturedSimulation(ISimulation):
+    """A simulation that is drawn more often than it is played."""
 
-    Supplied by the game's author; called by L{gamenet.rollback.timeline} and
-    by nobody else, always synchronously and never re-entrantly.  An exception
-    from any of these ends the match with L{gamenet.errors.MomentFailed}.
-    """
-
-    def advance(inputs: Sequence[bytes]) -> None:
+    def picture() -> Mapping[Hashable, Sequence[int]]:
         """
-        Play one frame.
-
-        @param inputs: One input per player in order of player number, so
-            player C{n}'s input is C{inputs[n - 1]}; C{b""} where that player
-            has given none yet.
-        """
-
-    def save() -> bytes:
-        """
-        Return the whole state as bytes that L{load} understands.
-
-        Equal states must give equal bytes: the checksum is taken of them.
-        """
-
-    def load(snapshot: bytes) -> None:
-        """
-        Become the state that C{snapshot} was taken of.
-
-        @param snapshot: What L{save} once returned, on this or on another
-            player's machine.
-        """
-
-
-class ISeededSimulation(ISimulation):
-    """A simulation that uses random numbers, the same ones on every player's machine."""
-
-    def begin(seed: int) -> None:
-        """
-        Become the state before frame 0.  Called once, before anything else.
-
-        @param seed: The match's seed from the lobby, 0 to 2**64 - 1; give it to
-            L{gamenet.seeded_random.SeededRandom} and keep that one's state in the
-            snapshot.
+        Return what there is to be drawn of the present state: for each object a
+        tuple of integers, its place for example.  Must not be changed later.
         """
 
 
@@ -168,6 +147,91 @@ class IPeerProtocol(Interface):
 
         @param result: A L{gamenet.match.protocol.MatchResult}; C{None} where an
             error ended the match, which whoever awaits C{play} gets.
+        """
+
+    def timeLost(seconds: float) -> None:
+        """
+        We slept for so long (a suspended machine, a blocked reactor) that the time is
+        given up instead of being caught up with; play goes on from now.
+
+        @param seconds: How much was given up, above
+            L{gamenet.rollback.frame_schedule.INTERRUPTION}.
+        """
+
+    def waitRecommended(frames: int) -> None:
+        """
+        We are ahead of the others.  The match slows down by itself; a game that paces
+        its own frames may pause.
+
+        @param frames: For how many frames.
+        """
+
+    def inputDelayRecommended(frames: int, round_trip: float, jitter: float) -> None:
+        """
+        Another input delay would suit the path;
+        L{gamenet.match.match.Match.setInputDelay} sets it.
+
+        @param frames: The delay, in frames.
+        @param round_trip: The measured seconds to the other player and back.
+        @param jitter: By how many seconds that varies.
+        """
+
+    def effectStarted(number: int, frame: int, key: Hashable, payload: object) -> None:
+        """
+        Start an effect that the simulation announced
+        (L{gamenet.rollback.effects.EffectTracker.announce}).  Called exactly once per
+        effect, however often its frame is played.
+
+        @param number: The effect's number, from 1; what follows about it has the same.
+        @param frame: The frame that it belongs to; may be some frames old.
+        @param key: Which effect, and by which object.
+        @param payload: What was announced with it.
+        """
+
+    def effectCorrected(
+        number: int, frame: int, key: Hashable, payload: object, former_frame: int
+    ) -> None:
+        """
+        An effect that was started belongs to another frame, or has another payload;
+        it must not be started again.
+
+        @param number: The effect's number.
+        @param frame: The frame that it belongs to now.
+        @param key: Its key.
+        @param payload: Its payload now.
+        @param former_frame: The frame that it belonged to.
+        """
+
+    def effectCancelled(number: int, frame: int, key: Hashable, payload: object) -> None:
+        """
+        Stop an effect: the frame that caused it was undone, and it did not happen.
+        Called at most once per effect; nothing follows about it.
+
+        @param number: The effect's number.
+        @param frame: The frame that it belonged to.
+        @param key: Its key.
+        @param payload: Its payload.
+        """
+
+    def effectConfirmed(number: int, frame: int, key: Hashable, payload: object) -> None:
+        """
+        An effect can never be undone any more.  Called at most once per effect;
+        nothing follows about it.
+
+        @param number: The effect's number.
+        @param frame: The frame that it belongs to.
+        @param key: Its key.
+        @param payload: Its payload.
+        """
+
+    def recordingFailed(kind: str, error: Exception) -> None:
+        """
+        The replay or the log of the match could not be written; the match goes on
+        without it.
+
+        @param kind: C{"replay"} or C{"log"}.
+        @param error: A L{gamenet.errors.MomentFailed}; what was raised is its
+            C{__cause__}.
         """
 
 
@@ -264,3 +328,59 @@ class IMachine(Interface):
         @raise gamenet.errors.BadAddress: It is none.
         @raise gamenet.errors.CannotBind: There is no way to it.
         """
+
+
+class ITransfer(Interface):
+    """
+    Carries something large to another peer: whole, proven, or not at all.
+
+    At most one content per peer, purpose and direction is under way; a newer one
+    takes the place of an older one.  The simple one is
+    L{gamenet.rollback.transfer.DatagramTransfer}.
+    """
+
+    def send(peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
+        """
+        Begin to send.
+
+        @param peer: To whom.
+        @param purpose: A L{gamenet.wire.transfer_packets.TransferPurpose}.
+        @param frame: The snapshot's number, or the frame that it is about.
+        @param content: The bytes.
+        @param now: The time, in seconds.
+        @raise gamenet.errors.LocalProtocolError: It is too long, or nobody can be sent
+            anything now.
+        """
+
+    def packetReceived(
+        peer: int, body: bytes, now: float
+    ) -> gamenet.rollback.transfer.TransferReceived | None:
+        """
+        Take a packet.
+
+        @param peer: Who sent it; the caller has proven that.
+        @param body: The packet.
+        @param now: The time, in seconds.
+        @return: The L{gamenet.rollback.transfer.TransferReceived} that this packet made
+            whole, or C{None}.
+        @raise gamenet.errors.RemoteProtocolError: They cannot rightly have sent it.
+        """
+
+    def packetsDue(now: float) -> tuple[tuple[int, bytes], ...]:
+        """
+        Return what is to be sent now, as pairs of a peer and a body.
+
+        @param now: The time, in seconds.
+        """
+
+    def cancel(peer: int) -> None:
+        """End all transfers with a peer."""
+
+    def progress(peer: int) -> float | None:
+        """
+        Return how much of what is under way with a peer is there, from 0 to 1, or
+        C{None} if nothing is.
+        """
+
+    def drainFailures() -> tuple[gamenet.rollback.transfer.TransferFailed, ...]:
+        """Return the L{gamenet.rollback.transfer.TransferFailed} since the last call."""

@@ -39,6 +39,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         lobby_fields lobby_messages lobby_requests lobby_values peer_packets replay_columns
         replay_file replay_reader stun
         stun_attributes transport_address turn turn_credentials
+        view_messages view_values
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
@@ -51,7 +52,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "rollback",
         """
-        __init__ checksum_comparison determinism_check determinism_report determinism_session
+        __init__ acceptance agreement agreement_commits agreement_events agreement_reception
+        agreement_settings agreement_state proposal view
+        checksum_comparison determinism_check determinism_report determinism_session
         effects events frame_schedule input_queue interpolation
         playback remote_player replay session session_state settings state_difference statistics
         steps time_sync timeline
@@ -84,11 +87,18 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     ),
     (DECISIONS, "traversal", "__init__ candidates punch"),
     (PROTOCOLS, "traversal", "agent"),
-    (DECISIONS, "match", "barrier farewell keys path sealed_link settings silence"),
+    (
+        DECISIONS,
+        "match",
+        "attachments barrier configuration farewell keys pace path sealed_link settings silence",
+    ),
     (
         PROTOCOLS,
         "match",
-        "__init__ frame_loop link match moments peer player protocol session sockets statistics",
+        """
+        __init__ announcements frame_loop link match moments observed_simulation peer player
+        protocol recording session sockets stages statistics
+        """,
     ),
     (SERVICES, "", "services status"),
     (DOORS, "", "__main__ cli lobby_tap operated_service operator_options relay_tap"),

@@ -5,7 +5,8 @@ run the unmodified protocols.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 from hashlib import blake2b
 
 import attrs
@@ -82,6 +83,7 @@ class RecordingPlayer(PeerProtocol):
         self.happened: list[tuple[object, ...]] = []
         self.asked: list[int] = []
         self.desyncs: list[tuple[int, int, int, int]] = []
+        self.effects: list[tuple[str, int, int, Hashable, object]] = []
         self.drawn = 0
 
     def localInput(self, player: int, frame: int) -> bytes:
@@ -122,6 +124,32 @@ class RecordingPlayer(PeerProtocol):
     def matchEnded(self, result: object) -> None:
         """Write it down."""
         self.happened.append(("ended", result))
+
+    def timeLost(self, seconds: float) -> None:
+        """Write it down."""
+        self.happened.append(("timeLost", seconds))
+
+    def effectStarted(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """Write it down."""
+        self.effects.append(("started", number, frame, key, payload))
+
+    def effectCorrected(
+        self, number: int, frame: int, key: Hashable, payload: object, former_frame: int
+    ) -> None:
+        """Write it down."""
+        self.effects.append(("corrected", number, frame, key, payload))
+
+    def effectCancelled(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """Write it down."""
+        self.effects.append(("cancelled", number, frame, key, payload))
+
+    def effectConfirmed(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """Write it down."""
+        self.effects.append(("confirmed", number, frame, key, payload))
+
+    def recordingFailed(self, kind: str, error: Exception) -> None:
+        """Write it down."""
+        self.happened.append(("recordingFailed", kind, error))
 
 
 class Servers:
@@ -181,6 +209,7 @@ class Seat:
         self.relay_only = relay_only
         self.protocol = RecordingPlayer(blake2b(name.encode()).digest())
         self.game = HashGame()
+        self.attached: dict[str, Any] = {}
         self.result: MatchResult | None = None
         self.failure: BaseException | None = None
         self.player: Player
@@ -204,7 +233,7 @@ class Seat:
 
     def play(self, settings: MatchSettings) -> None:
         """Play; what comes of it is in C{result} or C{failure}."""
-        self.playing = self.session.play(self.game, self.protocol, settings)
+        self.playing = self.session.play(self.game, self.protocol, settings, **self.attached)
         self.playing.addCallbacks(self._ended, self._failed)
 
     @property

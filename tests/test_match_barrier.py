@@ -6,21 +6,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import RemoteProtocolError
-from gamenet.match.barrier import StartBarrier
-from gamenet.wire.peer_packets import DIGEST_BYTES, Ready
+from gamenet.match.barrier import TERMS_PATIENCE, StartBarrier
+from gamenet.match.configuration import Configuration, ConfigurationDiffers, Difference
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.wire.peer_packets import DIGEST_BYTES, Ready, Terms
 
-DIGEST = bytes(range(DIGEST_BYTES))
-OTHER_DIGEST = bytes(DIGEST_BYTES)
+CONFIGURATION = Configuration.of(RollbackSettings(), "Tag 1.0")
+OTHERS = Configuration.of(RollbackSettings(frame_rate=30), "Tag 1.1")
+DIGEST = CONFIGURATION.digest
 
 
 def barrierIn(hears: bool, heard: bool) -> StartBarrier:
     """Return a barrier in a state."""
-    barrier = StartBarrier(DIGEST)
+    barrier = StartBarrier(2, CONFIGURATION)
     barrier.hears = hears
     barrier.heard = heard
     return barrier
@@ -34,24 +37,25 @@ class TransitionTests(SynchronousTestCase):
 
     def test_fresh(self) -> None:
         """At first nobody heard anybody, and the packet says so."""
-        barrier = StartBarrier(DIGEST)
+        barrier = StartBarrier(2, CONFIGURATION)
         self.assertEqual((barrier.hears, barrier.heard, barrier.open), (False, False, False))
-        self.assertEqual(barrier.packet(), Ready(DIGEST, False))
+        self.assertEqual(barrier.packets(), (Ready(DIGEST, False),))
 
     def test_open(self) -> None:
         """Open means both, and READY says what we hear, not what the other does."""
         for hears, heard in STATES:
             barrier = barrierIn(hears, heard)
             self.assertEqual(barrier.open, hears and heard)
-            self.assertEqual(barrier.packet(), Ready(DIGEST, hears))
+            self.assertEqual(barrier.packets(), (Ready(DIGEST, hears),))
 
     def test_ready(self) -> None:
         """A READY is heard; that it has heard us is never forgotten again."""
         for hears, heard in STATES:
             for said in (False, True):
                 barrier = barrierIn(hears, heard)
-                barrier.readyReceived(Ready(DIGEST, said))
+                barrier.readyReceived(Ready(DIGEST, said), 5.0)
                 self.assertEqual((barrier.hears, barrier.heard), (True, heard or said))
+                barrier.checkPatience(1e9)
 
     def test_play(self) -> None:
         """A packet of play opens the barrier whatever came before: READY may all be lost."""
@@ -60,24 +64,117 @@ class TransitionTests(SynchronousTestCase):
             barrier.playReceived()
             self.assertTrue(barrier.open)
 
-    def test_otherRules(self) -> None:
-        """A READY by other rules is named, says what to compare, and changes nothing."""
-        for hears, heard in STATES:
-            for said in (False, True):
-                barrier = barrierIn(hears, heard)
-                error = self.assertRaises(
-                    RemoteProtocolError, barrier.readyReceived, Ready(OTHER_DIGEST, said)
-                )
-                self.assertIn("other rules", str(error))
-                self.assertEqual((barrier.hears, barrier.heard), (hears, heard))
-
     @settings(max_examples=100, deadline=None)
-    @given(st.binary(max_size=20), st.booleans())
+    @given(st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES), st.booleans())
     def test_anyDigest(self, digest: bytes, said: bool) -> None:
-        """No digest but ours is taken, whatever its size."""
-        barrier = StartBarrier(DIGEST)
-        self.assertRaises(RemoteProtocolError, barrier.readyReceived, Ready(digest, said))
-        self.assertFalse(barrier.hears)
+        """No digest but ours is heard."""
+        barrier = StartBarrier(2, CONFIGURATION)
+        barrier.readyReceived(Ready(digest, said), 5.0)
+        self.assertEqual(barrier.hears, digest == DIGEST)
+        self.assertEqual(barrier.open, digest == DIGEST and said)
+
+
+class RefusalTests(SynchronousTestCase):
+    """Different builds refuse each other with a reason."""
+
+    def differing(self) -> StartBarrier:
+        """Return a barrier that has heard another digest at 5.0 s."""
+        barrier = StartBarrier(2, CONFIGURATION)
+        barrier.readyReceived(Ready(OTHERS.digest, True), 5.0)
+        return barrier
+
+    def test_saysOurTerms(self) -> None:
+        """Whoever hears another digest goes on saying READY, and what it is made of."""
+        barrier = self.differing()
+        self.assertEqual(barrier.differs_since, 5.0)
+        self.assertEqual(barrier.packets(), (Ready(DIGEST, False), CONFIGURATION.terms))
+
+    def test_theirTerms(self) -> None:
+        """Their terms end it: the error says what is what, here and there."""
+        for barrier in (self.differing(), StartBarrier(2, CONFIGURATION)):
+            error = self.assertRaises(ConfigurationDiffers, barrier.termsReceived, OTHERS.terms)
+            self.assertEqual(error.player, 2)
+            self.assertEqual(
+                error.differences,
+                (Difference("frame rate", 60, 30), Difference("rules", "Tag 1.0", "Tag 1.1")),
+            )
+            self.assertIn("frame rate here 60, there 30", str(error))
+            self.assertIn("rules here 'Tag 1.0', there 'Tag 1.1'", str(error))
+
+    def test_equalTerms(self) -> None:
+        """Another digest and equal terms: another build of the library, and it is said so."""
+        error = self.assertRaises(
+            ConfigurationDiffers, self.differing().termsReceived, CONFIGURATION.terms
+        )
+        self.assertEqual(error.differences, ())
+        self.assertIn("compare the versions", str(error))
+
+    def test_notBelieved(self) -> None:
+        """Bad input: who said our digest and then other terms or a refusal changes nothing."""
+        for heard in (False, True):
+            barrier = barrierIn(True, heard)
+            barrier.termsReceived(OTHERS.terms)
+            barrier.refused(5.0)
+            barrier.readyReceived(Ready(OTHERS.digest, False), 5.0)
+            barrier.checkPatience(1e9)
+            self.assertEqual((barrier.hears, barrier.heard), (True, heard))
+            self.assertEqual(barrier.packets(), (Ready(DIGEST, True),))
+
+    def test_patience(self) -> None:
+        """Terms are awaited for a second from the first sign on, and not from the last."""
+        barrier = self.differing()
+        barrier.readyReceived(Ready(OTHERS.digest, False), 5.9)
+        barrier.refused(5.9)
+        barrier.checkPatience(5.0 + TERMS_PATIENCE - 0.001)
+        error = self.assertRaises(
+            ConfigurationDiffers, barrier.checkPatience, 5.0 + TERMS_PATIENCE
+        )
+        self.assertEqual((error.player, error.differences), (2, ()))
+
+    def test_refusal(self) -> None:
+        """A refusal by their own word is a sign too."""
+        barrier = StartBarrier(2, CONFIGURATION)
+        barrier.refused(7.0)
+        self.assertEqual(barrier.differs_since, 7.0)
+        self.assertFalse(barrier.open)
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """What is compared."""
+
+    def test_everySetting(self) -> None:
+        """Each setting that must be the same changes the digest, and is named with its value."""
+        ours = RollbackSettings()
+        for name, change, values in (
+            ("frame rate", {"frame_rate": 30}, (60, 30)),
+            ("checksum interval", {"checksum_interval": 7}, (30, 7)),
+            ("frames", {"last_frame": 299}, (None, 300)),
+            ("input limit", {"input_limit": 3}, (ours.input_limit, 3)),
+        ):
+            here = Configuration.of(ours, "x")
+            there = Configuration.of(attrs.evolve(ours, **change), "x")  # type: ignore[arg-type]
+            self.assertNotEqual(here.digest, there.digest)
+            self.assertEqual(here.differences(there.terms), (Difference(name, *values),))
+        here, there = Configuration.of(ours, "x"), Configuration.of(ours, "y")
+        self.assertNotEqual(here.digest, there.digest)
+        self.assertEqual(here.differences(there.terms), (Difference("rules", "x", "y"),))
+
+    def test_ownSettings(self) -> None:
+        """What is each player's own differs as it likes."""
+        here = Configuration.of(RollbackSettings(), "x")
+        there = Configuration.of(
+            RollbackSettings(local_player=2, input_delay=5, prediction_window=2), "x"
+        )
+        self.assertEqual(here, there)
+
+    def test_otherNames(self) -> None:
+        """A setting that one build alone has is a difference; what it holds is shown quoted."""
+        theirs = Terms((("rules", "\x1b[31m\n"), ("zeal", None)))
+        found = {each.name: str(each) for each in CONFIGURATION.differences(theirs)}
+        self.assertEqual(found["rules"], "rules here 'Tag 1.0', there '\\x1b[31m\\n'")
+        self.assertEqual(found["frame rate"], "frame rate here 60, there none")
+        self.assertNotIn("zeal", found)
+        self.assertNotIn("frames", found)
 
 
 class Side(NamedTuple):
@@ -94,7 +191,8 @@ def _sending(side: Side) -> Side:
     if side.began:
         packet = "play"
     else:
-        packet = "heard" if barrierIn(side.hears, side.heard).packet().heard else "ready"
+        ready = barrierIn(side.hears, side.heard).packets()[0]
+        packet = "heard" if isinstance(ready, Ready) and ready.heard else "ready"
     return side._replace(sent=tuple(sorted(dict.fromkeys((*side.sent, packet)))))
 
 
@@ -104,7 +202,7 @@ def _receiving(side: Side, packet: str) -> Side:
     if packet == "play":
         barrier.playReceived()
     else:
-        barrier.readyReceived(Ready(DIGEST, packet == "heard"))
+        barrier.readyReceived(Ready(DIGEST, packet == "heard"), 0.0)
     return side._replace(
         hears=barrier.hears, heard=barrier.heard, began=side.began or barrier.open
     )
@@ -157,11 +255,12 @@ class ModelTests(SynchronousTestCase):
 
     def test_secondsOfLoss(self) -> None:
         """With nine of ten packets lost both sides begin, within a round of one another's news."""
-        one, other = StartBarrier(DIGEST), StartBarrier(DIGEST)
+        one, other = StartBarrier(2, CONFIGURATION), StartBarrier(1, CONFIGURATION)
         for n in range(100):
-            to_other, to_one = one.packet(), other.packet()
+            to_other, to_one = one.packets()[0], other.packets()[0]
+            assert isinstance(to_other, Ready) and isinstance(to_one, Ready)
             if n % 10 == 3:
-                other.readyReceived(to_other)
+                other.readyReceived(to_other, float(n))
             if n % 10 == 7:
-                one.readyReceived(to_one)
+                one.readyReceived(to_one, float(n))
         self.assertTrue(one.open and other.open)

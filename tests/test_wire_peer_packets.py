@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire import input_packet
+from gamenet.wire import canonical_cbor, input_packet
 from gamenet.wire.input_packet import BODY_LIMIT
 from gamenet.wire.peer_packets import (
     DIGEST_BYTES,
@@ -17,6 +17,8 @@ from gamenet.wire.peer_packets import (
     NO_FRAME,
     NONCE_BYTES,
     PACKET_LIMIT,
+    TERM_TEXT_LIMIT,
+    TERMS_LIMIT,
     Check,
     CheckAnswer,
     Goodbye,
@@ -25,6 +27,7 @@ from gamenet.wire.peer_packets import (
     PacketKind,
     PeerPacket,
     Ready,
+    Terms,
     decodePeerPacket,
     encodePeerPacket,
 )
@@ -48,6 +51,9 @@ class PeerPacketTests(SynchronousTestCase):
             (Goodbye(GoodbyeReason.FINISHED, 0), b"\x04\x00\0\0\0\0"),
             (Goodbye(GoodbyeReason.LEFT, NO_FRAME), b"\x04\x01\xff\xff\xff\xff"),
             (Goodbye(GoodbyeReason.FAILED, FRAME_LAST), b"\x04\x02\x7f\xff\xff\xff"),
+            (Goodbye(GoodbyeReason.REFUSED, NO_FRAME), b"\x04\x03\xff\xff\xff\xff"),
+            (Terms(()), b"\x05\x80"),
+            (Terms((("a", 1), ("b", None), ("c", "x"))), b"\x05\x83\x82aa\x01\x82ab\xf6\x82acax"),
         ]
         for packet, data in samples:
             self.assertEqual(encodePeerPacket(packet), data)
@@ -57,7 +63,14 @@ class PeerPacketTests(SynchronousTestCase):
         """The numbers of the kinds are those of the bytes."""
         self.assertEqual(
             [(kind.name, kind.value) for kind in PacketKind],
-            [("CHECK", 0), ("CHECK_ANSWER", 1), ("INPUTS", 2), ("READY", 3), ("GOODBYE", 4)],
+            [
+                ("CHECK", 0),
+                ("CHECK_ANSWER", 1),
+                ("INPUTS", 2),
+                ("READY", 3),
+                ("GOODBYE", 4),
+                ("TERMS", 5),
+            ],
         )
 
     def test_limits(self) -> None:
@@ -100,7 +113,7 @@ class PeerPacketTests(SynchronousTestCase):
 
     def test_unknownKinds(self) -> None:
         """All other first bytes are unknown messages."""
-        for kind in range(5, 256):
+        for kind in range(6, 256):
             error = self.assertRaises(UnknownMessage, decodePeerPacket, bytes([kind]) + bytes(8))
             self.assertIn(str(kind), str(error))
 
@@ -113,10 +126,51 @@ class PeerPacketTests(SynchronousTestCase):
 
     def test_badGoodbyes(self) -> None:
         """A reason that nobody knows and a frame that cannot be are malformed."""
-        for reason in range(3, 256):
+        for reason in range(4, 256):
             self.assertRaises(MalformedMessage, decodePeerPacket, bytes([4, reason]) + bytes(4))
         for frame in (b"\x80\0\0\0", b"\xff\xff\xff\xfe"):
             self.assertRaises(MalformedMessage, decodePeerPacket, b"\x04\x00" + frame)
+
+    def test_badTerms(self) -> None:
+        """Bad input: terms that are too many, too long, out of order or of other types."""
+        many = tuple((f"{number:03}", number) for number in range(TERMS_LIMIT + 1))
+        long = "x" * (TERM_TEXT_LIMIT + 1)
+        bad: list[object] = [
+            None,
+            {"a": 1},
+            [1],
+            [{"a": 1}],
+            [["a"]],
+            [["a", 1, 2]],
+            [["", 1]],
+            [[1, 1]],
+            [[None, 1]],
+            [[long, 1]],
+            [["a", long]],
+            [["a", True]],
+            [["a", b"x"]],
+            [["a", []]],
+            [["a", 1], ["a", 1]],
+            [["b", 1], ["a", 1]],
+            many,
+        ]
+        for fields in bad:
+            data = b"\x05" + canonical_cbor.encode(fields)
+            self.assertRaises(MalformedMessage, decodePeerPacket, data)
+        for data in (b"", b"\x80\x80", b"\x9f\xff", b"\x9b" + b"\xff" * 8, b"\x81" * 1150):
+            self.assertRaises(MalformedMessage, decodePeerPacket, b"\x05" + data)
+
+    def test_termsLimits(self) -> None:
+        """The most and the longest terms pass; a packet that is too long does not."""
+        most = Terms(many := tuple((f"{number:02}", 2**64 - 1) for number in range(TERMS_LIMIT)))
+        text = "\u00fc" * TERM_TEXT_LIMIT
+        for terms in (most, Terms(((text, text),)), Terms((("a", -(2**63)),))):
+            self.assertEqual(decodePeerPacket(encodePeerPacket(terms)), terms)
+        self.assertEqual(len(many), 32)
+        too_long = Terms(tuple((f"{number:02}", text) for number in range(5)))
+        self.assertRaises(LocalProtocolError, encodePeerPacket, too_long)
+        padded = b"\x05" + canonical_cbor.encode([[f"{number:02}", text] for number in range(5)])
+        self.assertRaises(MalformedMessage, decodePeerPacket, padded)
 
     def test_ourMistakes(self) -> None:
         """What is out of bounds does not leave."""
@@ -137,6 +191,12 @@ class PeerPacketTests(SynchronousTestCase):
             Goodbye(GoodbyeReason.LEFT, -2),
             Goodbye(GoodbyeReason.LEFT, 2**31),
             Goodbye(GoodbyeReason.LEFT, True),
+            Terms([("a", 1)]),  # type: ignore[arg-type]
+            Terms((["a", 1],)),  # type: ignore[arg-type]
+            Terms((("b", 1), ("a", 1))),
+            Terms((("a", b"x"),)),  # type: ignore[arg-type]
+            Terms((("a", "\ud800"),)),
+            Terms((("a", 2**64),)),
             b"\x0012345678",
             None,
         ]
@@ -146,7 +206,7 @@ class PeerPacketTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=200)
     @given(
         st.binary(max_size=40)
-        | st.builds(lambda kind, rest: bytes([kind]) + rest, st.integers(0, 5), st.binary())
+        | st.builds(lambda kind, rest: bytes([kind]) + rest, st.integers(0, 6), st.binary())
         | damaged(peer_packets.map(encodePeerPacket))
     )
     @example(b"\x03" + bytes(16) + b"\x02")

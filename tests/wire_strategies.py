@@ -41,6 +41,7 @@ from gamenet.wire.peer_packets import (
     GoodbyeReason,
     Inputs,
     Ready,
+    Terms,
 )
 
 __all__ = ["addresses", "damaged", "names", "ofField", "peer_packets", "rows"]
@@ -135,6 +136,16 @@ peer_packets = st.one_of(
     st.builds(Inputs, st.binary(min_size=1, max_size=1150)),
     st.builds(Ready, st.binary(min_size=16, max_size=16), st.booleans()),
     st.builds(Goodbye, st.sampled_from(GoodbyeReason), st.integers(-1, 2**31 - 1)),
+    st.builds(
+        lambda fields: Terms(tuple(sorted(fields.items()))),
+        st.dictionaries(
+            st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8),
+            st.none()
+            | st.integers(-(2**63), 2**64 - 1)
+            | st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+            max_size=8,
+        ),
+    ),
 )
 
 

@@ -6,54 +6,89 @@ Each side repeats READY, with the digest of its rules and whether it has heard
 the other's READY.  A side begins once it has heard the other I{and} knows
 itself heard.  The first packet of play says the same as a READY that has heard:
 it is sent by nobody else.
+
+Where the digests differ nobody is heard.  Both sides say their rules one by one
+then (TERMS), so that each can tell its player what differs.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from gamenet.errors import RemoteProtocolError
-from gamenet.wire.peer_packets import Ready
+from gamenet.match.configuration import Configuration, ConfigurationDiffers
+from gamenet.wire.peer_packets import Ready, Terms
 
-__all__ = ["StartBarrier"]
+__all__ = ["TERMS_PATIENCE", "StartBarrier"]
+
+#: Seconds to wait for the terms of a player whose digest differs.
+TERMS_PATIENCE = 1.0
 
 
 @attrs.define
 class StartBarrier:
     """
-    The barrier towards one other player.  Used by L{gamenet.match.match.Match}.
+    The barrier towards one other player.  Used by L{gamenet.match.stages}.
 
-    @ivar digest: The 16-byte digest of our rules.
+    @ivar player: The other player's number.
+    @ivar configuration: Our rules.
     @ivar hears: Whether we heard the other player.
     @ivar heard: Whether the other player heard us.
+    @ivar differs_since: When we found out that they play by other rules, in seconds;
+        C{None} as long as nothing says so.
     """
 
-    digest: bytes
+    player: int
+    configuration: Configuration
     hears: bool = attrs.field(init=False, default=False)
     heard: bool = attrs.field(init=False, default=False)
+    differs_since: float | None = attrs.field(init=False, default=None)
 
     @property
     def open(self) -> bool:
         """Whether play may begin."""
         return self.hears and self.heard
 
-    def packet(self) -> Ready:
-        """Return the READY to send now."""
-        return Ready(self.digest, self.hears)
+    def packets(self) -> tuple[Ready | Terms, ...]:
+        """Return what to send now."""
+        ready = Ready(self.configuration.digest, self.hears)
+        return (ready,) if self.differs_since is None else (ready, self.configuration.terms)
 
-    def readyReceived(self, ready: Ready) -> None:
+    def readyReceived(self, ready: Ready, now: float) -> None:
         """
         The other player's READY came.
 
-        @raise RemoteProtocolError: They play by other rules.
+        @param now: The time, in seconds.
         """
-        if ready.digest != self.digest:
-            raise RemoteProtocolError(
-                "the other player's game plays by other rules: compare the versions of both games"
-                " and the match settings (frame rate, number of frames)"
-            )
+        if ready.digest != self.configuration.digest:
+            self.refused(now)
+            return
         self.hears = True
         self.heard = self.heard or ready.heard
+
+    def refused(self, now: float) -> None:
+        """They play by other rules, by their digest or by their own words: await their terms."""
+        if self.differs_since is None and not self.hears:
+            self.differs_since = now
+
+    def termsReceived(self, terms: Terms) -> None:
+        """
+        The other player says its rules, because ours differ.
+
+        Whoever said our digest before is not believed.
+
+        @raise ConfigurationDiffers: They differ.
+        """
+        if not self.hears:
+            raise ConfigurationDiffers(self.player, self.configuration.differences(terms))
+
+    def checkPatience(self, now: float) -> None:
+        """
+        Wait no longer than L{TERMS_PATIENCE} for the terms of who differs.
+
+        @raise ConfigurationDiffers: That is over; what differs is unknown.
+        """
+        if self.differs_since is not None and now >= self.differs_since + TERMS_PATIENCE:
+            raise ConfigurationDiffers(self.player, ())
 
     def playReceived(self) -> None:
         """A packet of play came: the other side has begun, so it has heard us."""

@@ -1,23 +1,30 @@
 """
-The frames of one match: the rollback session, the timeline, the schedule and
-the time sync, and the game's moments between them.  Told the time; no socket.
+The frames of one match: the rollback session, the timeline, the pace, what is
+written down, and the game's moments between them.  Told the time; no socket.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from collections.abc import Sequence
 
+from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation
+from gamenet.match.announcements import announce
+from gamenet.match.attachments import Attachments
+from gamenet.match.configuration import Configuration
 from gamenet.match.moments import askInput, moment
+from gamenet.match.observed_simulation import ObservedSimulation
+from gamenet.match.pace import Pace
+from gamenet.match.recording import Recording
 from gamenet.match.settings import MatchSettings
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.frame_schedule import FrameSchedule
+from gamenet.rollback.interpolation import Drawn
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.statistics import SessionStatistics
-from gamenet.rollback.time_sync import TimeSync
+from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.lobby_answers import MatchTicket
-from gamenet.wire.peer_packets import DIGEST_BYTES
+from gamenet.wire.replay_file import INTERVAL_LIMIT, ReplayHeader
 
 __all__ = ["FrameLoop"]
 
@@ -28,8 +35,9 @@ class FrameLoop:
 
     Whatever the game raises comes out as L{gamenet.errors.MomentFailed}.
 
-    @ivar digest: What both sides must agree on, 16 bytes.
+    @ivar configuration: What all sides must agree on.
     @ivar checksum: crc32 of the state after the last confirmed frame; 0 before.
+    @ivar recording: What is written down.
     """
 
     def __init__(
@@ -38,27 +46,36 @@ class FrameLoop:
         ticket: MatchTicket,
         simulation: ISimulation,
         protocol: IPeerProtocol,
+        attachments: Attachments,
     ) -> None:
         """
         @raise gamenet.errors.BadSetting: The settings cannot be played.
         """
         rollback = settings.rollbackSettings(len(ticket.members), ticket.player)
-        rules = settings.rules.encode()
-        self.digest = blake2b(rollback.digest() + rules, digest_size=DIGEST_BYTES).digest()
+        self.configuration = Configuration.of(rollback, settings.rules)
         self.checksum = 0
         self._player = ticket.player
+        self._others = tuple(m.player for m in ticket.members if m.player != ticket.player)
         self._seed = ticket.seed
-        self._frame_rate = settings.frame_rate
         self._input_limit = rollback.input_limit
         self._simulation = simulation
         self._protocol = protocol
+        self._effects = attachments.effects
+        self._pictures = attachments.pictures
+        header = ReplayHeader(
+            digest=self.configuration.digest,
+            players=rollback.players,
+            frame_rate=settings.frame_rate,
+            seed=ticket.seed,
+            rules=settings.rules,
+            checksum_interval=min(settings.checksum_interval, INTERVAL_LIMIT),
+        )
+        self.recording = Recording(attachments, header, self._recordingFailed)
         self._session = RollbackSession(rollback)
-        self._timeline = Timeline(simulation, self._session)
-        self._schedule = FrameSchedule(settings.frame_rate, 0.0)
-        others = [m.player for m in ticket.members if m.player != ticket.player]
-        self._sync = {player: TimeSync(settings.frame_rate) for player in others}
-        self._round_trip = dict.fromkeys(others, 0.0)
-        self._began = 0.0
+        watched = self.recording.watched(simulation)
+        self._observed = ObservedSimulation(watched, self._effects, self._pictures)
+        self._timeline = Timeline(self._observed.face, self._session)
+        self._pace = Pace(settings.frame_rate, self._others)
 
     @property
     def current_frame(self) -> int:
@@ -83,35 +100,66 @@ class FrameLoop:
     @property
     def next_due(self) -> float:
         """When L{run} wants to be called next, in seconds; may be in the past."""
-        return self._schedule.nextDue()
+        return self._pace.next_due
 
     def begin(self, now: float) -> None:
         """Frame 0 is due now."""
         if ISeededSimulation.providedBy(self._simulation):
             with moment("begin"):
                 self._simulation.begin(self._seed)
-        self._began = now
-        self._schedule = FrameSchedule(self._frame_rate, now)
+        self._pace.begin(now)
 
     def run(self, now: float) -> None:
         """Play the frames that are due, and tell the game what became of it."""
-        due = self._schedule.framesDue(now)
-        if self._schedule.interrupted:
-            for sync in self._sync.values():
-                sync.reset()
+        due = self._pace.framesDue(now)
+        if self._pace.lost_seconds:
+            with moment("timeLost"):
+                self._protocol.timeLost(self._pace.lost_seconds)
         played = 0
         while played < due and self._playFrame(now):
             played += 1
         if played < due:
-            self._schedule.giveBack(due - played, now)
-        self._adjustSpeed(now)
+            self._pace.giveBack(due - played, now)
+        self._pace.adjustSpeed(now)
         if due:
             with moment("frameReady", self._session.current_frame):
-                self._protocol.frameReady(self._simulation, self._schedule.blend(now))
+                self._protocol.frameReady(self._simulation, self._pace.blend(now))
 
-    def packetFor(self, player: int, now: float) -> bytes:
-        """Return the body of the next packet to another player."""
-        return self._session.packetFor(player, now)
+    def blend(self, now: float) -> float:
+        """Return how far the present is past the newest frame, 0.0 to 1.0 of a frame."""
+        return self._pace.blend(now)
+
+    def drawn(self, now: float) -> Drawn:
+        """
+        Return what to draw at a moment, between the pictures of two frames.
+
+        @raise LocalProtocolError: No pictures are attached, or their tuples differ in
+            length from the axes.
+        """
+        if self._pictures is None:
+            raise LocalProtocolError("no pictures are attached to this match")
+        return self._pictures.drawn(self._pace.blend(now), now)
+
+    def setInputDelay(self, frames: int) -> None:
+        """
+        Change the delay of our own inputs.
+
+        @raise gamenet.errors.BadSetting: It is out of bounds.
+        @raise LocalProtocolError: The session cannot change it.
+        """
+        change = getattr(self._session, "setInputDelay", None)
+        if change is None:
+            raise LocalProtocolError("this session's input delay cannot be changed")
+        change(self._player, frames)
+
+    def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
+        """
+        Return what is to be sent now.
+
+        @return: Pairs of a player and the body of the next packet to that player.
+        """
+        session = self._session
+        return tuple((player, session.packetFor(player, now)) for player in self._others)
 
     def packetReceived(self, player: int, body: bytes, now: float) -> None:
         """
@@ -121,12 +169,8 @@ class FrameLoop:
             nothing else changed.
         """
         self._session.packetReceived(player, body, now)
-        self._tellEvents()
-        self._sync[player].frameReported(
-            self._schedule.position(now),
-            self._session.remoteFrame(player),
-            self._round_trip[player] / 2,
-        )
+        self._tellEvents(now)
+        self._pace.frameReported(player, self._session.remoteFrame(player), now)
 
     def heardAt(self, player: int) -> float:
         """
@@ -134,7 +178,7 @@ class FrameLoop:
         of play before the first.
         """
         heard = self._session.remote(player).heard_at
-        return self._began if heard is None else max(heard, self._began)
+        return self._pace.began if heard is None else max(heard, self._pace.began)
 
     def acknowledged(self, player: int) -> bool:
         """
@@ -145,7 +189,7 @@ class FrameLoop:
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Note the smoothed seconds to another player and back."""
-        self._round_trip[player] = round_trip
+        self._pace.roundTripMeasured(player, round_trip)
 
     def _playFrame(self, now: float) -> bool:
         """
@@ -161,23 +205,31 @@ class FrameLoop:
             else askInput(self._protocol, self._player, wanted, self._input_limit)
         )
         before = session.current_frame
-        self._timeline.apply(session.advance(pressed, now))
-        self._tellEvents()
+        steps = session.advance(pressed, now)
+        self._apply(steps, now)
+        self.recording.ticked(now, steps, session)
+        self._tellEvents(now)
         return session.current_frame > before
 
-    def _tellEvents(self) -> None:
-        for event in self._session.drainEvents():
+    def _apply(self, steps: Sequence[Step], now: float) -> None:
+        """Do what the session asks for, watched."""
+        self._observed.expect(steps, now)
+        self._timeline.apply(steps)
+        if self._observed.failure is not None:
+            raise self._observed.failure
+
+    def _tellEvents(self, now: float) -> None:
+        """Tell the game, and whoever writes it down, what happened since the last time."""
+        events: Sequence[object] = self._session.drainEvents()
+        if self._effects is not None:
+            confirmed = min(self._session.confirmed_frame, self._effects.newest_frame)
+            events = (*events, *self._effects.settle(confirmed))
+        for event in events:
             if isinstance(event, FrameConfirmed):
                 self.checksum = event.checksum
-                with moment("frameConfirmed", event.frame):
-                    self._protocol.frameConfirmed(event.frame, event.inputs, event.checksum)
-            else:
-                with moment("desynchronized", event.frame):
-                    self._protocol.desynchronized(
-                        event.frame, event.local, event.remote, event.player
-                    )
+            self.recording.told(now, event)
+            announce(self._protocol, event)
 
-    def _adjustSpeed(self, now: float) -> None:
-        """Let whoever is furthest behind us set the pace."""
-        furthest = max(self._sync.values(), key=lambda sync: sync.advantage)
-        self._schedule.setSpeed(furthest.speed(), now)
+    def _recordingFailed(self, kind: str, error: Exception) -> None:
+        with moment("recordingFailed"):
+            self._protocol.recordingFailed(kind, error)

@@ -2,30 +2,25 @@
 One match, from the ticket to the result: reach the others, play, say farewell.
 
 The decisions are elsewhere (L{gamenet.match.barrier}, L{gamenet.match.path},
-L{gamenet.traversal.punch}, L{gamenet.rollback}); this is where they meet the
-clock and the sockets.
+L{gamenet.traversal.punch}, L{gamenet.rollback}), and so is what is done in each
+state (L{gamenet.match.stages}); this is where they meet the clock and the sockets.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from enum import Enum
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gamenet.errors import (
-    GamenetError,
-    LocalProtocolError,
-    MomentFailed,
-    NoPath,
-    PeerLost,
-    RemoteProtocolError,
-)
+from gamenet.errors import GamenetError, LocalProtocolError, MomentFailed
 from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
 from gamenet.machine.alarm import Alarm
+from gamenet.match.attachments import Attachments
 from gamenet.match.barrier import StartBarrier
-from gamenet.match.farewell import FAREWELL_INTERVAL, Farewell
+from gamenet.match.configuration import ConfigurationDiffers
+from gamenet.match.farewell import Farewell
 from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.keys import PlayerKeys
 from gamenet.match.link import PeerLink
@@ -35,36 +30,18 @@ from gamenet.match.peer import Peer
 from gamenet.match.protocol import MatchResult, Outcome
 from gamenet.match.sealed_link import SealedLink
 from gamenet.match.settings import MatchSettings
-from gamenet.match.silence import Silence, SilenceWatch
+from gamenet.match.silence import SilenceWatch
 from gamenet.match.sockets import PlayerSockets
+from gamenet.match.stages import Ground, Leaving, MatchState, Over, Reaching, Stage
 from gamenet.match.statistics import MatchStatistics
+from gamenet.rollback.interpolation import Drawn
 from gamenet.traversal.punch import PunchRole
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember
-from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready
+from gamenet.wire.match_log_records import LogHeader
+from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready, Terms
 
 __all__ = ["Match", "MatchState"]
-
-#: Seconds between two READY while the others are not there yet.
-_READY_INTERVAL = 0.1
-
-_OUTCOMES = {
-    GoodbyeReason.FINISHED: Outcome.FINISHED,
-    GoodbyeReason.LEFT: Outcome.LEFT,
-}
-
-
-class MatchState(Enum):
-    """Where a match stands."""
-
-    #: The others are not there yet.
-    REACHING = "reaching"
-    #: Frames are played.
-    PLAYING = "playing"
-    #: We play no more, and say goodbye; others may still need our inputs.
-    LEAVING = "leaving"
-    #: Over; nothing is sent or called any more.
-    OVER = "over"
 
 
 class Match:
@@ -75,7 +52,6 @@ class Match:
     @ivar player: Our player number.
     @ivar seed: The seed of the match's random numbers, the same for all.
     @ivar members: Who plays, in order of player number.
-    @ivar state: Where the match stands.
     """
 
     _log = Logger()
@@ -89,34 +65,41 @@ class Match:
         simulation: ISimulation,
         protocol: IPeerProtocol,
         settings: MatchSettings,
+        attachments: Attachments,
         candidates: tuple[Candidate, ...],
         sendStep: Callable[[int, bytes, int], None],
     ) -> None:
         """
+        @param attachments: What the game attached to the match.
         @param candidates: Where we may be reached, as offered to the others.
         @param sendStep: Called with a player number, an attempt id and a step kind.
         """
         self.match_id, self.player, self.seed = ticket.match_id, ticket.player, ticket.seed
         self.members = ticket.members
-        self.state = MatchState.REACHING
         self._machine = machine
         self._sockets = sockets
         self._protocol = protocol
         self._settings = settings
         self._candidates = candidates
         self._sendStep = sendStep
-        self._loop = FrameLoop(settings, ticket, simulation, protocol)
-        self._peers: dict[int, Peer] = {}
+        self._loop = FrameLoop(settings, ticket, simulation, protocol, attachments)
+        self._ground = Ground(
+            self._loop, protocol, settings, self._begin, self._become, self._part, self._end
+        )
+        self._peers = self._ground.peers
+        self._stage: Stage = Reaching(self._ground, math.inf)
         self._alarm = Alarm(machine.clock, lambda: self._guard(self._beat))
-        self._limit = 0.0
-        self._started = 0.0
-        self._farewell = Farewell(GoodbyeReason.FAILED, 0.0)
-        self._error: GamenetError | None = None
+        self._started: float | None = None
         self._result: Deferred[MatchResult] = Deferred(lambda _: self.leave())
         self._over: Deferred[None] = Deferred()
         for member in ticket.members:
             if member.player != self.player:
                 self._peers[member.player] = self._peerFor(member, keys)
+
+    @property
+    def state(self) -> MatchState:
+        """Where the match stands."""
+        return self._stage.state
 
     def play(self) -> Deferred[MatchResult]:
         """
@@ -125,7 +108,8 @@ class Match:
         @return: Fires when the match is over; see
             L{gamenet.match.session.Session.play} for the failures.
         """
-        self._limit = self._machine.clock.seconds() + self._settings.start_timeout
+        limit = self._machine.clock.seconds() + self._settings.start_timeout
+        self._stage = Reaching(self._ground, limit)
         for peer in self._peers.values():
             self._sockets.addLink(peer.link)
             peer.reachOut(self._sockets, self._candidates)
@@ -148,9 +132,57 @@ class Match:
     def statistics(self) -> MatchStatistics:
         """Return what the match has cost so far."""
         now = self._machine.clock.seconds()
-        duration = 0.0 if self.state is MatchState.REACHING else now - self._started
+        duration = 0.0 if self._started is None else now - self._started
         links = [peer.link for peer in self._peers.values()]
         return MatchStatistics.gather(links, self._loop, duration)
+
+    def blend(self) -> float:
+        """
+        Return how far the present is past the newest frame, 0.0 to 1.0 of a frame; for
+        a game that draws at a rate of its own, between two frames.
+        """
+        return self._loop.blend(self._machine.clock.seconds())
+
+    def drawn(self) -> Drawn:
+        """
+        Return what to draw right now: between the pictures of the two newest frames,
+        corrections smoothed.  For a game that draws at a rate of its own.
+
+        @return: The values of each object, nothing before the first frame.
+        @raise LocalProtocolError: No C{pictures} were given to
+            L{gamenet.match.session.Session.play}, or the pictures' tuples differ in
+            length from the axes.
+        """
+        return self._loop.drawn(self._machine.clock.seconds())
+
+    def logHeader(self) -> LogHeader:
+        """
+        Return what C{MatchLog.begin} of L{gamenet.rollback.match_log} asks for; called in
+        C{matchStarted}.
+        """
+        settings = self._settings
+        return LogHeader(
+            match_id=self.match_id,
+            players=len(self.members),
+            local_players=(self.player,),
+            seating=tuple((member.player,) for member in self.members),
+            digest=self._loop.configuration.digest,
+            frame_rate=settings.frame_rate,
+            prediction_window=settings.prediction_window,
+            checksum_interval=settings.checksum_interval,
+            game=settings.rules,
+            started=self._machine.clock.seconds(),
+        )
+
+    def setInputDelay(self, frames: int) -> None:
+        """
+        Change the delay between our input and its effect, from the next input on.
+
+        @param frames: As C{input_delay} of L{gamenet.match.settings.MatchSettings}.
+        @raise gamenet.errors.BadSetting: It is out of bounds.
+        @raise LocalProtocolError: This session cannot.
+        """
+        self._loop.setInputDelay(frames)
 
     def candidatesChanged(self, player: int, candidates: tuple[Candidate, ...]) -> None:
         """Another player may be reached elsewhere now."""
@@ -187,7 +219,8 @@ class Match:
             self._settings.punch,
         )
         watch = SilenceWatch(self._settings.interrupted_after, self._settings.lost_after)
-        return Peer(player, link, StartBarrier(self._loop.digest), watch, member.candidates)
+        barrier = StartBarrier(player, self._loop.configuration)
+        return Peer(player, link, barrier, watch, member.candidates)
 
     def _relaySilent(self, player: int) -> None:
         """Nothing comes back through the relay: is our address there, and the channel bound?"""
@@ -210,104 +243,38 @@ class Match:
 
     def _beat(self) -> None:
         """Do what is due in the present state, and come back when more is."""
-        now = self._machine.clock.seconds()
-        if self.state is MatchState.REACHING:
-            due = self._reachingDue(now)
-        elif self.state is MatchState.PLAYING:
-            due = self._playingDue(now)
-        else:
-            due = self._leavingDue(now)
+        due = self._stage.beat(self._machine.clock.seconds())
         self._alarm.set(None if self.state is MatchState.OVER else due)
 
-    def _reachingDue(self, now: float) -> float:
-        if now >= self._limit:
-            limit = self._settings.start_timeout
-            absent = [str(p.player) for p in self._peers.values() if not p.barrier.open]
-            raise NoPath(
-                f"player {', '.join(absent)} could not be reached within {limit:g} s:"
-                " check that the lobby's relay is running and that UDP is not blocked"
-            )
-        for peer in self._peers.values():
-            peer.link.send(peer.barrier.packet())
-        return now + _READY_INTERVAL
-
-    def _playingDue(self, now: float) -> float:
-        for peer in self._peers.values():
-            round_trip = peer.link.paths.roundTrip()
-            if round_trip is not None:
-                self._loop.roundTripMeasured(peer.player, round_trip)
-        self._loop.run(now)
-        if self.state is not MatchState.PLAYING:
-            return now
-        self._sendInputs(now)
-        self._watchSilence(now)
-        if self._loop.finished:
-            self._part(GoodbyeReason.FINISHED)
-            return now
-        return self._loop.next_due
-
-    def _leavingDue(self, now: float) -> float:
-        farewell = self._farewell
-        if farewell.goesOn(self._everybodyParted(), now):
-            if farewell.answering:
-                self._sendInputs(now)
-            self._sayGoodbye(farewell.reason)
-        elif self._error is not None:
-            self._fail(self._error)
-        else:
-            self._finish(_OUTCOMES[farewell.reason])
-        return now + FAREWELL_INTERVAL
-
-    def _everybodyParted(self) -> bool:
-        peers = self._peers.values()
-        return all(peer.parted and self._loop.acknowledged(peer.player) for peer in peers)
-
-    def _part(self, reason: GoodbyeReason) -> None:
-        """Play no more, and begin to say goodbye."""
-        now = self._machine.clock.seconds()
-        self.state = MatchState.LEAVING
-        self._farewell = Farewell(reason, now + self._settings.farewell_timeout)
-        self._alarm.set(now)
-
-    def _sendInputs(self, now: float) -> None:
-        for peer in self._peers.values():
-            peer.link.send(Inputs(self._loop.packetFor(peer.player, now)))
-
-    def _watchSilence(self, now: float) -> None:
-        for peer in self._peers.values():
-            silence = now - self._loop.heardAt(peer.player)
-            meaning = peer.watch.silentFor(silence)
-            if meaning is Silence.LOST:
-                with moment("peerLost"):
-                    self._protocol.peerLost(peer.player, silence)
-                raise PeerLost(peer.player, silence)
-            if meaning is Silence.INTERRUPTED:
-                with moment("interrupted"):
-                    self._protocol.interrupted(peer.player, silence)
-
     def _packetReceived(self, player: int, packet: PeerPacket) -> None:
-        if self._left:
+        stage = self._stage
+        if not stage.playable:
             return
-        if isinstance(packet, Ready):
-            self._readyReceived(player, packet)
-        elif isinstance(packet, Inputs):
-            self._inputsReceived(player, packet)
-        elif isinstance(packet, Goodbye):
-            self._goodbyeReceived(player, packet)
-
-    def _readyReceived(self, player: int, ready: Ready) -> None:
         peer = self._peers[player]
-        peer.barrier.readyReceived(ready)
-        if self.state is MatchState.REACHING:
-            self._startIfOpen()
-        if not ready.heard:
-            peer.link.send(peer.barrier.packet())
-
-    def _startIfOpen(self) -> None:
-        if not all(peer.barrier.open for peer in self._peers.values()):
-            return
         now = self._machine.clock.seconds()
-        self.state = MatchState.PLAYING
+        if isinstance(packet, Inputs):
+            stage.inputsReceived(peer, packet, now)
+        elif isinstance(packet, Ready):
+            stage.readyReceived(peer, packet, now)
+        elif isinstance(packet, Goodbye):
+            stage.goodbyeReceived(peer, packet, now)
+        elif isinstance(packet, Terms):
+            stage.termsReceived(peer, packet)
+
+    def _pathChanged(self, player: int, path: Path | None) -> None:
+        if path is None or not self._stage.playable:
+            return
+        self._log.info("player {p} is reached by {kind}", p=player, kind=path.kind.value)
+        with moment("pathChanged"):
+            self._protocol.pathChanged(player, path.kind.value, path.address)
+        self._stage.pathFound(self._peers[player])
+
+    def _become(self, stage: Stage) -> None:
+        self._stage.stopped = True
+        self._stage = stage
+
+    def _begin(self, now: float) -> None:
+        """Everybody is there: play."""
         self._started = now
         self._loop.begin(now)
         self._log.info("match {match} is being played", match=self._name())
@@ -315,85 +282,55 @@ class Match:
             self._protocol.matchStarted(self)
         self._alarm.set(now)
 
-    def _inputsReceived(self, player: int, packet: Inputs) -> None:
-        peer = self._peers[player]
-        if self.state is MatchState.REACHING:
-            if not peer.barrier.hears:
-                return
-            peer.barrier.playReceived()
-            self._startIfOpen()
-        try:
-            self._loop.packetReceived(player, packet.body, self._machine.clock.seconds())
-        except RemoteProtocolError as error:
-            if self._loop.statistics.packets_refused == 1:
-                self._log.warn("a packet of player {p} refused: {why}", p=player, why=str(error))
-            return
-        if peer.watch.heard():
-            with moment("resumed"):
-                self._protocol.resumed(player)
-
-    def _goodbyeReceived(self, player: int, goodbye: Goodbye) -> None:
-        if goodbye.reason is GoodbyeReason.FINISHED or self.state is MatchState.LEAVING:
-            self._peers[player].parted = True
-            return
-        self._log.info("player {p} left at {at}", p=player, at=goodbye.last_confirmed_frame)
-        failed = goodbye.reason is GoodbyeReason.FAILED
-        self._finish(Outcome.OTHER_FAILED if failed else Outcome.OTHER_LEFT)
-
-    @property
-    def _left(self) -> bool:
-        """Whether the match is over for the game, and only goodbyes are still said."""
-        return self.state is MatchState.LEAVING and not self._farewell.answering
-
-    def _pathChanged(self, player: int, path: Path | None) -> None:
-        if path is None or self._left:
-            return
-        self._log.info("player {p} is reached by {kind}", p=player, kind=path.kind.value)
-        with moment("pathChanged"):
-            self._protocol.pathChanged(player, path.kind.value, path.address)
-        if self.state is MatchState.REACHING:
-            peer = self._peers[player]
-            peer.link.send(peer.barrier.packet())
-
-    def _sayGoodbye(self, reason: GoodbyeReason) -> None:
-        goodbye = Goodbye(reason, self._loop.confirmed_frame)
-        for peer in self._peers.values():
-            peer.link.send(goodbye)
-
-    def _finish(self, outcome: Outcome) -> None:
-        last, checksum = self._loop.confirmed_frame, self._loop.checksum
-        counted = self.statistics()
-        result = MatchResult(self.match_id, self.player, outcome, last, checksum, counted)
-        self._close()
-        self._tellEnd(result)
-        if not self._result.called:
-            self._result.callback(result)
+    def _part(self, reason: GoodbyeReason, error: GamenetError | None = None) -> None:
+        """Play no more, and begin to say goodbye."""
+        now = self._machine.clock.seconds()
+        farewell = Farewell(reason, now + self._settings.farewell_timeout)
+        self._become(Leaving(self._ground, farewell, error))
+        self._alarm.set(now)
 
     def _failSoon(self, error: GamenetError) -> None:
         """The match has failed: say goodbye, then tell whoever waits for the result."""
-        if self._error is None and self.state is not MatchState.OVER:
-            self._error = error
-            self._part(GoodbyeReason.FAILED)
+        stage = self._stage
+        if isinstance(stage, Leaving) and stage.error is not None:
+            return
+        if self.state is not MatchState.OVER:
+            refused = isinstance(error, ConfigurationDiffers)
+            self._part(GoodbyeReason.REFUSED if refused else GoodbyeReason.FAILED, error)
 
-    def _fail(self, error: GamenetError) -> None:
-        self._close()
-        self._tellEnd(None)
-        if not self._result.called:
-            self._result.errback(error)
-
-    def _tellEnd(self, result: MatchResult | None) -> None:
+    def _end(self, why: Outcome | GamenetError) -> None:
+        """The match is over."""
+        result: MatchResult | None = None
+        if isinstance(why, Outcome):
+            last, checksum = self._loop.confirmed_frame, self._loop.checksum
+            counted = self.statistics()
+            result = MatchResult(self.match_id, self.player, why, last, checksum, counted)
+        self._close(why.value if isinstance(why, Outcome) else str(why))
         try:
             self._protocol.matchEnded(result)
         except Exception:
             self._log.failure("matchEnded raised in match {match}", match=self._name())
+        if self._result.called:
+            return
+        if result is not None:
+            self._result.callback(result)
+        elif isinstance(why, GamenetError):
+            self._result.errback(why)
 
-    def _close(self) -> None:
-        self.state = MatchState.OVER
+    def _close(self, why: str) -> None:
+        self._become(Over(self._ground))
         self._alarm.cancel()
         for peer in self._peers.values():
             self._sockets.removeLink(peer.link)
             peer.link.close()
+        self._closeRecording(why)
         self._over.callback(None)
+
+    def _closeRecording(self, why: str) -> None:
+        try:
+            self._loop.recording.closed(self._machine.clock.seconds(), why)
+        except MomentFailed as error:
+            self._log.failure("{moment} raised in a match", moment=error.moment)
 
     def _name(self) -> str:
         return self.match_id.hex()[:8]

@@ -4,7 +4,7 @@ What a game subclasses to play a match, and what it gets back at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -93,3 +93,29 @@ class PeerProtocol:
 
     def matchEnded(self, result: Any) -> None:
         """The match is over; C{result} is C{None} where an error ended it."""
+
+    def timeLost(self, seconds: float) -> None:
+        """We slept, and C{seconds} are given up."""
+
+    def waitRecommended(self, frames: int) -> None:
+        """We are ahead by so many C{frames}."""
+
+    def inputDelayRecommended(self, frames: int, round_trip: float, jitter: float) -> None:
+        """Another input delay would suit the path."""
+
+    def effectStarted(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """An effect that the simulation announced begins."""
+
+    def effectCorrected(
+        self, number: int, frame: int, key: Hashable, payload: object, former_frame: int
+    ) -> None:
+        """An effect that was started is another one than it seemed."""
+
+    def effectCancelled(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """An effect that was started did not happen."""
+
+    def effectConfirmed(self, number: int, frame: int, key: Hashable, payload: object) -> None:
+        """An effect that was started is final."""
+
+    def recordingFailed(self, kind: str, error: Exception) -> None:
+        """The match goes on without its replay or its log."""

@@ -10,14 +10,17 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from gamenet.errors import GamenetError, LobbyLost, MatchEnded, RequestRefused
-from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
+from gamenet.interfaces import IMachine, IPeerProtocol, IPicturedSimulation, ISimulation
 from gamenet.lobby.client import LobbyClient
+from gamenet.match.attachments import Attachments, IsMatchLog
 from gamenet.match.keys import PlayerKeys
 from gamenet.match.match import Match
 from gamenet.match.moments import requireMethods
 from gamenet.match.protocol import MatchResult
 from gamenet.match.settings import MatchSettings
 from gamenet.match.sockets import PlayerSockets
+from gamenet.rollback.effects import EffectTracker
+from gamenet.rollback.interpolation import PictureTrack
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import OPEN, Candidate, SessionView
 
@@ -81,6 +84,11 @@ class Session:
         simulation: ISimulation,
         protocol: IPeerProtocol,
         settings: MatchSettings | None = None,
+        *,
+        effects: EffectTracker | None = None,
+        pictures: PictureTrack | None = None,
+        replay: Callable[[bytes], object] | None = None,
+        log: IsMatchLog | None = None,
     ) -> Deferred[MatchResult]:
         """
         Play one match: the host starts it as soon as the minimum of players is
@@ -89,15 +97,29 @@ class Session:
         @param simulation: The rules of the game, before frame 0.
         @param protocol: Our side of it.
         @param settings: How it is played.
+        @param effects: The tracker that the simulation announces its sounds and other
+            effects to while it plays a frame; the match tells the protocol when each
+            starts, is corrected, cancelled or final.  A fresh one for each match.
+        @param pictures: Keeps what the simulation's C{picture} returns, for
+            L{gamenet.match.match.Match.drawn}; a fresh one for each match.
+        @param replay: Called with each piece of the replay file
+            (L{gamenet.wire.replay_file}), in order, for example an open file's
+            C{write}.  If it raises, the recording ends and the match goes on; see
+            L{gamenet.interfaces.IPeerProtocol.recordingFailed}.
+        @param log: Told everything that happens, for C{gamenet inspect}; if it
+            raises, likewise.
         @return: Fires with the L{MatchResult}; fails with L{gamenet.errors.NoPath},
             L{gamenet.errors.PeerLost}, L{gamenet.errors.MomentFailed},
-            L{gamenet.errors.RequestRefused}, L{gamenet.errors.RemoteProtocolError} where the
-            others play by other rules, L{gamenet.errors.BadSetting} where the game lacks a
+            L{gamenet.errors.RequestRefused},
+            L{gamenet.match.configuration.ConfigurationDiffers} where the others play by
+            other rules, L{gamenet.errors.BadSetting} where the game lacks a
             method or the settings do not suit the players, or L{MatchEnded} where the
             session is gone.  Cancelling it leaves the match.
         """
         return Deferred.fromCoroutine(
-            self._play(simulation, protocol, settings or MatchSettings())
+            self._play(
+                simulation, protocol, settings or MatchSettings(), effects, pictures, replay, log
+            )
         )
 
     def leave(self) -> Deferred[None]:
@@ -182,9 +204,17 @@ class Session:
             return
 
     async def _play(
-        self, simulation: ISimulation, protocol: IPeerProtocol, settings: MatchSettings
+        self,
+        simulation: ISimulation,
+        protocol: IPeerProtocol,
+        settings: MatchSettings,
+        effects: EffectTracker | None,
+        pictures: PictureTrack | None,
+        replay: Callable[[bytes], object] | None,
+        log: IsMatchLog | None,
     ) -> MatchResult:
-        requireMethods(simulation, ISimulation)
+        attachments = Attachments(effects, pictures, replay, log)
+        requireMethods(simulation, ISimulation if pictures is None else IPicturedSimulation)
         requireMethods(protocol, IPeerProtocol)
         ticket = await self._awaitTicket()
         try:
@@ -196,6 +226,7 @@ class Session:
                 simulation,
                 protocol,
                 settings,
+                attachments,
                 self._candidates(),
                 lambda other, attempt, kind: self._sendStep(ticket.match_id, other, attempt, kind),
             )

@@ -26,17 +26,24 @@ shows it, see L{gamenet.rollback.determinism_check.checkDeterminism}.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 from zlib import crc32
 
 import attrs
+from zope.interface import implementer
 
 from gamenet.bounds import wholeNumber
 from gamenet.errors import LocalProtocolError
+from gamenet.interfaces import IRollbackSession
 from gamenet.rollback.determinism_report import Mismatch, MismatchKind
+from gamenet.rollback.peerless_session import PeerlessSession
+from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import DELAY_LIMIT, WINDOW_LIMIT
 from gamenet.rollback.state_difference import SavedState, differences
+from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Save, Step
+from gamenet.rollback.timeline_rules import TimelineRules
 from gamenet.wire.input_packet import INPUT_LIMIT
 
 __all__ = ["PLAYERS_LIMIT", "DeterminismCheckSession", "DeterminismCheckSettings"]
@@ -70,10 +77,14 @@ class DeterminismCheckSettings:
     mismatches_limit: int = attrs.field(default=10_000, validator=wholeNumber(1, 10_000_000))
 
 
+@implementer(IRollbackSession)
 @attrs.define(init=False)
-class DeterminismCheckSession:
+class DeterminismCheckSession(PeerlessSession):
     """
     One game, played by itself, whose every frame is played again.
+
+    It wants whole states and no checksums; so its steps are applied by
+    L{gamenet.rollback.determinism_check.CheckedTimeline}.
 
     @ivar settings: The L{DeterminismCheckSettings}.
     @ivar current_frame: The frame that is played next for the first time.
@@ -86,6 +97,9 @@ class DeterminismCheckSession:
     @ivar _fresh: How many others it waits for, which come behind those.
     @ivar _loaded: The snapshot that was loaded for them, or C{None}.
     @ivar _mismatches: What was found, by frame.
+    @ivar _drained: How many of them were told.
+    @ivar _finishes: How often the last frames were played again at the end, and how
+        many these were.
     """
 
     settings: DeterminismCheckSettings
@@ -97,6 +111,8 @@ class DeterminismCheckSession:
     _fresh: int
     _loaded: int | None
     _mismatches: dict[int, Mismatch]
+    _drained: int
+    _finishes: list[int]
 
     def __init__(self, settings: DeterminismCheckSettings) -> None:
         """
@@ -111,11 +127,41 @@ class DeterminismCheckSession:
         self._fresh = 0
         self._loaded = None
         self._mismatches = {}
+        self._drained = 0
+        self._finishes = [0, 0]
 
     @property
     def mismatches(self) -> tuple[Mismatch, ...]:
         """Every frame that was seen to differ, in order of frames."""
         return tuple([self._mismatches[frame] for frame in sorted(self._mismatches)])
+
+    @property
+    def confirmed_frame(self) -> int:
+        """The newest frame that no later tick plays again, or -1."""
+        return max(-1, self.current_frame - self.settings.check_distance - 1)
+
+    @property
+    def state(self) -> SessionState:
+        """What the session is doing: running."""
+        return SessionState.RUNNING
+
+    @property
+    def statistics(self) -> SessionStatistics:
+        """How many frames were played and played again."""
+        played, distance = self.current_frame, self.settings.check_distance
+        ticks = max(0, played - distance - 1) if distance else 0
+        times, frames = self._finishes
+        return SessionStatistics(
+            frames_played=played,
+            frames_resimulated=ticks * distance + frames,
+            rollbacks=ticks + times,
+            deepest_rollback=distance if ticks else min(played, distance) if times else 0,
+        )
+
+    @property
+    def timeline_rules(self) -> TimelineRules:
+        """How far back the session goes."""
+        return TimelineRules(prediction_window=self.settings.check_distance)
 
     @property
     def full(self) -> bool:
@@ -136,19 +182,36 @@ class DeterminismCheckSession:
         """
         return self._compared + self._fresh
 
-    def advance(self, inputs: Sequence[bytes]) -> tuple[Step, ...]:
+    def inputFrame(self, player: int | None = None) -> int:
+        """
+        Return the frame for which inputs are wanted.
+
+        @param player: Whose; all are played here.
+        @raise LocalProtocolError: There is no such player.
+        """
+        if player is not None and not 1 <= player <= self.settings.players:
+            raise LocalProtocolError(f"player {player} is not played here")
+        return self.current_frame + self.settings.input_delay
+
+    def advance(
+        self,
+        local_input: Sequence[bytes] | Mapping[int, bytes] | bytes | None,
+        now: float = 0.0,
+    ) -> tuple[Step, ...]:
         """
         Go back, play the frames since then again, and play a new one.
 
-        @param inputs: One input per player in order of player number; they take
-            effect C{settings.input_delay} frames after L{current_frame}.
+        @param local_input: One input per player in order of player number, or by
+            player number, or the only player's; they take effect
+            C{settings.input_delay} frames after L{current_frame}.
+        @param now: The time, which does not matter.
         @return: What to do, in order; then call L{statesTaken}.
         @raise LocalProtocolError: The states of the steps before were not handed
             over, or these are not such inputs.  Nothing changed then.
         """
         self._requireTaken()
         delayed = self._delayed
-        delayed.append(self._checked(inputs))
+        delayed.append(self._checked(local_input))
         frame = self.current_frame
         advance = Advance(frame, delayed.popleft())
         self.current_frame = frame + 1
@@ -184,6 +247,8 @@ class DeterminismCheckSession:
             return ()
         self._compared = frames
         self._loaded = frame - frames
+        self._finishes[0] += 1
+        self._finishes[1] += frames
         return (Load(frame - frames), *self._window[1 - 2 * frames :], Save(frame))
 
     def snapshot(self, number: int) -> bytes:
@@ -221,6 +286,24 @@ class DeterminismCheckSession:
             taken = [*(known[:-compared] if known else ()), *taken][-kept:]
         self._states = taken
 
+    def checksumsWanted(self) -> tuple[int, ...]:
+        """Return the frames whose checksums are wanted: none, as states are compared."""
+        return ()
+
+    def checksumTaken(self, frame: int, checksum: int) -> NoReturn:
+        """
+        Take a checksum; none is wanted.
+
+        @raise LocalProtocolError: Always.
+        """
+        raise LocalProtocolError(f"the checksum of frame {frame} is not wanted")
+
+    def drainEvents(self) -> tuple[Mismatch, ...]:
+        """Return the frames that were found to differ since the last call, as found first."""
+        found = list(self._mismatches.values())[self._drained :]
+        self._drained += len(found)
+        return tuple(found)
+
     def noteSecondRun(self, frame: int, first: SavedState, later: SavedState, origin: bool) -> None:
         """
         Note that a second simulation came to another state.
@@ -237,9 +320,21 @@ class DeterminismCheckSession:
         if self._compared:
             raise LocalProtocolError("the states of the steps before were not handed over")
 
-    def _checked(self, inputs: Sequence[bytes]) -> tuple[bytes, ...]:
+    def _checked(
+        self, inputs: Sequence[bytes] | Mapping[int, bytes] | bytes | None
+    ) -> tuple[bytes, ...]:
         """Return inputs as they are played."""
         settings = self.settings
+        if inputs is None:
+            raise LocalProtocolError(f"no inputs for {settings.players} players")
+        if isinstance(inputs, Mapping):
+            if sorted(inputs) != list(range(1, settings.players + 1)):
+                raise LocalProtocolError(
+                    f"inputs of {len(inputs)} players, not of 1 to {settings.players}"
+                )
+            inputs = [inputs[player] for player in sorted(inputs)]
+        elif isinstance(inputs, bytes):
+            inputs = (inputs,)
         if len(inputs) != settings.players:
             raise LocalProtocolError(f"{len(inputs)} inputs for {settings.players} players")
         for text in inputs:

@@ -8,7 +8,14 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Desynchronized", "Event", "FrameConfirmed"]
+__all__ = [
+    "Desynchronized",
+    "Event",
+    "FrameConfirmed",
+    "InputDelayRecommended",
+    "LockstepWaited",
+    "WaitRecommended",
+]
 
 
 @attrs.frozen
@@ -19,12 +26,13 @@ class FrameConfirmed:
 
     @ivar frame: The frame.
     @ivar inputs: All players' inputs of it, in order of player number.
-    @ivar checksum: crc32 of the state that the frame led to.
+    @ivar checksum: The checksum of the state that the frame led to; C{None} where
+        none was taken: in a sparse session, for frames that are not reported.
     """
 
     frame: int
     inputs: tuple[bytes, ...]
-    checksum: int
+    checksum: int | None
 
 
 @attrs.frozen
@@ -48,5 +56,49 @@ class Desynchronized:
     first: bool
 
 
+@attrs.frozen
+class WaitRecommended:
+    """
+    We are ahead of the others, who make us roll back; a game that cannot play
+    slower should not play for a while.
+
+    @ivar frames: For how many frames.
+    """
+
+    frames: int
+
+
+@attrs.frozen
+class InputDelayRecommended:
+    """
+    Another input delay suits the path better than the present one.
+
+    @ivar frames: The delay recommended.
+    @ivar round_trip: The mean round trip to the farthest peer, in seconds.
+    @ivar jitter: The mean deviation of round trips from that, in seconds.
+    """
+
+    frames: int
+    round_trip: float
+    jitter: float
+
+
+@attrs.frozen
+class LockstepWaited:
+    """
+    In lockstep a frame could not be played, as inputs of it have not come.
+
+    @ivar frame: The frame.
+    @ivar seconds: How long it has been waited for by now.
+    @ivar players: Whose inputs are missing, in ascending order.
+    """
+
+    frame: int
+    seconds: float
+    players: tuple[int, ...]
+
+
 #: What L{gamenet.rollback.session.RollbackSession.drainEvents} returns.
-Event: TypeAlias = FrameConfirmed | Desynchronized
+Event: TypeAlias = (
+    FrameConfirmed | Desynchronized | WaitRecommended | InputDelayRecommended | LockstepWaited
+)

@@ -143,8 +143,10 @@ class Playback:
             self._simulation.advance(step.inputs)
         elif isinstance(step, Load):
             self._simulation.load(self._snapshots[step.frame])
-        else:
+        elif isinstance(step, Save):
             self._save(step)
+        else:
+            raise LocalProtocolError("a replay has nothing to restore")
 
     def _save(self, step: Save) -> None:
         """Take a snapshot, keep it if it is wanted, and forget those that are not."""

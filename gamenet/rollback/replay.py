@@ -14,10 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 import attrs
+from zope.interface import implementer
 
 from gamenet.bounds import wholeNumber
 from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.interfaces import IRollbackSession
+from gamenet.rollback.peerless_session import PeerlessSession
+from gamenet.rollback.session_state import SessionState
+from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Save, Step
+from gamenet.rollback.timeline_rules import TimelineRules
 from gamenet.wire.replay_file import (
     DIGEST_BYTES,
     REPLAY_INPUT_LIMIT,
@@ -199,8 +205,9 @@ class Divergence:
     played: int
 
 
+@implementer(IRollbackSession)
 @attrs.define(init=False)
-class ReplaySession:
+class ReplaySession(PeerlessSession):
     """
     Plays a replay: steps out, checksums in.
 
@@ -212,20 +219,24 @@ class ReplaySession:
     @ivar current_frame: The frame that is played next.
     @ivar divergence: The first L{Divergence} that was found, by frame, or C{None}.
     @ivar kept: The numbers of the snapshots that may be loaded, ascending.
+    @ivar statistics: How many frames were played and played again.
     @ivar _limit: How many they may be.
     @ivar _stride: How many chunks lie between two of them.
     @ivar _index: The chunk of C{_inputs}, or -1.
     @ivar _inputs: The inputs of one chunk.
+    @ivar _told: The divergence that was told, or C{None}.
     """
 
     replay: Replay
     current_frame: int
     divergence: Divergence | None
     kept: list[int]
+    statistics: SessionStatistics
     _limit: int
     _stride: int
     _index: int
     _inputs: list[tuple[bytes, ...]]
+    _told: Divergence | None
 
     def __init__(
         self, replay: Replay, snapshot_interval: int = 300, snapshots_limit: int = 64
@@ -242,22 +253,47 @@ class ReplaySession:
         self.current_frame = 0
         self.divergence = None
         self.kept = []
+        self.statistics = SessionStatistics()
         self._limit = limits.snapshots_limit
         self._stride = max(1, limits.snapshot_interval // replay.header.checksum_interval)
         self._index = -1
         self._inputs = []
+        self._told = None
 
     @property
     def finished(self) -> bool:
         """Whether every frame was played."""
         return self.current_frame == self.replay.frames
 
-    def advance(self) -> tuple[Step, ...]:
+    @property
+    def state(self) -> SessionState:
+        """What the session is doing: running or finished."""
+        return SessionState.FINISHED if self.finished else SessionState.RUNNING
+
+    @property
+    def confirmed_frame(self) -> int:
+        """The frame that was played last, or -1: all inputs of a replay are final."""
+        return self.current_frame - 1
+
+    @property
+    def timeline_rules(self) -> TimelineRules:
+        """For going forward only; L{gamenet.rollback.playback.Playback} can L{seek}."""
+        return TimelineRules(prediction_window=0, sparse=True)
+
+    def inputFrame(self, player: int | None = None) -> None:
+        """Return the frame for which an input is wanted: never any."""
+
+    def advance(self, local_input: object = None, now: float = 0.0) -> tuple[Step, ...]:
         """
         Play the next frame, also where its outcome is kept.
 
+        @param local_input: C{None}.
+        @param now: The time, which does not matter.
         @return: What to do, in order; nothing at the end.
+        @raise LocalProtocolError: An input is given.
         """
+        if local_input is not None:
+            raise LocalProtocolError("a replay takes no inputs")
         if self.finished:
             return ()
         return tuple(self._play(self.current_frame + 1))
@@ -306,11 +342,29 @@ class ReplaySession:
             kept[:] = [each for each in kept if not each % (interval * self._stride)]
         return number in kept
 
+    def checksumsWanted(self) -> tuple[int, ...]:
+        """Return the frames whose checksums are wanted: none, see L{stateTaken}."""
+        return ()
+
+    def checksumTaken(self, frame: int, checksum: int) -> None:
+        """
+        Take the checksum of a frame that was played, if the replay has one.
+
+        @raise LocalProtocolError: There is none.
+        """
+        self.stateTaken(frame + 1, checksum)
+
+    def drainEvents(self) -> tuple[Divergence, ...]:
+        """Return the first divergence, if it was found since the last call."""
+        found, self._told = self._told, self.divergence
+        return () if self.divergence is None or self.divergence == found else (self.divergence,)
+
     def _steps(self, frame: int) -> Iterator[Step]:
         """Give the steps of L{seek}."""
         start = max([number for number in self.kept if number <= frame], default=0)
         if not start <= self.current_frame <= frame:
             self.current_frame = start
+            self.statistics.rollbacks += 1
             yield Load(start)
         yield from self._play(frame)
 
@@ -327,6 +381,11 @@ class ReplaySession:
                 self._inputs = self.replay.inputs(index)
                 self._index = index
             self.current_frame = playing + 1
+            statistics = self.statistics
+            if playing == statistics.frames_played:
+                statistics.frames_played += 1
+            else:
+                statistics.frames_resimulated += 1
             yield Advance(playing, self._inputs[place])
             if not (playing + 1) % interval or playing + 1 == frames:
                 yield Save(playing + 1)

@@ -4,13 +4,16 @@ What a rollback session is told before it starts.
 
 from __future__ import annotations
 
+from enum import Enum
 from hashlib import blake2b
 from struct import pack
 
 import attrs
 
+from gamenet.bounds import number
 from gamenet.errors import BadSetting
-from gamenet.wire.input_packet import (
+from gamenet.rollback.input_queue import Predictor
+from gamenet.wire.input_frames import (
     FRAMES_LIMIT,
     INPUT_LIMIT,
     INPUT_PACKET_VERSION,
@@ -21,10 +24,21 @@ from gamenet.wire.peer_packets import DIGEST_BYTES
 __all__ = [
     "DELAY_LIMIT",
     "INTERVAL_LIMIT",
+    "PLAYERS_LIMIT",
     "RATE_LIMIT",
+    "SEND_INTERVAL_LIMIT",
     "WINDOW_LIMIT",
+    "LeaverPolicy",
+    "Prediction",
     "RollbackSettings",
+    "StateRepair",
 ]
+
+#: The most players of a match.
+PLAYERS_LIMIT = 16
+
+#: The most frames between two packets of one link while frames are played.
+SEND_INTERVAL_LIMIT = 4
 
 #: The largest prediction window, in frames.
 WINDOW_LIMIT = 32
@@ -39,17 +53,51 @@ INTERVAL_LIMIT = 3600
 RATE_LIMIT = 240
 
 
+class Prediction(Enum):
+    """What is played for a player whose input has not come yet."""
+
+    #: They go on pressing what they pressed last.
+    REPEAT_LAST = "repeat last"
+    #: They press C{RollbackSettings.default_input}.
+    DEFAULT = "default"
+
+
+class LeaverPolicy(Enum):
+    """What becomes of a seat whose player has left or was dropped."""
+
+    #: The last input that all agreed on goes on for ever.
+    FREEZE = "freeze"
+    #: The input is C{b""}, and the game is told that the seat is empty
+    #: (L{gamenet.interfaces.ISeatedSimulation}).
+    REMOVE = "remove"
+    #: The input is C{RollbackSettings.default_input}.
+    DEFAULT_INPUT = "default input"
+    #: The game itself plays on (L{gamenet.interfaces.IBotSimulation}).
+    BOT = "bot"
+
+
+class StateRepair(Enum):
+    """What becomes of a match whose states differ, found by the full-state exchange."""
+
+    #: The wrong side takes the authority's state over.
+    TAKE_OVER = "take over"
+    #: The match ends by name.
+    END = "end"
+
+
 @attrs.frozen
 class RollbackSettings:
     """
     The rules of one session.
 
-    C{players}, C{frame_rate}, C{checksum_interval}, C{last_frame} and
-    C{input_limit} must be the same for all players (L{digest} tells); the
-    others are each player's own.
+    C{players}, C{seating}, C{vacant}, C{frame_rate}, C{checksum_interval},
+    C{last_frame}, C{input_limit}, C{leaver_policy}, C{default_input},
+    C{both_stop}, C{state_exchange_interval} and C{state_repair} must be the same
+    for all players (L{digest} tells); the others are each player's own.
 
-    @ivar players: How many play; only 2 for now.
-    @ivar local_player: Which of them is played here, from 1.
+    @ivar players: How many seats there are, 2 to L{PLAYERS_LIMIT}.
+    @ivar local_player: A player who is played here, from 1; together with
+        those of the same peer in C{seating}.
     @ivar prediction_window: How many frames may be played on predicted inputs
         before the session stalls, 0 to L{WINDOW_LIMIT}; 0 is lockstep.
     @ivar input_delay: How many frames later a local input takes effect than
@@ -60,14 +108,44 @@ class RollbackSettings:
         the others, 1 to L{INTERVAL_LIMIT}.
     @ivar last_frame: The frame that the match ends with, or C{None}.
     @ivar input_limit: The longest input, in bytes, at most
-        L{gamenet.wire.input_packet.INPUT_LIMIT}.
+        L{gamenet.wire.input_frames.INPUT_LIMIT}.
     @ivar unacknowledged_limit: How many local inputs may wait for their
         acknowledgement before the session stalls, 1 to
-        L{gamenet.wire.input_packet.INPUTS_LIMIT}.  Two players who hear each
+        L{gamenet.wire.input_frames.INPUTS_LIMIT}.  Players who hear each
         other never get there.
     @ivar checksums_limit: How many checksums, ours and those of others that
         we have not come to yet, are kept to be compared.
     @ivar events_limit: How many events may wait to be drained.
+    @ivar seating: The players of each peer, ascending; C{None} is a peer for
+        every player.  A peer's number is its lowest player's.
+    @ivar vacant: Players whose seats are empty at frame 0 and may be taken later.
+    @ivar send_interval: Frames between two packets on a link, 1 to
+        L{SEND_INTERVAL_LIMIT}; C{None} is 1 up to 8 players and 2 above.
+    @ivar keep_alive: Seconds after which a packet goes out though there is
+        nothing new to say.
+    @ivar sparse_saving: Save seldom: only final states are kept, and going back
+        plays more frames again.  For games whose saving costs more than a few
+        frames of theirs.
+    @ivar prediction: How inputs are predicted: a L{Prediction}, or the game's
+        own: a callable that is given the last known input (C{b""} before the
+        first) and for how many frames nothing is known, 1 for the first of
+        them, and returns an input.
+    @ivar default_input: See L{Prediction.DEFAULT} and L{LeaverPolicy.DEFAULT_INPUT}.
+    @ivar leaver_policy: See L{LeaverPolicy}.
+    @ivar interrupted_after: Seconds of silence after which
+        L{gamenet.rollback.events.PeerInterrupted} is told.
+    @ivar lost_after: Seconds of silence after which a peer is to be dropped;
+        C{None} never drops anybody for being silent.
+    @ivar both_stop: In a game of two players, neither plays on without the other.
+    @ivar state_exchange_interval: Every how many frames the full states are
+        compared and repaired (seed row N13); a multiple of C{checksum_interval},
+        or 0 for never.
+    @ivar state_repair: See L{StateRepair}.
+    @ivar dump_states: Whether a difference is followed by an exchange of both
+        states, so that the part that differs can be named.
+    @ivar history_limit: How many confirmed frames are kept for spectators,
+        for those who join, and for looking back.
+    @ivar followers_limit: How many spectators and joiners are served at once.
 
     @raise BadSetting: A value cannot work; the text says which and why.
     """
@@ -83,9 +161,28 @@ class RollbackSettings:
     unacknowledged_limit: int = INPUTS_LIMIT
     checksums_limit: int = 128
     events_limit: int = 1024
+    seating: tuple[tuple[int, ...], ...] | None = None
+    vacant: tuple[int, ...] = ()
+    send_interval: int | None = None
+    keep_alive: float = attrs.field(default=0.2, validator=number(0.02, 5.0, "seconds"))
+    sparse_saving: bool = False
+    prediction: Prediction | Predictor = Prediction.REPEAT_LAST
+    default_input: bytes = b""
+    leaver_policy: LeaverPolicy = LeaverPolicy.FREEZE
+    interrupted_after: float = attrs.field(default=0.5, validator=number(0.05, 60, "seconds"))
+    lost_after: float | None = attrs.field(
+        default=2.0,
+        validator=attrs.validators.optional(number(0.1, 3600, "seconds")),
+    )
+    both_stop: bool = False
+    state_exchange_interval: int = 0
+    state_repair: StateRepair = StateRepair.TAKE_OVER
+    dump_states: bool = True
+    history_limit: int = 600
+    followers_limit: int = 16
 
     def __attrs_post_init__(self) -> None:
-        _requireWithin("players", self.players, 2, 2)
+        _requireWithin("players", self.players, 2, PLAYERS_LIMIT)
         _requireWithin("local_player", self.local_player, 1, self.players)
         _requireWithin("prediction_window", self.prediction_window, 0, WINDOW_LIMIT)
         _requireWithin("input_delay", self.input_delay, 0, DELAY_LIMIT)
@@ -99,6 +196,39 @@ class RollbackSettings:
             raise BadSetting("unacknowledged_limit must be more than input_delay")
         _requireWithin("checksums_limit", self.checksums_limit, 1, 65_536)
         _requireWithin("events_limit", self.events_limit, 1, 1_000_000)
+        if self.send_interval is not None:
+            _requireWithin("send_interval", self.send_interval, 1, SEND_INTERVAL_LIMIT)
+        _requireWithin("history_limit", self.history_limit, 1, 1_000_000)
+        _requireWithin("followers_limit", self.followers_limit, 0, 1024)
+        _requireWithin("state_exchange_interval", self.state_exchange_interval, 0, INTERVAL_LIMIT)
+        if self.state_exchange_interval % self.checksum_interval:
+            raise BadSetting("state_exchange_interval must be a multiple of checksum_interval")
+        self._requireChoices()
+        self._requireSeating()
+
+    @property
+    def peers(self) -> tuple[tuple[int, ...], ...]:
+        """The players of each peer, in the order of the peers' numbers."""
+        if self.seating is None:
+            return tuple((player,) for player in range(1, self.players + 1))
+        return self.seating
+
+    @property
+    def local_players(self) -> tuple[int, ...]:
+        """The players who are played here, ascending."""
+        return next(players for players in self.peers if self.local_player in players)
+
+    @property
+    def peer(self) -> int:
+        """Our own peer's number."""
+        return self.local_players[0]
+
+    @property
+    def frames_a_packet(self) -> int:
+        """Frames between two packets on a link."""
+        if self.send_interval is None:
+            return 1 if self.players <= 8 else 2
+        return self.send_interval
 
     def digest(self) -> bytes:
         """
@@ -109,15 +239,73 @@ class RollbackSettings:
         """
         last_frame = FRAMES_LIMIT if self.last_frame is None else self.last_frame
         shared = pack(
-            ">HBBHIB",
+            ">HBBHIBHB",
             INPUT_PACKET_VERSION,
             self.players,
             self.frame_rate,
             self.checksum_interval,
             last_frame,
             self.input_limit,
+            self.state_exchange_interval,
+            self.both_stop,
         )
+        shared += repr(
+            (
+                self.peers,
+                self.vacant,
+                self.default_input,
+                self.leaver_policy.value,
+                self.state_repair.value,
+            )
+        ).encode()
         return blake2b(shared, digest_size=DIGEST_BYTES, person=b"gamenet rollback").digest()
+
+    def _requireChoices(self) -> None:
+        """Check the settings that are no numbers."""
+        for name in ("sparse_saving", "both_stop", "dump_states"):
+            if type(getattr(self, name)) is not bool:
+                raise BadSetting(f"{name} must be true or false, not {getattr(self, name)!r}")
+        if not isinstance(self.leaver_policy, LeaverPolicy):
+            raise BadSetting(f"leaver_policy must be a LeaverPolicy, not {self.leaver_policy!r}")
+        if not isinstance(self.state_repair, StateRepair):
+            raise BadSetting(f"state_repair must be a StateRepair, not {self.state_repair!r}")
+        if not isinstance(self.prediction, Prediction) and not callable(self.prediction):
+            raise BadSetting(
+                f"prediction must be a Prediction or callable, not {self.prediction!r}"
+            )
+        text = self.default_input
+        if type(text) is not bytes or len(text) > self.input_limit:
+            raise BadSetting(
+                f"default_input must be at most {self.input_limit} bytes, not {text!r}"
+            )
+        if self.lost_after is not None and self.interrupted_after >= self.lost_after:
+            raise BadSetting("interrupted_after must be shorter than lost_after")
+
+    def _requireSeating(self) -> None:
+        """Check that every player has one seat, at one peer."""
+        everybody = list(range(1, self.players + 1))
+        if self.seating is not None:
+            seated = [player for players in self.seating for player in players]
+            firsts = [players[0] for players in self.seating if players]
+            if (
+                sorted(seated) != everybody
+                or len(self.seating) < 2
+                or len(firsts) < len(self.seating)
+                or firsts != sorted(firsts)
+                or any(list(players) != sorted(players) for players in self.seating)
+            ):
+                raise BadSetting(
+                    "seating must have at least two peers and every player once, ascending,"
+                    f" not {self.seating!r}"
+                )
+        vacant = self.vacant
+        if type(vacant) is not tuple or any(player not in everybody for player in vacant):
+            raise BadSetting(f"vacant must be player numbers, not {vacant!r}")
+        for players in self.peers:
+            if 0 < sum(player in vacant for player in players) < len(players):
+                raise BadSetting("vacant must be all players of a peer or none of them")
+        if len(vacant) == self.players:
+            raise BadSetting("vacant cannot be all players")
 
 
 def _requireWithin(name: str, value: object, lowest: int, highest: int) -> None:

@@ -29,6 +29,7 @@ class SessionStatistics:
     @ivar bytes_received: Their bytes.
     @ivar packets_repeated: Those of them without a new input.
     @ivar inputs_received: Inputs received for the first time.
+    @ivar inputs_backfilled: Inputs of players who left, received from others.
     @ivar packets_refused: Packets that the other could not rightly have sent.
     @ivar inconsistent_inputs: Those of them that gave another input for a
         frame than before.
@@ -50,6 +51,7 @@ class SessionStatistics:
     bytes_received: int = 0
     packets_repeated: int = 0
     inputs_received: int = 0
+    inputs_backfilled: int = 0
     packets_refused: int = 0
     inconsistent_inputs: int = 0
     desynchronizations: int = 0

@@ -5,17 +5,36 @@ keeps the snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from zlib import crc32
 
 import attrs
 
-from gamenet.errors import LocalProtocolError, MomentFailed
-from gamenet.interfaces import ISimulation
-from gamenet.rollback.session import RollbackSession
-from gamenet.rollback.steps import Advance, Save, Step
+from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
+from gamenet.interfaces import (
+    IBotSimulation,
+    IChecksummed,
+    IRollbackSession,
+    ISavesInto,
+    ISeatedSimulation,
+    ISimulation,
+)
+from gamenet.rollback.saved_states import NO_CHECKSUM, STATE_LIMIT, KeptStates, StateRing
+from gamenet.rollback.state_difference import INamedParts
+from gamenet.rollback.state_dump import StateDump, checkedParts
+from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
+from gamenet.rollback.timeline_rules import TimelineRules
 
 __all__ = ["Timeline"]
+
+#: What of the simulation each step calls, unless L{Timeline._moment} says otherwise.
+_MOMENTS: dict[type[object], str] = {
+    Advance: "advance",
+    Load: "load",
+    Restore: "load",
+    Save: "save",
+}
 
 
 @attrs.define(init=False)
@@ -23,74 +42,132 @@ class Timeline:
     """
     One simulation and the snapshots of its newest frames.
 
+    What a simulation offers beside L{gamenet.interfaces.ISimulation} is used:
+    L{gamenet.interfaces.ISavesInto}, L{gamenet.interfaces.IChecksummed},
+    L{gamenet.interfaces.ISeatedSimulation}, L{gamenet.interfaces.IBotSimulation} and
+    L{INamedParts}.
+
     @ivar failed: Whether the simulation raised; then nothing more is applied.
-    @ivar _snapshots: The newest snapshots; number C{n} at C{n} modulo their
-        count.
-    @ivar _numbers: Which snapshot is kept at each place, or -1.
+    @ivar rules: The L{TimelineRules}.
+    @ivar _ring: The newest snapshots.
+    @ivar _kept: Those that the session wants to be kept for long.
+    @ivar _load: Its C{load}, which is given a view where it saves into buffers.
+    @ivar _into: The simulation, if it saves into buffers.
+    @ivar _saved: Whether it has done so.
+    @ivar _moment: Which method of the simulation is being called, C{""} for the one
+        that the step is named after.
+    @ivar _plain_advance: Whether C{advance} is all that an L{Advance} needs.
+    @ivar _plain_save: Whether C{save} is all that a L{Save} needs.
     """
 
     failed: bool
+    rules: TimelineRules
     _simulation: ISimulation
-    _session: RollbackSession
-    _snapshots: list[bytes]
-    _numbers: list[int]
+    _session: IRollbackSession
+    _load: Callable[[Any], object]
+    _ring: StateRing
+    _kept: KeptStates
+    _into: ISavesInto | None
+    _saved: bool
+    _moment: str
+    _plain_advance: bool
+    _plain_save: bool
+    _advance_seated: Callable[[Sequence[bytes], Sequence[int]], None] | None
+    _bot_input: Callable[[int], bytes] | None
+    _checksum: Callable[[], int] | None
+    _parts: Callable[[], Mapping[str, bytes]] | None
 
-    def __init__(self, simulation: ISimulation, session: RollbackSession) -> None:
+    def __init__(
+        self,
+        simulation: ISimulation,
+        session: IRollbackSession,
+        rules: TimelineRules | None = None,
+    ) -> None:
         """
         @param simulation: The game, in its first state.
-        @param session: Whose steps are applied; it is told the checksums of
-            frames that became final.
+        @param session: Whose steps are applied; it is told the checksums that it
+            wants.
+        @param rules: What to keep; C{None} asks the session.
+        @raise BadSetting: The simulation's C{state_size} is no possible one, or it has
+            no bots and the rules want them.
         """
+        self.rules = rules = session.timeline_rules if rules is None else rules
+        if rules.bots and not IBotSimulation.providedBy(simulation):
+            raise BadSetting("bots need a simulation that provides IBotSimulation")
         self.failed = False
         self._simulation = simulation
         self._session = session
-        kept = session.settings.prediction_window + 2
-        self._snapshots = [b""] * kept
-        self._numbers = [-1] * kept
+        self._load = simulation.load
+        self._into = simulation if ISavesInto.providedBy(simulation) else None
+        self._saved = False
+        size = None if self._into is None else _stateSizeOf(self._into)
+        self._ring = StateRing(rules, size)
+        self._kept = KeptStates(rules, size)
+        self._moment = ""
+        self._advance_seated = (
+            simulation.advanceSeated if ISeatedSimulation.providedBy(simulation) else None
+        )
+        self._bot_input = (
+            simulation.botInput if rules.bots and IBotSimulation.providedBy(simulation) else None
+        )
+        self._checksum = simulation.checksum if IChecksummed.providedBy(simulation) else None
+        self._parts = simulation.parts if INamedParts.providedBy(simulation) else None
+        self._plain_advance = self._advance_seated is None and self._bot_input is None
+        self._plain_save = size is None and self._checksum is None and not rules.sparse
 
     def apply(self, steps: Sequence[Step]) -> None:
         """
         Do what the session asks for, then tell it the checksums that it wants.
 
-        @param steps: What L{RollbackSession.advance} returned, all of it.
-        @raise MomentFailed: The simulation raised, or its C{save} returned
-            something else than bytes (the cause is a C{TypeError} then).
+        @param steps: What the session's C{advance} returned, all of it.
+        @raise MomentFailed: The simulation raised, or returned something else than it
+            should (the cause is a C{TypeError} or C{ValueError} then).
         @raise LocalProtocolError: A snapshot is asked for that is not kept, or
             the simulation has failed before.
         """
         if self.failed:
             raise LocalProtocolError("the simulation has failed")
-        simulation = self._simulation
-        advance = simulation.advance
-        save = simulation.save
-        snapshots = self._snapshots
-        numbers = self._numbers
-        kept = len(snapshots)
+        simulation, ring = self._simulation, self._ring
+        advance, save = simulation.advance, simulation.save
+        snapshots, numbers = ring.snapshots, ring.numbers
+        places = len(numbers)
+        plain_advance, plain_save = self._plain_advance, self._plain_save
         missing = None
         try:
             for step in steps:
-                if isinstance(step, Advance):
-                    advance(step.inputs)
-                elif isinstance(step, Save):
+                if type(step) is Advance:
+                    if plain_advance:
+                        advance(step.inputs)
+                    else:
+                        self._advance(step)
+                elif type(step) is Save:
+                    if not plain_save:
+                        self._save(step)
+                        continue
                     snapshot = save()
                     if not isinstance(snapshot, bytes):
                         raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
-                    place = step.frame % kept
+                    place = step.frame % places
                     snapshots[place] = snapshot
                     numbers[place] = step.frame
-                elif numbers[step.frame % kept] == step.frame:
-                    simulation.load(snapshots[step.frame % kept])
-                else:
-                    missing = step.frame
-                    break
+                    if step.kept:
+                        self._keep(step.frame, place)
+                elif type(step) is Load:
+                    found = ring.find(step.frame)
+                    if found is None:
+                        missing = step.frame
+                        break
+                    self._load(snapshots[found])
+                elif type(step) is Restore:
+                    self._restore(step)
         except Exception as error:
             self.failed = True
-            raise MomentFailed(type(step).__name__.lower(), step.frame) from error
+            raise MomentFailed(self._moment or _MOMENTS[type(step)], step.frame) from error
         if missing is not None:
             raise LocalProtocolError(f"snapshot {missing} is not kept")
         session = self._session
         for frame in session.checksumsWanted():
-            session.checksumTaken(frame, crc32(self.snapshot(frame + 1)))
+            session.checksumTaken(frame, self._checksumOf(frame + 1))
 
     def snapshot(self, frame: int) -> bytes:
         """
@@ -99,7 +176,182 @@ class Timeline:
         @param frame: Its number: the frame that comes next.
         @raise LocalProtocolError: It is not kept.
         """
-        place = frame % len(self._numbers)
-        if self._numbers[place] != frame:
+        snapshot = self.snapshotOf(frame)
+        if snapshot is None:
             raise LocalProtocolError(f"snapshot {frame} is not kept")
-        return self._snapshots[place]
+        return snapshot
+
+    def snapshotOf(self, frame: int) -> bytes | None:
+        """
+        Return a snapshot, as it was taken last, or C{None} if it is not kept.
+
+        @param frame: Its number: the frame that comes next.
+        """
+        place = self._ring.find(frame)
+        if place is not None:
+            return bytes(self._ring.snapshots[place])
+        place = self._kept.find(frame)
+        return None if place is None else bytes(self._kept.snapshots[place])
+
+    def newestSnapshot(self, highest: int) -> int | None:
+        """
+        Return the number of the newest snapshot that is kept and is not newer than
+        another, or C{None} if there is none.
+
+        @param highest: The highest number that will do: for final states, one more
+            than the frame that was confirmed last.
+        """
+        numbers = [*self._ring.numbers, *self._kept.numbers]
+        return max([number for number in numbers if 0 <= number <= highest], default=None)
+
+    def dump(self, frame: int) -> StateDump | None:
+        """
+        Return the state that a frame led to, or C{None} if it is not kept for long or
+        no more: only those are that were saved with C{kept}.
+
+        @param frame: The frame, from 0; a final one, or the state may be one that was
+            predicted.
+        """
+        kept = self._kept
+        place = kept.find(frame + 1)
+        if place is None or frame < 0:
+            return None
+        snapshot = bytes(kept.snapshots[place])
+        checksum = kept.checksums[place]
+        if checksum == NO_CHECKSUM:
+            checksum = crc32(snapshot)
+        return StateDump(frame, checksum, snapshot, kept.parts[place])
+
+    def _advance(self, step: Advance) -> None:
+        """Play a frame of a simulation that knows of empty seats."""
+        inputs = step.inputs
+        ask = self._bot_input
+        if ask is not None and step.absent:
+            self._moment = "botInput"
+            pressed = list(inputs)
+            for player in step.absent:
+                text = ask(player)
+                if not isinstance(text, bytes):
+                    raise TypeError(f"botInput returned {type(text).__name__}, not bytes")
+                if len(text) > self.rules.input_limit:
+                    raise ValueError(
+                        f"botInput returned {len(text)} bytes, more than {self.rules.input_limit}"
+                    )
+                pressed[player - 1] = text
+            inputs = tuple(pressed)
+        if self._advance_seated is None:
+            self._moment = ""
+            self._simulation.advance(inputs)
+        else:
+            self._moment = "advanceSeated"
+            self._advance_seated(inputs, step.absent)
+            self._moment = ""
+
+    def _save(self, step: Save) -> None:
+        """Keep the present state of a simulation that saves in its own way, or seldom."""
+        ring = self._ring
+        if self._into is None:
+            snapshot = self._simulation.save()
+            if not isinstance(snapshot, bytes):
+                raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
+            place = ring.take(step.frame)
+            ring.snapshots[place] = snapshot
+        else:
+            place = ring.take(step.frame)
+            self._saveInto(self._into, place)
+        if self._checksum is not None:
+            ring.checksums[place] = (
+                self._takeChecksum(self._checksum)
+                if step.kept or not self.rules.sparse
+                else NO_CHECKSUM
+            )
+        if step.kept:
+            self._keep(step.frame, place)
+
+    def _saveInto(self, simulation: ISavesInto, place: int) -> None:
+        """Save into the ring's buffer."""
+        buffers = self._ring.buffers
+        self._moment = "saveInto"
+        if simulation.state_size != len(buffers[place]):
+            raise ValueError(f"state_size is {simulation.state_size}, not {len(buffers[place])}")
+        simulation.saveInto(buffers[place])
+        if not self._saved:
+            self._saved = True
+            other = place + 1 if place + 1 < len(buffers) else place - 1
+            simulation.saveInto(buffers[other])
+            if buffers[place] != buffers[other]:
+                raise ValueError(f"saveInto did not write all {len(buffers[place])} bytes")
+        self._moment = ""
+
+    def _takeChecksum(self, take: Callable[[], int]) -> int:
+        """Return the simulation's own checksum of the present state."""
+        self._moment = "checksum"
+        checksum = take()
+        if type(checksum) is not int:
+            raise TypeError(f"checksum returned {type(checksum).__name__}, not int")
+        if not 0 <= checksum < 1 << 32:
+            raise ValueError(f"checksum returned {checksum}, not 0 to 2**32 - 1")
+        self._moment = ""
+        return checksum
+
+    def _keep(self, number: int, place: int) -> None:
+        """Keep a snapshot of the ring for long, with its parts."""
+        parts = None
+        if self._parts is not None:
+            self._moment = "parts"
+            parts = checkedParts(self._parts())
+            self._moment = ""
+        ring = self._ring
+        self._kept.keep(number, ring.snapshots[place], ring.checksums[place], parts)
+
+    def _restore(self, step: Restore) -> None:
+        """Become a state that another peer sent, and forget all others."""
+        ring = self._ring
+        ring.clear()
+        self._kept.clear()
+        place = ring.take(step.frame)
+        if self._into is None:
+            ring.snapshots[place] = step.snapshot
+        elif len(step.snapshot) != len(ring.buffers[place]):
+            raise ValueError(
+                f"a snapshot of {len(step.snapshot)} bytes, not {len(ring.buffers[place])}"
+            )
+        else:
+            ring.buffers[place][:] = step.snapshot
+        self._load(ring.snapshots[place])
+        if self._checksum is not None:
+            ring.checksums[place] = self._takeChecksum(self._checksum)
+
+    def _checksumOf(self, number: int) -> int:
+        """
+        Return the checksum of a snapshot that is kept.
+
+        @raise LocalProtocolError: It is not, or its checksum was not taken.
+        """
+        states: StateRing | KeptStates = self._ring
+        place = states.find(number)
+        if place is None:
+            states = self._kept
+            place = states.find(number)
+        if place is None:
+            raise LocalProtocolError(f"snapshot {number} is not kept")
+        if self._checksum is None:
+            return crc32(states.snapshots[place])
+        checksum = states.checksums[place]
+        if checksum == NO_CHECKSUM:
+            raise LocalProtocolError(f"the checksum of snapshot {number} was not taken")
+        return checksum
+
+
+def _stateSizeOf(simulation: ISavesInto) -> int:
+    """
+    Return how large a simulation says that its state is, in bytes.
+
+    @raise BadSetting: It says something impossible.
+    """
+    size = simulation.state_size
+    if type(size) is not int or not 1 <= size <= STATE_LIMIT:
+        raise BadSetting(
+            f"state_size must be a whole number from 1 to {STATE_LIMIT}, not {size!r:.80}"
+        )
+    return size

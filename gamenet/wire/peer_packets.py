@@ -10,10 +10,14 @@ as long as it says here::
     INPUTS         2   body, 1 to 1150 bytes                     2 to 1151 bytes
     READY          3   configuration digest, 16 bytes; flags     18 bytes
     GOODBYE        4   reason, 1 byte; last confirmed frame, 4   6 bytes
+    TERMS          5   fields, canonical CBOR                    2 to 1151 bytes
 
 The body of INPUTS is L{gamenet.wire.input_packet}'s and opaque here.  A READY's
 flags are bit 0, "we have heard your READY"; the others are 0.  A GOODBYE's
-frame is 0xFFFFFFFF where no frame was confirmed.
+frame is 0xFFFFFFFF where no frame was confirmed.  TERMS follow a READY or a
+GOODBYE of whom the receiver's digest does not suit; they are an array of at most
+L{TERMS_LIMIT} arrays of a name and a value, in ascending order of the names: what
+the digest was made of, for people to compare.
 
 There is no version byte: L{gamenet.wire.lobby_values.PROTOCOL_VERSION} is one of
 the inputs of the keys that seal packets, so those of another version do not open.
@@ -21,7 +25,7 @@ the inputs of the keys that seal packets, so those of another version do not ope
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import TypeAlias, cast
@@ -29,6 +33,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
+from gamenet.wire import canonical_cbor
 from gamenet.wire.input_packet import BODY_LIMIT
 
 __all__ = [
@@ -37,6 +42,8 @@ __all__ = [
     "NONCE_BYTES",
     "NO_FRAME",
     "PACKET_LIMIT",
+    "TERMS_LIMIT",
+    "TERM_TEXT_LIMIT",
     "Check",
     "CheckAnswer",
     "Goodbye",
@@ -45,6 +52,8 @@ __all__ = [
     "PacketKind",
     "PeerPacket",
     "Ready",
+    "TermValue",
+    "Terms",
     "decodePeerPacket",
     "encodePeerPacket",
 ]
@@ -58,6 +67,15 @@ DIGEST_BYTES = 16
 #: The most bytes of a packet, its kind counted.  Sealed, relayed and in an IPv6
 #: packet it stays below 1280 bytes, the least that every IPv6 link carries (RFC 8200).
 PACKET_LIMIT = 1 + BODY_LIMIT
+
+#: The most settings in one TERMS.
+TERMS_LIMIT = 32
+
+#: The most characters of a setting's name, and of a text that is its value.
+TERM_TEXT_LIMIT = 128
+
+#: What a setting can be; C{None} where it is not set.
+TermValue: TypeAlias = int | str | None
 
 #: The C{last_confirmed_frame} of a goodbye before any frame was confirmed.
 NO_FRAME = -1
@@ -79,6 +97,7 @@ class PacketKind(IntEnum):
     @cvar INPUTS: What the player pressed, and what it has of the other's.
     @cvar READY: The configuration that the player is about to play with.
     @cvar GOODBYE: The player stops playing.
+    @cvar TERMS: The settings that the player refuses to play without.
     """
 
     CHECK = 0
@@ -86,6 +105,7 @@ class PacketKind(IntEnum):
     INPUTS = 2
     READY = 3
     GOODBYE = 4
+    TERMS = 5
 
 
 class GoodbyeReason(IntEnum):
@@ -96,11 +116,13 @@ class GoodbyeReason(IntEnum):
     @cvar LEFT: The player left.
     @cvar FAILED: Something went wrong at the player's: the game raised, or the states
         were found to differ.
+    @cvar REFUSED: The other's settings are not the player's; nothing was played.
     """
 
     FINISHED = 0
     LEFT = 1
     FAILED = 2
+    REFUSED = 3
 
 
 @attrs.frozen
@@ -163,8 +185,19 @@ class Goodbye:
     last_confirmed_frame: int
 
 
+@attrs.frozen
+class Terms:
+    """
+    Say which settings a player refuses to play without, one by one.
+
+    @ivar fields: Each setting's name and value, in ascending order of the names.
+    """
+
+    fields: tuple[tuple[str, TermValue], ...]
+
+
 #: Any packet between players.
-PeerPacket: TypeAlias = Check | CheckAnswer | Inputs | Ready | Goodbye
+PeerPacket: TypeAlias = Check | CheckAnswer | Inputs | Ready | Goodbye | Terms
 
 
 def encodePeerPacket(packet: PeerPacket) -> bytes:
@@ -243,6 +276,55 @@ def _encodeGoodbye(packet: Goodbye) -> bytes:
     return _GOODBYE.pack(PacketKind.GOODBYE, packet.reason, frame)
 
 
+def _encodeTerms(packet: Terms) -> bytes:
+    """Return the bytes of a player's terms."""
+    fields = packet.fields
+    if type(fields) is not tuple or any(type(each) is not tuple for each in fields):
+        raise LocalProtocolError("terms are a tuple of tuples")
+    reason = _whyNotTerms(fields)
+    if reason:
+        raise LocalProtocolError(reason)
+    data = b"\x05" + canonical_cbor.encode(fields)
+    if len(data) > PACKET_LIMIT:
+        raise LocalProtocolError(f"terms of {len(data)} bytes, more than {PACKET_LIMIT}")
+    return data
+
+
+def _decodeTerms(data: bytes) -> Terms:
+    """Return a player's terms."""
+    if not 2 <= len(data) <= PACKET_LIMIT:
+        raise MalformedMessage(f"terms of {len(data)} bytes")
+    fields = canonical_cbor.decode(data[1:], max_depth=2)
+    if type(fields) is not list or any(type(each) is not list for each in fields):
+        raise MalformedMessage("terms that are no array of arrays")
+    reason = _whyNotTerms(fields)
+    if reason:
+        raise MalformedMessage(reason)
+    return Terms(tuple((name, value) for name, value in fields))
+
+
+def _whyNotTerms(fields: Sequence[Sequence[object]]) -> str:
+    """Return what is wrong with the names and values of some terms, C{""} for nothing."""
+    if len(fields) > TERMS_LIMIT:
+        return f"terms of {len(fields)} settings, more than {TERMS_LIMIT}"
+    former = ""
+    for field in fields:
+        if len(field) != 2:
+            return "a term that is no name and value"
+        name, value = field
+        if type(name) is not str or not name or len(name) > TERM_TEXT_LIMIT:
+            return f"a term's name is a text of 1 to {TERM_TEXT_LIMIT} characters"
+        if name <= former:
+            return "terms that are not in ascending order of their names"
+        if type(value) is str:
+            if len(value) > TERM_TEXT_LIMIT:
+                return f"a term's text of more than {TERM_TEXT_LIMIT} characters"
+        elif type(value) is not int and value is not None:
+            return f"a term of type {type(value).__name__}"
+        former = name
+    return ""
+
+
 def _decodeCheck(data: bytes) -> Check:
     """Return a check."""
     _requireLength(data, 1 + NONCE_BYTES)
@@ -275,7 +357,7 @@ def _decodeGoodbye(data: bytes) -> Goodbye:
     """Return a goodbye."""
     _requireLength(data, _GOODBYE.size)
     _, reason, frame = _GOODBYE.unpack(data)
-    if reason > GoodbyeReason.FAILED:
+    if reason > GoodbyeReason.REFUSED:
         raise MalformedMessage(f"a goodbye for an unknown reason {reason}")
     if frame < NO_FRAME:
         raise MalformedMessage("a goodbye with a frame out of bounds")
@@ -296,6 +378,7 @@ _ENCODINGS = cast(
         Inputs: _encodeInputs,
         Ready: _encodeReady,
         Goodbye: _encodeGoodbye,
+        Terms: _encodeTerms,
     },
 )
 
@@ -306,4 +389,5 @@ _DECODINGS: tuple[Callable[[bytes], PeerPacket], ...] = (
     _decodeInputs,
     _decodeReady,
     _decodeGoodbye,
+    _decodeTerms,
 )

@@ -43,6 +43,7 @@ from gamenet.wire.peer_packets import (
     Inputs,
     PeerPacket,
     Ready,
+    Terms,
 )
 
 __all__ = ["HEARTBEATS", "HEARTBEAT_KEY", "LOBBY_MESSAGES", "PEER_PACKETS"]
@@ -134,4 +135,7 @@ PEER_PACKETS: dict[str, PeerPacket] = {
     "Goodbye": Goodbye(GoodbyeReason.FINISHED, 599),
     "Goodbye.left": Goodbye(GoodbyeReason.LEFT, -1),
     "Goodbye.failed": Goodbye(GoodbyeReason.FAILED, 2147483647),
+    "Goodbye.refused": Goodbye(GoodbyeReason.REFUSED, -1),
+    "Terms": Terms((("frame rate", 60), ("frames", None), ("rules", "Tag 1.0 \u00dc"))),
+    "Terms.none": Terms(()),
 }

@@ -1,0 +1,97 @@
+"""
+A simulation, watched while it is played: for its effects and its pictures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from zope.interface import directlyProvides, providedBy
+
+from gamenet.errors import MomentFailed
+from gamenet.interfaces import ISimulation
+from gamenet.rollback.effects import EffectTracker
+from gamenet.rollback.interpolation import PictureTrack
+from gamenet.rollback.steps import Advance, Step
+
+__all__ = ["ObservedSimulation"]
+
+
+class ObservedSimulation:
+    """
+    Stands in for a simulation towards the timeline, and is in everything else
+    that simulation.  Owned by L{gamenet.match.frame_loop.FrameLoop}.
+
+    @ivar failure: What went wrong with a picture, C{None} for nothing.
+    """
+
+    def __init__(
+        self,
+        simulation: ISimulation,
+        effects: EffectTracker | None,
+        pictures: PictureTrack | None,
+    ) -> None:
+        """
+        @param simulation: The game; it has a C{picture} where C{pictures} is given.
+        @param effects: Told which frame begins.
+        @param pictures: Given the picture of each frame that would be drawn.
+        """
+        self.failure: MomentFailed | None = None
+        self._simulation: Any = simulation
+        self._effects = effects
+        self._pictures = pictures
+        self._frames: deque[int] = deque()
+        self._now = 0.0
+        directlyProvides(self, providedBy(simulation))
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything that is not watched is the simulation's own."""
+        return getattr(self._simulation, name)
+
+    @property
+    def face(self) -> ISimulation:
+        """What to play with: this, or the simulation itself where nothing is watched."""
+        watches = self._effects is not None or self._pictures is not None
+        simulation: ISimulation = self if watches else self._simulation  # type: ignore[assignment]
+        return simulation
+
+    def expect(self, steps: Sequence[Step], now: float) -> None:
+        """
+        Note what is going to be played.
+
+        @param steps: What the timeline is about to be given, all of it.
+        @param now: The time, in seconds.
+        """
+        self._now = now
+        self._frames.clear()
+        self._frames.extend(step.frame for step in steps if isinstance(step, Advance))
+
+    def advance(self, inputs: Sequence[bytes]) -> None:
+        """Play the next of the frames that are expected."""
+        frame = self._begin()
+        self._simulation.advance(inputs)
+        self._played(frame)
+
+    def advanceSeated(self, inputs: Sequence[bytes], absent: Sequence[int]) -> None:
+        """Play the next of the frames that are expected, where seats may be empty."""
+        frame = self._begin()
+        self._simulation.advanceSeated(inputs, absent)
+        self._played(frame)
+
+    def _begin(self) -> int:
+        frame = self._frames.popleft()
+        if self._effects is not None:
+            self._effects.begin(frame)
+        return frame
+
+    def _played(self, frame: int) -> None:
+        pictures = self._pictures
+        if pictures is None or self.failure is not None or not pictures.wants(frame):
+            return
+        try:
+            pictures.pictured(frame, self._simulation.picture(), self._now)
+        except Exception as error:
+            self.failure = MomentFailed("picture", frame)
+            self.failure.__cause__ = error

@@ -1,0 +1,106 @@
+"""
+The pace of one player's frames, as a decision: when the next is due, and how
+fast to play so that everybody is equally far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from gamenet.rollback.frame_schedule import FrameSchedule
+from gamenet.rollback.time_sync import TimeSync
+
+__all__ = ["Pace"]
+
+
+@attrs.define(init=False)
+class Pace:
+    """
+    One schedule, and how far we are ahead of each other player.  Used by
+    L{gamenet.match.frame_loop.FrameLoop}.
+
+    @ivar lost_seconds: How much time the newest call of L{framesDue} gave up,
+        because we had slept for too long; 0.0 for none.
+    @ivar began: When frame 0 was due, in seconds; 0.0 before L{begin}.
+    """
+
+    lost_seconds: float
+    began: float
+    _frame_rate: int
+    _schedule: FrameSchedule
+    _sync: dict[int, TimeSync]
+    _round_trip: dict[int, float]
+
+    def __init__(self, frame_rate: int, others: Iterable[int]) -> None:
+        """
+        @param frame_rate: Frames a second.
+        @param others: The other players.
+        @raise gamenet.errors.BadSetting: The rate is out of bounds.
+        """
+        self.lost_seconds = 0.0
+        self.began = 0.0
+        self._frame_rate = frame_rate
+        self._schedule = FrameSchedule(frame_rate, 0.0)
+        self._sync = {player: TimeSync(frame_rate) for player in others}
+        self._round_trip = dict.fromkeys(self._sync, 0.0)
+
+    @property
+    def next_due(self) -> float:
+        """When the next frame is due, in seconds; may be in the past."""
+        return self._schedule.nextDue()
+
+    @property
+    def speed(self) -> float:
+        """The present speed, as a ratio."""
+        return self._schedule.speed
+
+    def begin(self, now: float) -> None:
+        """Frame 0 is due now."""
+        self.began = now
+        self._schedule = FrameSchedule(self._frame_rate, now)
+
+    def framesDue(self, now: float) -> int:
+        """
+        Return how many frames are to be played now, and count them as played.
+
+        What was measured before a long sleep of ours is forgotten: it is not true
+        any more.
+        """
+        schedule = self._schedule
+        before = schedule.lost_seconds
+        due = schedule.framesDue(now)
+        self.lost_seconds = schedule.lost_seconds - before
+        if schedule.interrupted:
+            for sync in self._sync.values():
+                sync.reset()
+        return due
+
+    def giveBack(self, count: int, now: float) -> None:
+        """Take back frames of the newest L{framesDue} that could not be played."""
+        self._schedule.giveBack(count, now)
+
+    def blend(self, now: float) -> float:
+        """Return how far the present is past the newest frame, 0.0 to 1.0 of a frame."""
+        return self._schedule.blend(now)
+
+    def roundTripMeasured(self, player: int, round_trip: float) -> None:
+        """Note the smoothed seconds to another player and back."""
+        self._round_trip[player] = round_trip
+
+    def frameReported(self, player: int, remote_frame: int, now: float) -> None:
+        """
+        Another player's packet came.
+
+        @param remote_frame: The frame that they play next, by this packet.
+        """
+        self._sync[player].frameReported(
+            self._schedule.position(now), remote_frame, self._round_trip[player] / 2
+        )
+
+    def adjustSpeed(self, now: float) -> None:
+        """Let whoever is furthest behind us set the pace."""
+        if self._sync:
+            furthest = max(self._sync.values(), key=lambda sync: sync.advantage)
+            self._schedule.setSpeed(furthest.speed(), now)

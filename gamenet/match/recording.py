@@ -1,0 +1,119 @@
+"""
+A match written down while it is played: its replay, and its log.
+
+Neither may disturb the match: a writer that raises is used no more, and the
+game is told which one it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from twisted.logger import Logger
+
+from gamenet.interfaces import ISimulation
+from gamenet.match.attachments import Attachments
+from gamenet.match.moments import moment
+from gamenet.rollback.events import FrameConfirmed
+from gamenet.rollback.replay import ReplayRecorder
+from gamenet.rollback.session import RollbackSession
+from gamenet.rollback.steps import Step
+from gamenet.wire.replay_file import ReplayHeader
+
+__all__ = ["LOG", "REPLAY", "Recording"]
+
+#: The replay, as the game is told of it when it ends early.
+REPLAY = "replay"
+
+#: The log, as the game is told of it when it ends early.
+LOG = "log"
+
+
+class Recording:
+    """
+    What one match writes down.  Owned by L{gamenet.match.frame_loop.FrameLoop}.
+
+    @ivar active: Which of L{REPLAY} and L{LOG} are being written.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        attachments: Attachments,
+        header: ReplayHeader,
+        recordingFailed: Callable[[str, Exception], None],
+    ) -> None:
+        """
+        @param attachments: Where to write.
+        @param header: What the replay is of.
+        @param recordingFailed: Called with L{REPLAY} or L{LOG} and what was raised,
+            once for each at the most.
+        """
+        self._replay = attachments.replay
+        self._match_log = attachments.log
+        self._recorder = ReplayRecorder(header)
+        self._recordingFailed = recordingFailed
+        self._closed = False
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Which of L{REPLAY} and L{LOG} are being written."""
+        writers = ((REPLAY, self._replay), (LOG, self._match_log))
+        return () if self._closed else tuple(name for name, each in writers if each is not None)
+
+    def watched(self, simulation: ISimulation) -> ISimulation:
+        """Return what to play with, so that a log that wants to see the states does."""
+        watch = getattr(self._match_log, "watched", None)
+        found = [simulation]
+        if watch is not None:
+            self._write(LOG, lambda: found.append(cast(ISimulation, watch(simulation))))
+        return found[-1]
+
+    def ticked(self, now: float, steps: Sequence[Step], session: RollbackSession) -> None:
+        """The steps of one tick were applied."""
+        log = self._match_log
+        if log is not None:
+            self._write(LOG, lambda: log.ticked(now, steps, session))
+
+    def told(self, now: float, event: object) -> None:
+        """Something happened."""
+        log = self._match_log
+        if log is not None:
+            self._write(LOG, lambda: log.told(now, event))
+        if self._replay is not None and isinstance(event, FrameConfirmed):
+            self._write(REPLAY, lambda: self._record(event))
+
+    def closed(self, now: float, why: str) -> None:
+        """
+        The match is over: end the replay, if any frame of it was final, and the log.
+
+        Called again it does nothing.
+        """
+        if self._closed:
+            return
+        log, replay = self._match_log, self._replay
+        if replay is not None and self._recorder.frames:
+            self._write(REPLAY, lambda: replay(self._recorder.finish()))
+        if log is not None:
+            self._write(LOG, lambda: log.closed(now, why))
+        self._closed = True
+
+    def _record(self, event: FrameConfirmed) -> None:
+        data = self._recorder.frameConfirmed(event.frame, event.inputs, event.checksum)
+        if data and self._replay is not None:
+            self._replay(data)
+
+    def _write(self, name: str, write: Callable[[], object]) -> None:
+        """Write something; whoever raises is not written to again."""
+        try:
+            with moment(name):
+                write()
+        except Exception as error:
+            self._log.failure("the {name} of a match ends: its writer raised", name=name)
+            if name == REPLAY:
+                self._replay = None
+            else:
+                self._match_log = None
+            self._recordingFailed(name, error)

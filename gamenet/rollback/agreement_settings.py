@@ -1,0 +1,46 @@
+"""
+How patient an agreement is.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.bounds import seconds
+
+__all__ = ["AgreementSettings"]
+
+
+@attrs.frozen
+class AgreementSettings:
+    """
+    The settings of one L{gamenet.rollback.agreement.Agreement}.  C{both_stop}
+    must be the same for all peers; the others are each peer's own.
+
+    @ivar both_stop: Whether in a match of two players, each a peer, neither
+        may go on without the other; otherwise player 1's may.
+    @ivar resend_interval: Seconds between two sendings of one message to one peer.
+    @ivar promise_timeout: Seconds after which a proposer does without those
+        who have not promised, where it can.
+    @ivar decision_timeout: Seconds after which somebody else proposes, or the
+        proposer tries again.
+    @ivar rank_delay: Seconds that each proposer waits for the one before it.
+    @ivar isolated_after: Seconds without a quorum until we call ourselves isolated.
+    @ivar leave_timeout: Seconds after which a leaver is gone in any case.
+    @ivar admission_timeout: Seconds after which a joiner that has gone silent is forgotten.
+    @ivar admission_pause: Seconds between two tries to seat a joiner.
+    @ivar commit_timeout: Seconds for which a dropped peer is told so, unasked.
+
+    @raise BadSetting: A value cannot work; the text says which and why.
+    """
+
+    both_stop: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    resend_interval: float = attrs.field(default=0.1, validator=seconds())
+    promise_timeout: float = attrs.field(default=0.75, validator=seconds())
+    decision_timeout: float = attrs.field(default=1.0, validator=seconds())
+    rank_delay: float = attrs.field(default=0.2, validator=seconds())
+    isolated_after: float = attrs.field(default=1.0, validator=seconds())
+    leave_timeout: float = attrs.field(default=5.0, validator=seconds())
+    admission_timeout: float = attrs.field(default=2.0, validator=seconds())
+    admission_pause: float = attrs.field(default=1.0, validator=seconds())
+    commit_timeout: float = attrs.field(default=10.0, validator=seconds())

@@ -1,0 +1,204 @@
+"""
+What one peer knows of the agreement, and the steps that both what it hears and
+its own initiative lead to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import attrs
+
+from gamenet.rollback.acceptance import Acceptance
+from gamenet.rollback.agreement_commits import CommitSpreading
+from gamenet.rollback.agreement_events import AgreementEvent, Dropped, Standing, ViewChanged
+from gamenet.rollback.agreement_settings import AgreementSettings
+from gamenet.rollback.proposal import Proposal
+from gamenet.rollback.view import Seating, changesBetween, isQuorum, playersOf
+from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, View, ViewMessage
+
+__all__ = ["AgreementState"]
+
+
+@attrs.define
+class AgreementState:
+    """
+    The state of one L{gamenet.rollback.agreement.Agreement}.
+
+    @ivar settings: How patient we are.
+    @ivar peer: Our number.
+    @ivar seating: The players of each peer.
+    @ivar view: The newest view that we are, or were, a member of.
+    @ivar dropped: A newer view of which we are no member, or C{None}.
+    @ivar commits: Whom we tell of the newest view.
+    @ivar acceptance: Our vote on what follows C{view}.
+    @ivar proposal: Our own try, or C{None}.
+    @ivar round: The highest round that was seen in this view.
+    @ivar yielded_at: When we last gave way to another proposer, in seconds.
+    @ivar wanted_since: Since when we want a change and could have one.
+    @ivar suspects: The peers that are not heard now.
+    @ivar leavers: The peers of this view that said they leave.
+    @ivar leaving_since: Since when we leave ourselves.
+    @ivar joiners: When each joiner was last heard asking, in seconds.
+    @ivar admission_pause_until: Before this no joiner is tried again.
+    @ivar known: By peer, the newest view in which it was heard.
+    @ivar replies: By peer, the newest answer to it.
+    @ivar asks: The peers that were heard in a newer view.
+    @ivar events: What happened and was not told yet.
+    """
+
+    settings: AgreementSettings
+    peer: int
+    seating: Seating
+    view: View
+    commits: CommitSpreading
+    dropped: View | None = None
+    acceptance: Acceptance = attrs.field(factory=Acceptance)
+    proposal: Proposal | None = None
+    round: int = 0
+    yielded_at: float | None = None
+    wanted_since: float | None = None
+    suspects: tuple[int, ...] = ()
+    leavers: tuple[int, ...] = ()
+    leaving_since: float | None = None
+    joiners: dict[int, float] = attrs.field(factory=dict)
+    admission_pause_until: float = float("-inf")
+    known: dict[int, int] = attrs.field(factory=dict)
+    replies: dict[int, ViewMessage] = attrs.field(factory=dict)
+    asks: dict[int, None] = attrs.field(factory=dict)
+    events: list[AgreementEvent] = attrs.field(factory=list)
+
+    @property
+    def newest(self) -> View:
+        """The newest view that we know."""
+        return self.view if self.dropped is None else self.dropped
+
+    @property
+    def isMember(self) -> bool:
+        """Whether we play."""
+        return self.dropped is None and self.peer in self.view.members
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The members that are not heard, ascending."""
+        return tuple(peer for peer in self.view.members if peer in self.suspects)
+
+    def isQuorum(self, peers: Collection[int]) -> bool:
+        """Return whether these may decide what follows the view."""
+        return isQuorum(self.view, self.seating, peers, self.settings.both_stop)
+
+    def without(self, peers: Collection[int]) -> tuple[int, ...]:
+        """Return the members of the view but for these."""
+        return tuple(peer for peer in self.view.members if peer not in peers)
+
+    def joiner(self, standing: Standing, now: float) -> int | None:
+        """Return the joiner that we are to propose now, if any."""
+        present = self.without((*self.missing, *self.leavers))
+        if self.peer != present[0] or now < self.admission_pause_until:
+            return None
+        for peer, heard in sorted(self.joiners.items()):
+            if now - heard > self.settings.admission_timeout:
+                continue
+            emptied = [
+                self.view.seats[player - 1].since for player in playersOf(self.seating, peer)
+            ]
+            if max(emptied) <= standing.confirmed:
+                return peer
+        return None
+
+    def heard(self, peer: int, number: int) -> None:
+        """That peer spoke as one that knows view C{number} and no newer."""
+        self.known[peer] = max(number, self.known.get(peer, 0))
+        newest = self.newest.number
+        if number < newest:
+            self.commits.owe(peer)
+            return
+        self.commits.known(peer)
+        if number > newest:
+            self.asks[peer] = None
+
+    def giveWay(self, now: float) -> None:
+        """Somebody else has a higher ballot: end our try, and be patient."""
+        self.proposal = None
+        self.yielded_at = now
+
+    def propose(self, suspects: Collection[int], standing: Standing, now: float) -> None:
+        """
+        Begin a new ballot.
+
+        @param suspects: The members to do without; the others must be a quorum.
+        """
+        if self.round + 1 >= ROUNDS_LIMIT:
+            return
+        self.round += 1
+        prepare = Prepare(
+            self.view.number + 1,
+            Ballot(self.round, self.peer),
+            tuple(sorted(suspects)),
+            tuple(peer for peer in self.leavers if peer not in suspects),
+        )
+        proposal = Proposal(
+            prepare,
+            self.view,
+            self.seating,
+            self.settings.both_stop,
+            self.joiner(standing, now),
+            now,
+        )
+        leaving = self.leaving_since is not None
+        promise = self.acceptance.promised(prepare, self.peer, leaving, standing)
+        proposal.promises[self.peer] = promise
+        self.proposal = proposal
+        self.progress(now)
+
+    def progress(self, now: float) -> None:
+        """Go on with our ballot as far as the answers allow."""
+        proposal = self.proposal
+        if proposal is None:
+            return
+        if proposal.value is None and not proposal.missing:
+            value = proposal.propose(now)
+            if proposal.joiner is not None and proposal.joiner not in value.members:
+                self.admission_pause_until = now + self.settings.admission_pause
+            self.acceptance.accepted(proposal.ballot, value)
+            proposal.accepted.append(self.peer)
+        if proposal.value is not None and proposal.decided:
+            self._decided(proposal.value, now)
+
+    def _decided(self, view: View, now: float) -> None:
+        """Our ballot was accepted by a quorum."""
+        deadlines = {
+            peer: now + self.settings.commit_timeout
+            for peer in self.view.members
+            if peer not in view.members
+        }
+        deadlines.update((peer, float("inf")) for peer in view.members)
+        deadlines.pop(self.peer, None)
+        self.settle(view)
+        self.commits.decided(deadlines)
+
+    def settle(self, view: View) -> None:
+        """A view that is newer than ours was decided: it is in force."""
+        was_member = self.isMember
+        self.acceptance = Acceptance()
+        self.proposal = None
+        self.round = 0
+        self.yielded_at = None
+        self.wanted_since = None
+        self.leavers = ()
+        self.asks = {}
+        self.commits.decided({})
+        self.replies = {}
+        if self.peer in view.members:
+            if not was_member:
+                self.leaving_since = None
+            dropped, joined = changesBetween(self.view, view)
+            self.view = view
+            self.dropped = None
+            self.events.append(ViewChanged(view, dropped, joined))
+            for peer in view.members:
+                self.joiners.pop(peer, None)
+            return
+        self.dropped = view
+        if was_member and self.leaving_since is None:
+            self.events.append(Dropped(view))

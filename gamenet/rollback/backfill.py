@@ -1,0 +1,199 @@
+"""
+Inputs from third hands: the last inputs of those who left, from whoever has
+them, and the search for one who sent different inputs to different peers.
+
+When checksums of inputs differ between two peers, each shows the other what it
+has confirmed, and both tell whose inputs of which frame are not the same.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.errors import RemoteProtocolError
+from gamenet.rollback.confirmation import Confirmation
+from gamenet.rollback.input_exchange import InputExchange
+from gamenet.rollback.progress import Progress
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.state_events import InconsistentInputs
+from gamenet.wire.backfill_packets import (
+    Backfill as BackfillPacket,
+)
+from gamenet.wire.backfill_packets import (
+    InputRange,
+    Want,
+    decodeBackfillPacket,
+    encodeBackfill,
+    encodeEvidence,
+    encodeWant,
+)
+
+__all__ = ["EVIDENCE_ROUNDS", "Backfill"]
+
+#: How often the evidence of one difference is shown, in rounds.
+EVIDENCE_ROUNDS = 5
+
+#: Seconds between two requests for missing inputs.
+_ASK_INTERVAL = 0.1
+
+
+@attrs.define
+class _Difference:
+    """
+    Inputs that are not the same here and at another peer.
+
+    @ivar frame: The report that showed it.
+    @ivar rounds: How many more times the evidence is shown.
+    """
+
+    frame: int
+    rounds: int
+
+
+@attrs.define(init=False)
+class Backfill:
+    """
+    The inputs that one session asks for and gives beside its own.
+
+    @ivar _settings: The rules.
+    @ivar _progress: How far the session is.
+    @ivar _exchange: The inputs that come and go.
+    @ivar _confirmation: The final frames.
+    @ivar _asked_at: When was asked last, in seconds.
+    @ivar _asked: How often was asked.
+    @ivar _answers: What others asked for, not yet sent.
+    @ivar _differences: By peer.
+    @ivar _told: The players whose inconsistent inputs were told of.
+    """
+
+    _settings: RollbackSettings
+    _progress: Progress
+    _exchange: InputExchange
+    _confirmation: Confirmation
+    _asked_at: float
+    _asked: int
+    _answers: dict[int, Want]
+    _differences: dict[int, _Difference]
+    _told: list[int]
+
+    def __init__(
+        self,
+        settings: RollbackSettings,
+        progress: Progress,
+        exchange: InputExchange,
+        confirmation: Confirmation,
+    ) -> None:
+        """
+        @param settings: The rules.
+        """
+        self._settings = settings
+        self._progress = progress
+        self._exchange = exchange
+        self._confirmation = confirmation
+        self._asked_at = -1e9
+        self._asked = 0
+        self._answers = {}
+        self._differences = {}
+        self._told = []
+
+    def received(self, peer: int, body: bytes, now: float) -> None:
+        """
+        Take a request, missing inputs or evidence.
+
+        @raise RemoteProtocolError: They cannot rightly have sent it.
+        """
+        packet = decodeBackfillPacket(body)
+        if not self._exchange.isMember(peer):
+            return
+        if isinstance(packet, Want):
+            if packet.ranges[-1].player > self._settings.players:
+                raise RemoteProtocolError(f"inputs of player {packet.ranges[-1].player} wanted")
+            self._answers[peer] = packet
+            return
+        if packet.player > self._settings.players:
+            raise RemoteProtocolError(f"inputs of player {packet.player}")
+        if max(map(len, packet.inputs)) > self._settings.input_limit:
+            raise RemoteProtocolError("an input that is too long")
+        if isinstance(packet, BackfillPacket):
+            self._fill(packet)
+        else:
+            self._compare(peer, packet.player, packet.first_frame, packet.inputs)
+
+    def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
+        """Return what is to be sent now, to which peer."""
+        packets = []
+        for peer, want in self._answers.items():
+            if self._exchange.isMember(peer):
+                packets += [(peer, body) for body in self._answersTo(want)]
+        self._answers.clear()
+        lacking = self._exchange.table.lacking()
+        others = self._exchange.others
+        if lacking and others and now - self._asked_at >= _ASK_INTERVAL:
+            self._asked_at = now
+            asked = others[self._asked % len(others)].peer
+            self._asked += 1
+            packets.append((asked, encodeWant([InputRange(*one) for one in lacking])))
+        packets += self._evidence()
+        return packets
+
+    def _answersTo(self, want: Want) -> list[bytes]:
+        """Return what we have of the inputs that are asked for."""
+        bodies = []
+        for player, first_frame, end_frame in want.ranges:
+            queue = self._exchange.table.queues[player - 1]
+            if queue.first_kept <= first_frame < queue.count:
+                inputs = queue.since(first_frame)[: end_frame - first_frame]
+                bodies.append(encodeBackfill(player, first_frame, inputs)[0])
+        return bodies
+
+    def _fill(self, packet: BackfillPacket) -> None:
+        """Take inputs of somebody who left."""
+        table = self._exchange.table
+        queue = table.queues[packet.player - 1]
+        if queue.closed_at is None or queue.count >= queue.closed_at:
+            return
+        known = queue.overlap(packet.first_frame, len(packet.inputs))
+        if not queue.agrees(packet.first_frame, packet.inputs[:known]):
+            raise RemoteProtocolError(f"other inputs of player {packet.player} than before")
+        fresh = packet.inputs[known:]
+        if fresh:
+            self._progress.statistics.inputs_backfilled += len(fresh)
+            table.take(queue, fresh, self._progress.current_frame)
+            table.refresh()
+
+    def _evidence(self) -> list[tuple[int, bytes]]:
+        """Return what is to be shown to those whose inputs differ from ours."""
+        packets: list[tuple[int, bytes]] = []
+        for remote in self._exchange.others:
+            frame = remote.checksums.inputs_differ
+            known = self._differences.get(remote.peer)
+            if frame >= 0 and (known is None or known.frame < frame):
+                known = self._differences[remote.peer] = _Difference(frame, EVIDENCE_ROUNDS)
+            if known is None or known.rounds == 0:
+                continue
+            known.rounds -= 1
+            start = known.frame - known.frame % self._settings.checksum_interval
+            start = max(start, self._confirmation.first_kept)
+            rows = self._confirmation.rows(start, known.frame + 1) if start <= known.frame else []
+            for player in range(1, self._settings.players + 1):
+                inputs = [row[player - 1] for row, _ in rows]
+                position = 0
+                while position < len(inputs):
+                    body, count = encodeEvidence(player, start + position, inputs[position:])
+                    packets.append((remote.peer, body))
+                    position += count
+        return packets
+
+    def _compare(self, peer: int, player: int, first_frame: int, inputs: list[bytes]) -> None:
+        """Compare what another peer has confirmed with what we have."""
+        confirmation = self._confirmation
+        if player in self._told:
+            return
+        for frame, text in enumerate(inputs, first_frame):
+            if not confirmation.first_kept <= frame <= confirmation.told:
+                continue
+            if confirmation.row(frame)[0][player - 1] != text:
+                self._told.append(player)
+                self._progress.statistics.inconsistent_inputs += 1
+                self._progress.events.append(InconsistentInputs(player, frame, peer))
+                return

@@ -1,0 +1,164 @@
+"""
+Who plays: how long everybody has been silent, what the peers agree on, and what
+follows from that for the inputs.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.rollback.agreement import Agreement
+from gamenet.rollback.agreement_events import Dropped as Outvoted
+from gamenet.rollback.agreement_events import Isolated, Reunited, Standing, ViewChanged
+from gamenet.rollback.agreement_settings import AgreementSettings
+from gamenet.rollback.input_exchange import InputExchange
+from gamenet.rollback.input_queue import ENDLESS
+from gamenet.rollback.progress import Progress
+from gamenet.rollback.seat_events import (
+    Dropped,
+    PeerInterrupted,
+    PeerResumed,
+    PlayerDropped,
+    PlayerJoined,
+)
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.wire.view_values import View
+
+__all__ = ["Membership"]
+
+
+@attrs.define(init=False)
+class Membership:
+    """
+    The members of one match, as one of them sees it.
+
+    @ivar agreement: What the peers agree on.
+    @ivar outvoted: Whether the others play on without us.
+    @ivar _settings: The rules.
+    @ivar _progress: How far the session is.
+    @ivar _exchange: The inputs that come and go.
+    @ivar _began: When the first packet or round was, in seconds, or C{None}.
+    """
+
+    agreement: Agreement
+    outvoted: bool
+    _settings: RollbackSettings
+    _progress: Progress
+    _exchange: InputExchange
+    _began: float | None
+
+    def __init__(
+        self,
+        settings: RollbackSettings,
+        progress: Progress,
+        exchange: InputExchange,
+        view: View,
+    ) -> None:
+        """
+        @param view: Who plays at first; we are one of them.
+        """
+        rules = AgreementSettings(both_stop=settings.both_stop)
+        self.agreement = Agreement(rules, settings.peer, settings.peers, view)
+        self.outvoted = False
+        self._settings = settings
+        self._progress = progress
+        self._exchange = exchange
+        self._began = None
+        progress.view = view.number
+
+    @property
+    def view(self) -> View:
+        """Who plays, by the newest agreement that is in force here."""
+        return self.agreement.view
+
+    def standing(self) -> Standing:
+        """Return how far we are, for the agreement."""
+        progress = self._progress
+        horizon = (
+            max(progress.confirmed_frame + 1, progress.current_frame)
+            + self._settings.prediction_window
+            + 2 * self._settings.frame_rate
+        )
+        return Standing(progress.confirmed_frame, horizon, self._exchange.table.floors())
+
+    def heard(self, peer: int, view: int, now: float) -> None:
+        """
+        An input packet came.
+
+        @param view: Its sender's view, modulo 256.
+        """
+        if (view - self._progress.view) & 0xFF:
+            newest = self._progress.view
+            ahead = ((view - newest + 128) & 0xFF) - 128
+            self.agreement.heardInView(peer, max(newest + ahead, 0), now)
+        if self._exchange.isMember(peer):
+            remote = self._exchange.remote(peer)
+            if remote.silent:
+                remote.silent = False
+                self._progress.events.append(PeerResumed(peer))
+
+    def received(self, peer: int, body: bytes, now: float) -> None:
+        """
+        Take a message of the agreement.
+
+        @raise gamenet.errors.RemoteProtocolError: It cannot rightly have been sent.
+        """
+        self.agreement.received(peer, body, self.standing(), now)
+        self._follow()
+
+    def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
+        """Look who is silent, and return what is to be said to agree on it."""
+        if self._began is None:
+            self._began = now
+        self.agreement.suspect(self._silent(now), now)
+        packets = self.agreement.due(self.standing(), now)
+        self._follow()
+        return packets
+
+    def _silent(self, now: float) -> tuple[int, ...]:
+        """Tell of those who are silent, and return who is lost."""
+        settings = self._settings
+        lost = []
+        for remote in self._exchange.others:
+            began = self._began or 0.0
+            silence = now - (began if remote.heard_at is None else remote.heard_at)
+            if silence >= settings.interrupted_after and not remote.silent:
+                remote.silent = True
+                self._progress.events.append(PeerInterrupted(remote.peer, silence))
+            if settings.lost_after is not None and silence >= settings.lost_after:
+                lost.append(remote.peer)
+        return tuple(lost)
+
+    def _follow(self) -> None:
+        """Do what was agreed on."""
+        agreement = self.agreement
+        for event in agreement.drainEvents():
+            if isinstance(event, ViewChanged):
+                self._install(event)
+            elif isinstance(event, Outvoted):
+                self.outvoted = True
+                seat = event.view.seats[self._settings.local_player - 1]
+                self._progress.events.append(Dropped(seat.since, event.view.number))
+            elif isinstance(event, (Isolated, Reunited)):
+                self._progress.events.append(event)
+        self._exchange.frozen = agreement.frozen
+        horizon = agreement.horizon
+        self._exchange.table.pledge(ENDLESS if horizon is None else horizon)
+
+    def _install(self, change: ViewChanged) -> None:
+        """A new view is in force."""
+        progress = self._progress
+        exchange = self._exchange
+        view = change.view
+        progress.view = view.number
+        for remote in exchange.others:
+            if remote.peer not in view.members:
+                exchange.remove(remote.peer)
+        exchange.table.horizon = ENDLESS
+        exchange.table.reseat(view.seats, progress.confirmed_frame, progress.current_frame)
+        for player, frame in change.dropped:
+            progress.events.append(PlayerDropped(player, frame, view.number))
+        for player, frame in change.joined:
+            progress.events.append(PlayerJoined(player, frame, view.number))
+            if player in view.members:
+                exchange.admit(player, frame)

@@ -1,0 +1,45 @@
+"""
+How far a session is: what its rooms all look at.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.rollback.events import Desynchronized
+from gamenet.rollback.session_events import SessionEvent
+from gamenet.rollback.statistics import SessionStatistics
+
+__all__ = ["Progress"]
+
+
+@attrs.define
+class Progress:
+    """
+    The frames of one session, and what it has to tell.
+
+    @ivar frames: How many frames the match has.
+    @ivar current_frame: The frame that is played next for the first time.
+    @ivar confirmed_frame: The newest frame that was played with all players'
+        real inputs and will never be played again, or -1.
+    @ivar report: The newest frame whose checksum the others are told, that
+        checksum, and that of the inputs since the report before; C{None} before
+        the first.
+    @ivar view: The number of the view that all peers agreed on last.
+    @ivar statistics: The L{SessionStatistics}.
+    @ivar events: What was not drained yet.
+    """
+
+    frames: int
+    current_frame: int = 0
+    confirmed_frame: int = -1
+    report: tuple[int, int, int] | None = None
+    view: int = 0
+    statistics: SessionStatistics = attrs.field(factory=SessionStatistics)
+    events: list[SessionEvent] = attrs.field(factory=list)
+
+    def noteComparison(self, difference: Desynchronized | None) -> None:
+        """Tell of a difference, if it is one."""
+        if difference is not None:
+            self.statistics.desynchronizations += 1
+            self.events.append(difference)

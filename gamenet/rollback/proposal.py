@@ -1,0 +1,139 @@
+"""
+One peer's try to have the next view decided: one ballot, from its PREPARE to
+the quorum that accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from gamenet.rollback.view import Seating, isQuorum, playersOf
+from gamenet.wire.view_values import Accept, Ballot, Prepare, Promise, Seat, View
+
+__all__ = ["Proposal", "nextView"]
+
+
+@attrs.define
+class Proposal:
+    """
+    A ballot of ours.
+
+    @ivar prepare: How it began.
+    @ivar view: The view in which it is decided what follows.
+    @ivar seating: The players of each peer.
+    @ivar both_stop: See L{gamenet.rollback.agreement_settings.AgreementSettings}.
+    @ivar joiner: Who asks for its seat, or C{None}.
+    @ivar began: When the present phase began, in seconds.
+    @ivar value: What is proposed, or C{None} while promises are collected.
+    @ivar promises: By peer.
+    @ivar accepted: The peers that accepted, in order of their answers.
+    """
+
+    prepare: Prepare
+    view: View
+    seating: Seating
+    both_stop: bool
+    joiner: int | None
+    began: float
+    value: View | None = None
+    promises: dict[int, Promise] = attrs.field(factory=dict)
+    accepted: list[int] = attrs.field(factory=list)
+
+    @property
+    def ballot(self) -> Ballot:
+        """The ballot."""
+        return self.prepare.ballot
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The peers that are asked for promises: the members that are not suspected."""
+        return tuple(peer for peer in self.view.members if peer not in self.prepare.suspects)
+
+    @property
+    def staying(self) -> tuple[int, ...]:
+        """The members of the proposed view that are members already."""
+        return tuple(peer for peer in self.asked if peer not in self.prepare.leavers)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Those without whose promise nothing can be proposed, ascending."""
+        missing = tuple(peer for peer in self.staying if peer not in self.promises)
+        if missing or self._isQuorum(self.promises):
+            return missing
+        return tuple(peer for peer in self.asked if peer not in self.promises)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a quorum has accepted the value."""
+        return self._isQuorum(self.accepted)
+
+    def _isQuorum(self, peers: Iterable[int]) -> bool:
+        return isQuorum(self.view, self.seating, tuple(peers), self.both_stop)
+
+    def propose(self, now: float) -> View:
+        """
+        Choose the value; all of C{missing} have promised.
+
+        @return: What the highest accepted ballot says where there is one,
+            else the view of those that stay, and the joiner if it can be seated.
+        """
+        self.began = now
+        best: Promise | None = None
+        for promise in self.promises.values():
+            if promise.accepted_ballot is None:
+                continue
+            if best is None or promise.accepted_ballot > (best.accepted_ballot or (0, 0)):
+                best = promise
+        if best is not None and best.accepted_view is not None:
+            self.value = best.accepted_view
+        else:
+            promises = {peer: self.promises[peer] for peer in self.staying}
+            self.value = nextView(self.view, self.seating, promises, self.joiner)
+        return self.value
+
+    def question(self, peer: int) -> Prepare | Accept | None:
+        """Return what that peer is to be asked now, if anything."""
+        if self.value is None:
+            return self.prepare if peer in self.asked and peer not in self.promises else None
+        if peer in self.promises and peer not in self.accepted:
+            return Accept(self.ballot, self.value)
+        return None
+
+
+def nextView(
+    view: View, seating: Seating, promises: dict[int, Promise], joiner: int | None
+) -> View:
+    """
+    Return the view of those that promised, and of a joiner.
+
+    A seat that becomes empty is so from the highest floor of that player on,
+    a seat that is empty already perhaps from an earlier frame on: what no
+    member has or has confirmed is lost.  A joiner is seated from the latest horizon on, and
+    only where all have confirmed all frames before its seats became empty.
+
+    @param promises: By peer, of those that are to be members.
+    @param joiner: Who wants its seat, or C{None}.
+    """
+    members = tuple(sorted(promises))
+    join_frame = max(promise.horizon for promise in promises.values())
+    confirmed = [promise.confirmed for promise in promises.values()]
+    joining = playersOf(seating, joiner) if joiner is not None else ()
+    if any(view.seats[player - 1].since > min(confirmed) for player in joining):
+        joining = ()
+    staying = [player for peer in members for player in playersOf(seating, peer)]
+    seats = []
+    for player, seat in enumerate(view.seats, 1):
+        floor = max(promise.floors[player - 1] for promise in promises.values())
+        if player in staying:
+            seats.append(seat)
+        elif player in joining:
+            seats.append(Seat(True, join_frame))
+        elif seat.taken:
+            seats.append(Seat(False, max(floor, seat.since)))
+        else:
+            seats.append(Seat(False, min(seat.since, max(floor, max(confirmed) + 1))))
+    if joining:
+        members = tuple(sorted((*members, joining[0])))
+    return View(view.number + 1, members, tuple(seats))

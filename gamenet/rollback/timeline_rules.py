@@ -1,0 +1,43 @@
+"""
+What a timeline is told of the session whose steps it applies.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.bounds import wholeNumber
+from gamenet.rollback.settings import WINDOW_LIMIT
+from gamenet.wire.input_frames import INPUT_LIMIT
+
+__all__ = ["KEPT_LIMIT", "TimelineRules"]
+
+#: The most snapshots that may be kept for long.
+KEPT_LIMIT = 64
+
+
+@attrs.frozen
+class TimelineRules:
+    """
+    What L{gamenet.rollback.timeline.Timeline} keeps, and how it plays absent players.
+
+    @ivar prediction_window: How many frames the session may go back, 0 to
+        L{gamenet.rollback.settings.WINDOW_LIMIT}.  So
+        many snapshots and two more are kept.
+    @ivar sparse: Whether the session saves seldom.  Snapshots are kept then in the
+        order of being taken, C{prediction_window + 4} of them, and only those with
+        C{kept} have a checksum where the simulation makes its own.
+    @ivar kept_states: How many of the snapshots with C{kept} stay beyond that, the
+        newest ones, 1 to L{KEPT_LIMIT}.
+    @ivar bots: Whether the simulation, a L{gamenet.interfaces.IBotSimulation}, plays
+        on for absent players.
+    @ivar input_limit: The longest input that it may give them, in bytes.
+
+    @raise gamenet.errors.BadSetting: A value cannot work; the text says which.
+    """
+
+    prediction_window: int = attrs.field(default=8, validator=wholeNumber(0, WINDOW_LIMIT))
+    sparse: bool = False
+    kept_states: int = attrs.field(default=4, validator=wholeNumber(1, KEPT_LIMIT))
+    bots: bool = False
+    input_limit: int = attrs.field(default=INPUT_LIMIT, validator=wholeNumber(1, 65_536))

@@ -1,0 +1,438 @@
+"""
+Carries something large to another peer in datagrams: whole, proven by its
+checksum, or not at all.
+
+The sender offers it; once the receiver has answered it sends the chunks, at
+most a window of them on their way and at most so many bytes a second.  The
+receiver says at each turn which ones are here.  What is not acknowledged after
+a round trip and four times its deviation (RFC 6298) goes again, after twice
+that the next time.  See L{gamenet.wire.transfer_packets} for the packets.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from hashlib import blake2b
+
+import attrs
+from zope.interface import implementer
+
+from gamenet.bounds import number, seconds, wholeNumber
+from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.interfaces import ITransfer
+from gamenet.rollback.incoming_transfer import IncomingTransfer
+from gamenet.rollback.outgoing_transfer import OutgoingTransfer
+from gamenet.wire.input_frames import FRAMES_LIMIT
+from gamenet.wire.transfer_packets import (
+    CHECKSUM_BYTES,
+    CHUNK_BYTES,
+    CHUNKS_LIMIT,
+    RECEIPT_BITS,
+    Chunk,
+    Offer,
+    Receipt,
+    Refusal,
+    RefusalReason,
+    TransferPurpose,
+    Withdrawal,
+    decodeTransferPacket,
+    encodeTransferPacket,
+)
+
+__all__ = [
+    "DatagramTransfer",
+    "TransferFailed",
+    "TransferFailure",
+    "TransferReceived",
+    "TransferSettings",
+]
+
+
+class TransferFailure(Enum):
+    """Why a transfer failed."""
+
+    #: Nothing of it went on for too long.
+    TIMED_OUT = "timed out"
+    #: The receiver accepts nothing as large.
+    TOO_LARGE = "too large"
+    #: The receiver was receiving too much from others.
+    BUSY = "busy"
+    #: What came is not what was offered.
+    WRONG_CHECKSUM = "wrong checksum"
+    #: The other side gave it up.
+    GIVEN_UP = "given up"
+
+
+_REFUSED = {
+    RefusalReason.TOO_LARGE: TransferFailure.TOO_LARGE,
+    RefusalReason.BUSY: TransferFailure.BUSY,
+    RefusalReason.WRONG_CHECKSUM: TransferFailure.WRONG_CHECKSUM,
+    RefusalReason.NOT_WANTED: TransferFailure.GIVEN_UP,
+}
+
+
+@attrs.frozen
+class TransferReceived:
+    """
+    A content that came whole.
+
+    @ivar peer: Who sent it.
+    @ivar purpose: What it is for.
+    @ivar frame: The snapshot's number, or the frame that it is about.
+    @ivar content: The bytes.
+    """
+
+    peer: int
+    purpose: TransferPurpose
+    frame: int
+    content: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class TransferFailed:
+    """
+    A transfer to or from a peer has ended without its content.
+
+    @ivar peer: The other side.
+    @ivar purpose: What it was for.
+    @ivar reason: Why.
+    @ivar sending: Whether it was ours to send.
+    """
+
+    peer: int
+    purpose: TransferPurpose
+    reason: TransferFailure
+    sending: bool
+
+
+@attrs.frozen
+class TransferSettings:
+    """
+    What a L{DatagramTransfer} is told before it starts.
+
+    @ivar size_limit: The largest content, in bytes, both ways.
+    @ivar incoming_limit: The most bytes of contents that are received at one
+        time, from all peers together; what is offered beyond it is refused.
+    @ivar bytes_per_second: How fast chunks are sent to one peer.
+    @ivar window: How many chunks may be on their way, at most
+        L{gamenet.wire.transfer_packets.RECEIPT_BITS}.
+    @ivar transfer_timeout: After how many seconds without any progress a
+        transfer has failed.
+    @ivar first_timeout: After how many seconds a packet goes again while no
+        round trip was measured.
+    @ivar longest_timeout: The longest time after which a packet goes again.
+    @ivar peers_limit: How many peers may be known at once.
+    @ivar failures_limit: How many failures may wait to be drained; beyond it
+        the oldest are forgotten.
+
+    @raise gamenet.errors.BadSetting: A value is out of bounds.
+    """
+
+    size_limit: int = attrs.field(
+        default=4 << 20, validator=wholeNumber(1, CHUNKS_LIMIT * CHUNK_BYTES)
+    )
+    incoming_limit: int = attrs.field(default=16 << 20, validator=wholeNumber(1, 1 << 30))
+    bytes_per_second: float = attrs.field(default=512 * 1024.0, validator=number(1100, 1e9))
+    window: int = attrs.field(default=RECEIPT_BITS, validator=wholeNumber(1, RECEIPT_BITS))
+    transfer_timeout: float = attrs.field(default=10.0, validator=seconds())
+    first_timeout: float = attrs.field(default=0.3, validator=seconds())
+    longest_timeout: float = attrs.field(default=2.0, validator=seconds())
+    peers_limit: int = attrs.field(default=64, validator=wholeNumber(1, 4096))
+    failures_limit: int = attrs.field(default=128, validator=wholeNumber(1, 65_536))
+
+
+@attrs.define
+class _Peer:
+    """
+    The transfers with one peer, by purpose.
+
+    @ivar settled: The number of the newest one from them that is over, and one
+        more than the chunks it had; 0 where it did not come whole.
+    @ivar replies: What is to be told about transfers that are over, by purpose
+        and whether they were ours to send.
+    @ivar credit: How many bytes of chunks may be sent.
+    @ivar credited_at: When that was true.
+    """
+
+    credit: float
+    credited_at: float
+    outgoing: dict[int, OutgoingTransfer] = attrs.field(factory=dict)
+    incoming: dict[int, IncomingTransfer] = attrs.field(factory=dict)
+    settled: dict[int, tuple[int, int]] = attrs.field(factory=dict)
+    replies: dict[tuple[int, bool], bytes] = attrs.field(factory=dict)
+
+
+@implementer(ITransfer)
+class DatagramTransfer:
+    """
+    Transfers to and from any number of peers, one per purpose and direction.
+
+    Memory: the contents being sent (held, not copied), what came of those being
+    received, and a constant per peer.
+    """
+
+    def __init__(self, settings: TransferSettings | None = None) -> None:
+        """
+        @param settings: The limits.
+        """
+        self.settings = settings or TransferSettings()
+        self._peers: dict[int, _Peer] = {}
+        self._sent = 0
+        self._failures: list[TransferFailed] = []
+
+    def send(self, peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
+        """
+        Begin to send; what was being sent for that purpose is withdrawn.
+
+        @param peer: To whom.
+        @param purpose: A L{TransferPurpose}.
+        @param frame: The snapshot's number, or the frame that it is about.
+        @param content: At most C{settings.size_limit} bytes.
+        @param now: The time, in seconds.
+        @raise LocalProtocolError: A number is out of bounds, the content is no
+            C{bytes} or too long, or there are too many peers.
+        """
+        if type(content) is not bytes or len(content) > self.settings.size_limit:
+            raise LocalProtocolError(f"more than {self.settings.size_limit} bytes, or no bytes")
+        if purpose not in TransferPurpose.__members__.values() or not 0 <= frame <= FRAMES_LIMIT:
+            raise LocalProtocolError(f"a transfer for purpose {purpose} and frame {frame}")
+        state = self._peer(peer, now)
+        if state is None:
+            raise LocalProtocolError(f"transfers with more than {self.settings.peers_limit} peers")
+        self._sent += 1
+        size = len(content)
+        offer = Offer(TransferPurpose(purpose), self._sent, frame, size, _checksum(content))
+        state.outgoing[purpose] = OutgoingTransfer(offer, content, self.settings, now)
+
+    def packetReceived(self, peer: int, body: bytes, now: float) -> TransferReceived | None:
+        """
+        Take a packet.
+
+        @param peer: Who sent it; the caller has proven that.
+        @param body: See L{gamenet.wire.transfer_packets}.
+        @param now: The time, in seconds.
+        @return: The content, when this packet made it whole.
+        @raise RemoteProtocolError: They cannot rightly have sent it.  Nothing
+            but perhaps the end of that transfer comes of it.
+        """
+        packet = decodeTransferPacket(body)
+        state = self._peers.get(peer)
+        if isinstance(packet, Offer):
+            return self._offered(peer, packet, now)
+        if isinstance(packet, Chunk):
+            return self._chunkReceived(peer, state, packet, now)
+        if isinstance(packet, Withdrawal):
+            incoming = state.incoming.get(packet.purpose) if state else None
+            if state and incoming and incoming.offer.number == packet.number:
+                self._settle(state, incoming)
+                self._fail(peer, packet.purpose, TransferFailure.GIVEN_UP, False)
+            return None
+        if packet.number > self._sent:
+            raise RemoteProtocolError(f"an answer to transfer {packet.number} of {self._sent}")
+        outgoing = state.outgoing.get(packet.purpose) if state else None
+        if state is None or outgoing is None or outgoing.offer.number != packet.number:
+            return None
+        if isinstance(packet, Refusal):
+            del state.outgoing[packet.purpose]
+            self._fail(peer, packet.purpose, _REFUSED[packet.reason], True)
+        elif outgoing.receiptReceived(packet, now):
+            del state.outgoing[packet.purpose]
+        return None
+
+    def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
+        """
+        Return what is to be sent now, as pairs of a peer and a body.
+
+        @param now: The time, in seconds.
+        """
+        packets: list[tuple[int, bytes]] = []
+        for peer, state in self._peers.items():
+            packets += [(peer, body) for body in state.replies.values()]
+            state.replies.clear()
+            for incoming in tuple(state.incoming.values()):
+                if now - incoming.progress_at >= self.settings.transfer_timeout:
+                    self._settle(state, incoming, RefusalReason.NOT_WANTED)
+                    self._fail(peer, incoming.offer.purpose, TransferFailure.TIMED_OUT, False)
+                elif incoming.receipt_due:
+                    packets.append((peer, encodeTransferPacket(incoming.receipt())))
+            if state.outgoing:
+                packets += [(peer, body) for body in self._outgoingDue(peer, state, now)]
+        return tuple(packets)
+
+    def cancel(self, peer: int) -> None:
+        """End all transfers with a peer; it is told so, and no failure is noted here."""
+        state = self._peers.get(peer)
+        if state is None:
+            return
+        for incoming in tuple(state.incoming.values()):
+            self._settle(state, incoming, RefusalReason.NOT_WANTED)
+        for outgoing in state.outgoing.values():
+            offer = outgoing.offer
+            withdrawal = Withdrawal(offer.purpose, offer.number)
+            state.replies[offer.purpose, True] = encodeTransferPacket(withdrawal)
+        state.outgoing.clear()
+
+    def forget(self, peer: int) -> None:
+        """Forget all about a peer: it is gone, or its process is another one now."""
+        self._peers.pop(peer, None)
+
+    def progress(self, peer: int) -> float | None:
+        """
+        Return how much of all that is being sent to and received from a peer
+        is there, from 0 to 1, or C{None} if there is nothing.
+        """
+        state = self._peers.get(peer)
+        if state is None or not (state.outgoing or state.incoming):
+            return None
+        running = [each.portion for each in state.outgoing.values()]
+        running += [each.portion for each in state.incoming.values()]
+        return sum(running) / len(running)
+
+    def drainFailures(self) -> tuple[TransferFailed, ...]:
+        """Return what failed since the last call, in order."""
+        failures = tuple(self._failures)
+        self._failures.clear()
+        return failures
+
+    def _peer(self, peer: int, now: float) -> _Peer | None:
+        """
+        Return what is known of a peer.  Where there is no room for one more, one
+        without transfers is forgotten; C{None} if there is none.
+        """
+        state = self._peers.get(peer)
+        if state is not None:
+            return state
+        if len(self._peers) >= self.settings.peers_limit:
+            idle = [
+                other for other, each in self._peers.items() if not (each.outgoing or each.incoming)
+            ]
+            if not idle:
+                return None
+            del self._peers[idle[0]]
+        state = self._peers[peer] = _Peer(self.settings.window * CHUNK_BYTES, now)
+        return state
+
+    def _fail(
+        self, peer: int, purpose: TransferPurpose, reason: TransferFailure, sending: bool
+    ) -> None:
+        """Note a failure; the oldest ones are forgotten beyond the limit."""
+        self._failures.append(TransferFailed(peer, purpose, reason, sending))
+        del self._failures[: -self.settings.failures_limit]
+
+    def _settle(
+        self, state: _Peer, incoming: IncomingTransfer, reason: RefusalReason | None = None
+    ) -> None:
+        """An incoming transfer is over without its content; say why."""
+        offer = incoming.offer
+        del state.incoming[offer.purpose]
+        state.settled[offer.purpose] = (offer.number, 0)
+        if reason is not None:
+            refusal = Refusal(offer.purpose, offer.number, reason)
+            state.replies[offer.purpose, False] = encodeTransferPacket(refusal)
+
+    def _offered(self, peer: int, offer: Offer, now: float) -> TransferReceived | None:
+        """Take an offer."""
+        state = self._peer(peer, now)
+        if state is None:
+            raise RemoteProtocolError(f"an offer from more than {len(self._peers)} peers")
+        purpose = offer.purpose
+        incoming = state.incoming.get(purpose)
+        known = incoming.offer.number if incoming else 0
+        settled, chunks = state.settled.get(purpose, (0, 0))
+        if offer.number < max(known, settled):
+            return None
+        if offer.number == settled:
+            self._answerSettled(state, purpose, settled, chunks)
+            return None
+        if incoming and known == offer.number:
+            if incoming.offer != offer:
+                raise RemoteProtocolError(f"transfer {known} is offered with other contents")
+            incoming.receipt_due = True
+            return None
+        reason = self._problem(offer, incoming)
+        if reason is not None:
+            state.incoming.pop(purpose, None)
+            state.settled[purpose] = (offer.number, 0)
+            refusal = Refusal(purpose, offer.number, reason)
+            state.replies[purpose, False] = encodeTransferPacket(refusal)
+            if reason is RefusalReason.TOO_LARGE:
+                raise RemoteProtocolError(f"an offer of {offer.size} bytes")
+            return None
+        incoming = state.incoming[purpose] = IncomingTransfer(offer, now)
+        return self._whole(peer, state, incoming) if not offer.size else None
+
+    def _problem(self, offer: Offer, replaced: IncomingTransfer | None) -> RefusalReason | None:
+        """Return why an offer cannot be taken, or C{None}."""
+        if offer.size > self.settings.size_limit:
+            return RefusalReason.TOO_LARGE
+        total = offer.size - (replaced.offer.size if replaced else 0)
+        for state in self._peers.values():
+            total += sum(each.offer.size for each in state.incoming.values())
+        return RefusalReason.BUSY if total > self.settings.incoming_limit else None
+
+    def _chunkReceived(
+        self, peer: int, state: _Peer | None, chunk: Chunk, now: float
+    ) -> TransferReceived | None:
+        """Take a chunk."""
+        purpose = chunk.purpose
+        incoming = state.incoming.get(purpose) if state else None
+        settled, chunks = state.settled.get(purpose, (0, 0)) if state else (0, 0)
+        known = incoming.offer.number if incoming else settled
+        if chunk.number > known:
+            raise RemoteProtocolError(f"a chunk of transfer {chunk.number}, which was not offered")
+        if state is None or chunk.number < known:
+            return None
+        if incoming is None:
+            self._answerSettled(state, purpose, settled, chunks)
+            return None
+        incoming.chunkReceived(chunk, now)
+        return self._whole(peer, state, incoming) if incoming.complete else None
+
+    def _answerSettled(
+        self, state: _Peer, purpose: TransferPurpose, number: int, chunks: int
+    ) -> None:
+        """Say again how a transfer ended."""
+        if (purpose, False) not in state.replies:
+            answer: Receipt | Refusal = Receipt(purpose, number, chunks - 1, 0)
+            if not chunks:
+                answer = Refusal(purpose, number, RefusalReason.NOT_WANTED)
+            state.replies[purpose, False] = encodeTransferPacket(answer)
+
+    def _whole(self, peer: int, state: _Peer, incoming: IncomingTransfer) -> TransferReceived:
+        """Every chunk is here: prove it."""
+        offer = incoming.offer
+        content = incoming.content()
+        if _checksum(content) != offer.checksum:
+            self._settle(state, incoming, RefusalReason.WRONG_CHECKSUM)
+            self._fail(peer, offer.purpose, TransferFailure.WRONG_CHECKSUM, False)
+            raise RemoteProtocolError(f"the content of transfer {offer.number} is another")
+        del state.incoming[offer.purpose]
+        state.settled[offer.purpose] = (offer.number, incoming.chunks + 1)
+        state.replies[offer.purpose, False] = encodeTransferPacket(incoming.receipt())
+        return TransferReceived(peer, offer.purpose, offer.frame, content)
+
+    def _outgoingDue(self, peer: int, state: _Peer, now: float) -> list[bytes]:
+        """Return what is due to be sent to one peer, as far as the rate allows."""
+        settings = self.settings
+        burst = settings.window * CHUNK_BYTES
+        gained = max(0.0, now - state.credited_at) * settings.bytes_per_second
+        state.credit = min(burst, state.credit + gained)
+        state.credited_at = now
+        bodies: list[bytes] = []
+        for outgoing in tuple(state.outgoing.values()):
+            offer = outgoing.offer
+            if now - outgoing.progress_at >= settings.transfer_timeout:
+                del state.outgoing[offer.purpose]
+                self._fail(peer, offer.purpose, TransferFailure.TIMED_OUT, True)
+                bodies.append(encodeTransferPacket(Withdrawal(offer.purpose, offer.number)))
+                continue
+            for packet in outgoing.packetsDue(state.credit, now):
+                bodies.append(encodeTransferPacket(packet))
+                if isinstance(packet, Chunk):
+                    state.credit -= len(packet.content)
+        return bodies
+
+
+def _checksum(content: bytes) -> bytes:
+    """Return BLAKE2b-128 of a content."""
+    return blake2b(content, digest_size=CHECKSUM_BYTES).digest()
