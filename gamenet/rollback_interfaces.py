@@ -223,5 +223,20 @@ class IRollbackSession(Interface):
         @param checksum: The checksum of the state that the frame led to.
         """
 
+    def dumpsWanted() -> Sequence[int]:
+        """
+        Return the final frames whose states are wanted, to be sent or compared; asked
+        for after the checksums.
+        """
+
+    def dumpTaken(frame: int, dump: Any) -> None:
+        """
+        Take a state that was wanted.
+
+        @param frame: One of L{dumpsWanted}.
+        @param dump: The L{gamenet.rollback.state_dump.StateDump} of the state that it
+            led to; C{None} if it is not kept.
+        """
+
     def drainEvents() -> Sequence[Any]:
         """Return what happened since the last call, in order."""

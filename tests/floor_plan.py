@@ -30,13 +30,19 @@ FLOOR_NAMES = {
 
 #: Per floor and folder (C{""} is gamenet itself): the modules there.
 PLAN: tuple[tuple[int, str, str], ...] = (
-    (VALUES, "", "__init__ bounds errors interfaces seeded_random"),
+    (
+        VALUES,
+        "",
+        "__init__ bounds errors interfaces match_interfaces rollback_interfaces seeded_random",
+    ),
     (
         VALUES,
         "wire",
         """
-        __init__ canonical_cbor demultiplexing framing heartbeats input_packet lobby_answers
-        lobby_fields lobby_messages lobby_requests lobby_values peer_packets replay_columns
+        __init__ backfill_packets canonical_cbor demultiplexing frame_runs framing heartbeats
+        input_frames input_packet run_length lobby_answers
+        lobby_fields lobby_messages lobby_requests lobby_values match_log_format match_log_records
+        peer_packets replay_columns
         replay_file replay_reader stun
         stun_attributes transport_address turn turn_credentials
         view_messages view_values
@@ -55,8 +61,10 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         __init__ acceptance agreement agreement_commits agreement_events agreement_reception
         agreement_settings agreement_state proposal view
         checksum_comparison determinism_check determinism_report determinism_session
-        effects events frame_schedule input_queue interpolation
+        effects events frame_advantage frame_schedule delay_recommendation lockstep
+        input_queue interpolation logged_states match_log match_log_reader
         playback remote_player replay session session_state settings state_difference statistics
+        peerless_session saved_states state_dump timeline_rules
         steps time_sync timeline
         """,
     ),
@@ -107,8 +115,16 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "demo",
         """
         __init__ arena awaiting child command commands corrupted_arena history impairment
-        launcher orphans player recorder relay_status report script settings table tracking
+        launcher log_file orphans player recorder relay_status report script settings table tracking
         twistd_child verdict
+        """,
+    ),
+    (
+        DOORS,
+        "inspector",
+        """
+        __init__ chart command comparison frame_data input_table logs markup overview page peer_log
+        script state_view style verdict
         """,
     ),
     (

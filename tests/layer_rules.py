@@ -29,7 +29,8 @@ SUBJECT_HEIGHTS = {
     "storage": 3,
     "traversal": 4,
     "match": 5,
-    "demo": 6,
+    "inspector": 6,
+    "demo": 7,
 }
 
 #: What decides may compute, and nothing else: no clock, socket, entropy, log or process.
@@ -37,7 +38,7 @@ PURE_STDLIB = frozenset(
     [
         "__future__", "array", "base64", "binascii", "bisect", "collections", "contextlib",
         "enum", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math",
-        "operator", "re", "string", "struct", "types", "typing", "unicodedata", "zlib",
+        "json", "operator", "re", "string", "struct", "types", "typing", "unicodedata", "zlib",
     ]
 )
 

@@ -101,6 +101,8 @@ class SimulatedPeer:
             return
         for player in playersOf(self.world.seating, peer):
             self.floors[player - 1] = max(self.floors[player - 1], floors[player - 1])
+        if not self.world.random.chance(self.world.back_filled):
+            return
         for index, seat in enumerate(self.agreement.view.seats):
             if not seat.taken:
                 self.floors[index] = max(self.floors[index], min(seat.since, floors[index]))
@@ -196,12 +198,14 @@ class AgreementWorld:
         delay: float = 0.02,
         jitter: float = 0.0,
         duplicated: float = 0.0,
+        back_filled: float = 1.0,
     ) -> None:
         self.random = SeededRandom(seed)
         self.seating = seating
         self.settings = settings or AgreementSettings()
         self.rejoin = rejoin
         self.loss, self.delay, self.jitter, self.duplicated = loss, delay, jitter, duplicated
+        self.back_filled = back_filled
         self.now = 0.0
         self.ticks = 0
         self.counts: Counter[str] = Counter()
@@ -233,7 +237,8 @@ class AgreementWorld:
         voters = {*view.members, *leavers}
         both_stop = self.settings.both_stop
         self.require(
-            isQuorum(before, self.seating, voters, both_stop), f"{view} without a quorum of {before}"
+            isQuorum(before, self.seating, voters, both_stop),
+            f"{view} without a quorum of {before}",
         )
         if not isQuorum(before, self.seating, view.members, both_stop):
             self.counts["quorum by leavers"] += 1
@@ -301,9 +306,7 @@ class AgreementWorld:
             if isinstance(packet, bytes):
                 self.counts[f"kind {packet[0]:#04x}"] += 1
                 peer.heard_at[sender] = self.now
-                self._call(
-                    peer, peer.agreement.received, sender, packet, peer.standing(), self.now
-                )
+                self._call(peer, peer.agreement.received, sender, packet, peer.standing(), self.now)
             elif packet == "join":
                 peer.agreement.admit(sender, self.now)
             else:
@@ -371,7 +374,10 @@ class AgreementWorld:
 
     def compareHistories(self) -> None:
         """Who is a member of the newest view has confirmed the same as the others."""
-        members = [peer for peer in self.peers.values() if peer.alive and peer.isMember]
+        newest = self.committed[max(self.committed)]
+        members = [
+            peer for peer in self.peers.values() if peer.peer in newest.members and peer.isMember
+        ]
         first: dict[int, tuple[int, tuple[bool, ...]]] = {}
         for peer in members:
             for frame, presence in peer.presence.items():

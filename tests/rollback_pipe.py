@@ -8,21 +8,38 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from copy import deepcopy
 from hashlib import blake2b
+from typing import Any, NamedTuple
 
 import attrs
 from zope.interface import implementer
 
 from gamenet.interfaces import ISimulation
-from gamenet.rollback.events import Desynchronized, Event, FrameConfirmed
+from gamenet.rollback.events import Desynchronized, FrameConfirmed
 from gamenet.rollback.session import RollbackSession
+from gamenet.rollback.session_events import SessionEvent
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.seeded_random import SeededRandom
-from gamenet.wire.input_packet import encodeInputPacket
+from gamenet.wire.input_frames import decodeBlobs, decodeHeader, encodeInputPacket
 
-__all__ = ["Duel", "HashGame", "Link", "Player", "play", "pressed", "session", "tell"]
+__all__ = [
+    "Duel",
+    "HashGame",
+    "Link",
+    "Packet",
+    "Player",
+    "copyOf",
+    "isUnchanged",
+    "packet",
+    "play",
+    "pressed",
+    "read",
+    "session",
+    "tell",
+]
 
 FRAME = 1 / 60
 
@@ -85,7 +102,11 @@ class Link:
 
 @attrs.define
 class Player:
-    """One session with its game, and everything it told."""
+    """
+    One session with its game, and everything it told.
+
+    @ivar others: Every event that is no other list's.
+    """
 
     session: RollbackSession
     game: HashGame
@@ -93,6 +114,7 @@ class Player:
     script: Callable[[int], bytes]
     confirmed: list[FrameConfirmed] = attrs.field(factory=list)
     differences: list[Desynchronized] = attrs.field(factory=list)
+    others: list[SessionEvent] = attrs.field(factory=list)
 
     @classmethod
     def of(cls, settings: RollbackSettings, script: Callable[[int], bytes]) -> Player:
@@ -106,12 +128,14 @@ class Player:
         self.timeline.apply(self.session.advance(text, now))
         self.take(self.session.drainEvents())
 
-    def take(self, events: tuple[Event, ...]) -> None:
+    def take(self, events: tuple[SessionEvent, ...]) -> None:
         for event in events:
             if isinstance(event, FrameConfirmed):
                 self.confirmed.append(event)
-            else:
+            elif isinstance(event, Desynchronized):
                 self.differences.append(event)
+            else:
+                self.others.append(event)
 
 
 class Duel:
@@ -176,7 +200,8 @@ class Duel:
             return
         player = self.players[number]
         player.tick(self.now * FRAME)
-        self.send(3 - number, player.session.packetFor(3 - number, self.now * FRAME))
+        for to, body in player.session.packetsDue(self.now * FRAME):
+            self.send(to, body)
 
     def run(self, frames: int) -> None:
         """Let both players' schedules go on for that many frames."""
@@ -200,9 +225,9 @@ class Duel:
         return False
 
 
-def session(player: int = 1, **changes: int) -> RollbackSession:
+def session(player: int = 1, **changes: Any) -> RollbackSession:
     """A session, without delay unless asked for."""
-    chosen = {"local_player": player, "input_delay": 0} | changes
+    chosen: dict[str, Any] = {"local_player": player, "input_delay": 0} | changes
     return RollbackSession(RollbackSettings(**chosen))
 
 
@@ -211,10 +236,75 @@ def play(one: RollbackSession, text: bytes | None = b"", now: float = 0.0) -> tu
     steps = one.advance(text, now)
     for frame in one.checksumsWanted():
         one.checksumTaken(frame, frame)
-    return steps
+    return tuple(steps)
 
 
-def tell(one: RollbackSession, *inputs: bytes, first: int = 0, wanted: int = 0) -> None:
-    """Let player 2 send inputs to C{one}."""
-    body, _ = encodeInputPacket(first, inputs, wanted, first + len(inputs))
-    one.packetReceived(2, body, 0.0)
+class Packet(NamedTuple):
+    """An input packet with its inputs."""
+
+    first_frame: int
+    inputs: list[bytes]
+    next_wanted: int
+    current_frame: int
+    confirmed_frame: int
+    advantage: int
+    report_frame: int
+    report_checksum: int
+    report_inputs_checksum: int
+    view: int
+
+
+def read(body: bytes, base: bytes = b"") -> Packet:
+    """Decode a packet whose sender's input before the first in it was C{base}."""
+    header = decodeHeader(body)
+    return Packet(
+        header.first_frame,
+        decodeBlobs(body, header.position, base),
+        header.next_wanted,
+        header.current_frame,
+        header.confirmed_frame,
+        header.advantage,
+        header.report_frame,
+        header.report_checksum,
+        header.report_inputs_checksum,
+        header.view,
+    )
+
+
+def packet(
+    first: int,
+    inputs: list[bytes],
+    wanted: int,
+    current: int,
+    report_frame: int = -1,
+    report_checksum: int = 0,
+    base: bytes = b"",
+    inputs_checksum: int = 0,
+    view: int = 0,
+) -> bytes:
+    """Encode an input packet; C{base} is the sender's input of the frame before C{first}."""
+    report = None
+    if report_frame >= 0:
+        report = report_frame, report_checksum, inputs_checksum
+    return encodeInputPacket(view, first, base, inputs, wanted, current, -1, 0, report)[0]
+
+
+def tell(
+    one: RollbackSession, *inputs: bytes, first: int = 0, wanted: int = 0, peer: int = 2
+) -> None:
+    """Let another peer, of one player, send inputs to C{one}."""
+    blobs = one.remote(peer).blobs
+    base = blobs.known(first - 1) if blobs.first_kept < first <= blobs.count else b""
+    body = packet(first, list(inputs), wanted, first + len(inputs), base=base)
+    one.packetReceived(peer, body, 0.0)
+
+
+def copyOf(one: RollbackSession) -> RollbackSession:
+    """What a session holds now, for L{isUnchanged}."""
+    return deepcopy(one)
+
+
+def isUnchanged(one: RollbackSession, before: RollbackSession) -> bool:
+    """Whether a session holds what it held, but for its counters."""
+    before._progress.statistics = one._progress.statistics
+    return one == before

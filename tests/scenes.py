@@ -6,8 +6,8 @@ run the unmodified protocols.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 from hashlib import blake2b
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred

@@ -53,7 +53,7 @@ class TransitionTests(SynchronousTestCase):
         for hears, heard in STATES:
             for said in (False, True):
                 barrier = barrierIn(hears, heard)
-                barrier.readyReceived(Ready(DIGEST, said), 5.0)
+                barrier.readyReceived(Ready(DIGEST, said))
                 self.assertEqual((barrier.hears, barrier.heard), (True, heard or said))
                 barrier.checkPatience(1e9)
 
@@ -69,7 +69,7 @@ class TransitionTests(SynchronousTestCase):
     def test_anyDigest(self, digest: bytes, said: bool) -> None:
         """No digest but ours is heard."""
         barrier = StartBarrier(2, CONFIGURATION)
-        barrier.readyReceived(Ready(digest, said), 5.0)
+        barrier.readyReceived(Ready(digest, said))
         self.assertEqual(barrier.hears, digest == DIGEST)
         self.assertEqual(barrier.open, digest == DIGEST and said)
 
@@ -78,15 +78,15 @@ class RefusalTests(SynchronousTestCase):
     """Different builds refuse each other with a reason."""
 
     def differing(self) -> StartBarrier:
-        """Return a barrier that has heard another digest at 5.0 s."""
+        """Return a barrier that has heard another digest."""
         barrier = StartBarrier(2, CONFIGURATION)
-        barrier.readyReceived(Ready(OTHERS.digest, True), 5.0)
+        barrier.readyReceived(Ready(OTHERS.digest, True))
         return barrier
 
     def test_saysOurTerms(self) -> None:
         """Whoever hears another digest goes on saying READY, and what it is made of."""
         barrier = self.differing()
-        self.assertEqual(barrier.differs_since, 5.0)
+        self.assertTrue(barrier.differs)
         self.assertEqual(barrier.packets(), (Ready(DIGEST, False), CONFIGURATION.terms))
 
     def test_theirTerms(self) -> None:
@@ -114,28 +114,38 @@ class RefusalTests(SynchronousTestCase):
         for heard in (False, True):
             barrier = barrierIn(True, heard)
             barrier.termsReceived(OTHERS.terms)
-            barrier.refused(5.0)
-            barrier.readyReceived(Ready(OTHERS.digest, False), 5.0)
+            barrier.refused()
+            barrier.readyReceived(Ready(OTHERS.digest, False))
+            barrier.sent(CONFIGURATION.terms, 5.0)
             barrier.checkPatience(1e9)
+            barrier.giveUp()
             self.assertEqual((barrier.hears, barrier.heard), (True, heard))
             self.assertEqual(barrier.packets(), (Ready(DIGEST, True),))
 
     def test_patience(self) -> None:
-        """Terms are awaited for a second from the first sign on, and not from the last."""
+        """Terms are awaited for a second after ours first left, and for ever before that."""
         barrier = self.differing()
-        barrier.readyReceived(Ready(OTHERS.digest, False), 5.9)
-        barrier.refused(5.9)
+        ready, terms = barrier.packets()
+        barrier.sent(ready, 1.0)
+        barrier.checkPatience(1e9)
+        barrier.sent(terms, 5.0)
+        barrier.sent(terms, 5.9)
         barrier.checkPatience(5.0 + TERMS_PATIENCE - 0.001)
         error = self.assertRaises(
             ConfigurationDiffers, barrier.checkPatience, 5.0 + TERMS_PATIENCE
         )
         self.assertEqual((error.player, error.differences), (2, ()))
 
+    def test_givingUp(self) -> None:
+        """At the time limit of the start whoever differs is named as that; nobody else is."""
+        self.assertRaises(ConfigurationDiffers, self.differing().giveUp)
+        StartBarrier(2, CONFIGURATION).giveUp()
+
     def test_refusal(self) -> None:
         """A refusal by their own word is a sign too."""
         barrier = StartBarrier(2, CONFIGURATION)
-        barrier.refused(7.0)
-        self.assertEqual(barrier.differs_since, 7.0)
+        barrier.refused()
+        self.assertTrue(barrier.differs)
         self.assertFalse(barrier.open)
 
 
@@ -202,7 +212,7 @@ def _receiving(side: Side, packet: str) -> Side:
     if packet == "play":
         barrier.playReceived()
     else:
-        barrier.readyReceived(Ready(DIGEST, packet == "heard"), 0.0)
+        barrier.readyReceived(Ready(DIGEST, packet == "heard"))
     return side._replace(
         hears=barrier.hears, heard=barrier.heard, began=side.began or barrier.open
     )
@@ -260,7 +270,7 @@ class ModelTests(SynchronousTestCase):
             to_other, to_one = one.packets()[0], other.packets()[0]
             assert isinstance(to_other, Ready) and isinstance(to_one, Ready)
             if n % 10 == 3:
-                other.readyReceived(to_other, float(n))
+                other.readyReceived(to_other)
             if n % 10 == 7:
-                one.readyReceived(to_one, float(n))
+                one.readyReceived(to_one)
         self.assertTrue(one.open and other.open)

@@ -13,7 +13,7 @@ from gamenet.errors import BadSetting
 from gamenet.match.path import PathSettings, PathTable
 from gamenet.match.settings import MatchSettings
 from gamenet.traversal.punch import PunchSettings
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 
 
 class MatchSettingsTests(SynchronousTestCase):

@@ -14,7 +14,6 @@ from gamenet.errors import (
     MomentFailed,
     NoPath,
     PeerLost,
-    RemoteProtocolError,
 )
 from gamenet.match import MatchSettings, Outcome, connect
 from gamenet.world.nat_behavior import (
@@ -258,17 +257,6 @@ class EndTests(SynchronousTestCase):
         scene.network.advance(8.0)
         self.assertGreater(scene.confirmed(), before + 300)
         self.assertEqual(scene.ada.protocol.happened, [("interrupted", 2), ("resumed", 2)])
-
-    def test_otherRulesAreRefusedByName(self) -> None:
-        """Two builds that play by other rules refuse each other before frame 0."""
-        scene = seatedPlayers()
-        scene.ada.play(MatchSettings(rules="tag 1"))
-        scene.grace.play(MatchSettings(rules="tag 2"))
-        scene.playToTheEnd(12.0)
-        failures = [seat.failure for seat in scene.seats]
-        self.assertTrue(any(isinstance(each, RemoteProtocolError) for each in failures))
-        self.assertIn("other rules", " ".join(str(each) for each in failures))
-        self.assertEqual([len(seat.protocol.confirmed) for seat in scene.seats], [0, 0])
 
     def test_closingLeavesNoTimerAndNoSocket(self) -> None:
         """Quitting at any moment ends clean: no timer is left anywhere."""

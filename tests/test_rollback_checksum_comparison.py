@@ -61,7 +61,7 @@ class ChecksumComparisonTests(SynchronousTestCase):
         """Our checksums that nobody answers are bounded; the oldest go."""
         for frame in range(100):
             self.comparison.confirmed(frame, frame)
-        self.assertEqual(self.comparison._own, {97: 97, 98: 98, 99: 99})
+        self.assertEqual(self.comparison._own, {97: (97, 0), 98: (98, 0), 99: (99, 0)})
         self.assertIsNone(self.comparison.reported(96, 0))
         self.assertEqual(self.comparison.compared_frame, -1)
         self.assertEqual(self.comparison.reported(97, 0), Desynchronized(97, 97, 0, 2, True))
@@ -70,7 +70,7 @@ class ChecksumComparisonTests(SynchronousTestCase):
         """Their checksums that we have not come to are bounded; the oldest go."""
         for frame in range(100):
             self.comparison.reported(frame, frame)
-        self.assertEqual(self.comparison._early, {97: 97, 98: 98, 99: 99})
+        self.assertEqual(self.comparison._early, {97: (97, 0), 98: (98, 0), 99: (99, 0)})
         self.assertIsNone(self.comparison.confirmed(96, 0))
         self.assertEqual(self.comparison.confirmed(97, 0), Desynchronized(97, 0, 97, 2, True))
 

@@ -128,8 +128,8 @@ class WorldTests(SynchronousTestCase):
             session = player.session
             self.assertGreater(session.confirmed_frame, 7100)
             self.assertIs(session.state, SessionState.RUNNING)
-            self.assertLess(len(session._local._inputs), 512)
-            self.assertLess(len(session.remote(3 - number).queue._inputs), 512)
+            self.assertLess(len(session._exchange.local.blobs._inputs), 512)
+            self.assertLess(len(session.remote(3 - number).blobs._inputs), 512)
             self.assertLess(len(session.remote(3 - number).checksums._own), 10)
         one, two = duel.players[1].confirmed, duel.players[2].confirmed
         both_confirmed = min(len(one), len(two))

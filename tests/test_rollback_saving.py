@@ -8,10 +8,12 @@ from zlib import crc32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer_only
 
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
+from gamenet.interfaces import ISimulation
 from gamenet.rollback.saved_states import NO_CHECKSUM, STATE_LIMIT, KeptStates, StateRing
-from gamenet.rollback.steps import Advance, Load, Restore, Save
+from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.rollback.timeline_rules import KEPT_LIMIT, TimelineRules
 from tests.rollback_stub_session import BufferGame, Diary, StubSession
@@ -153,14 +155,12 @@ class BufferTests(SynchronousTestCase):
 
     def test_notAllWritten(self) -> None:
         """Bad input: a save that leaves some of the buffer as it was, found at the first one."""
-        for window in range(4):
+        for number in range(5):
             game = BufferGame(80)
             game.written = 79
-            timeline = Timeline(game, StubSession(TimelineRules(prediction_window=window)))
-            for number in range(window + 2):
-                timeline._ring.numbers[number] = -1
-            error = self.assertRaises(MomentFailed, timeline.apply, (Save(window + 1),))
-            self.assertEqual((error.moment, error.frame), ("saveInto", window + 1))
+            timeline = Timeline(game, StubSession(TimelineRules(prediction_window=3)))
+            error = self.assertRaises(MomentFailed, timeline.apply, (Save(number),))
+            self.assertEqual((error.moment, error.frame), ("saveInto", number))
             self.assertEqual(str(error.__cause__), "saveInto did not write all 80 bytes")
             self.assertTrue(timeline.failed)
 
@@ -259,3 +259,37 @@ class KeptTests(SynchronousTestCase):
             {"input_limit": 0},
         ):
             self.assertRaises(BadSetting, TimelineRules, **wrong)
+
+
+@implementer_only(ISimulation)
+class PlainGame(BufferGame):
+    """The same game without its buffers."""
+
+
+class WayOfSavingTests(SynchronousTestCase):
+    """Metamorphic: how a game saves never changes its states."""
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.binary(min_size=1, max_size=1)), max_size=40))
+    @settings(deadline=None, max_examples=60)
+    def test_anyWalk(self, walk: list[tuple[int, bytes]]) -> None:
+        """Back by some frames, one frame on, and so forth: bytes, buffers, dense and sparse."""
+        sparse = TimelineRules(prediction_window=4, sparse=True)
+        dense = TimelineRules(prediction_window=4)
+        games = [PlainGame(70), BufferGame(70), PlainGame(70), BufferGame(70)]
+        sessions = [StubSession(rules) for rules in (dense, dense, sparse, sparse)]
+        timelines = [Timeline(*pair) for pair in zip(games, sessions, strict=True)]
+        for timeline in timelines:
+            timeline.apply((Save(0),))
+        for frame, (back, text) in enumerate(walk, 1):
+            start = max(0, frame - 1 - back)
+            steps: list[Step] = [Load(start)]
+            for played in range(start, frame):
+                steps += [Advance(played, (text,)), Save(played + 1, played % 3 == 2)]
+            for timeline, session in zip(timelines, sessions, strict=True):
+                session.wanted = (frame - 1,)
+                timeline.apply(steps)
+            self.assertEqual(len({game.save() for game in games}), 1)
+            for kept in range(frame):
+                self.assertEqual(len({timeline.dump(kept) for timeline in timelines}), 1)
+        for session in sessions:
+            self.assertEqual(session.taken, sessions[0].taken)

@@ -9,8 +9,7 @@ from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.session import INPUT_LIMIT, RollbackSession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.steps import Advance, Load, Save
-from gamenet.wire.input_packet import decodeInputPacket
-from tests.rollback_pipe import play, session, tell
+from tests.rollback_pipe import play, read, session, tell
 
 
 class StepTests(SynchronousTestCase):
@@ -237,7 +236,7 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual(play(one, b"a"), ())
         self.assertIsNone(one.inputFrame())
         self.assertRaises(LocalProtocolError, one.advance, b"b", 0.0)
-        self.assertEqual(decodeInputPacket(one.packetFor(2, 0.0)).inputs, [b"a"])
+        self.assertEqual(read(one.packetFor(2, 0.0)).inputs, [b"a"])
         for _ in range(200):
             self.assertEqual(play(one, None), ())
         self.assertEqual((one.current_frame, one.statistics.stalls), (0, 201))
@@ -301,4 +300,4 @@ class InputTests(SynchronousTestCase):
         play(one, b"a")
         self.assertRaises(LocalProtocolError, one.advance, b"b", 0.0)
         self.assertEqual(one.statistics.stalls, 0)
-        self.assertEqual(decodeInputPacket(one.packetFor(2, 0.0)).inputs, [b"a"])
+        self.assertEqual(read(one.packetFor(2, 0.0)).inputs, [b"a"])

@@ -12,8 +12,8 @@ from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.session import INPUT_LIMIT
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.steps import Advance, Load, Save
-from gamenet.wire.input_packet import BODY_LIMIT, decodeInputPacket, encodeInputPacket
-from tests.rollback_pipe import play, session, tell
+from gamenet.wire.input_frames import BODY_LIMIT
+from tests.rollback_pipe import packet, play, read, session, tell
 
 
 class EventTests(SynchronousTestCase):
@@ -117,7 +117,7 @@ class EndTests(SynchronousTestCase):
         self.assertIs(one.state, SessionState.RUNNING)
         self.assertRaises(LocalProtocolError, one.advance, b"d", 0.0)
         self.assertEqual(play(one, None), (Advance(3, (b"b", b"")), Save(4)))
-        self.assertEqual(play(one, None), (Advance(4, (b"c", b"")), Save(5)))
+        self.assertEqual(play(one, None), (Advance(4, (b"c", b"")), Save(5, True)))
         self.assertEqual(play(one, None), ())
         self.assertIs(one.state, SessionState.CONFIRMING)
 
@@ -138,7 +138,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(play(one, None), (Save(0), Advance(0, (b"", b"")), Save(1)))
         play(one, None)
         self.assertIs(one.state, SessionState.CONFIRMING)
-        self.assertEqual(decodeInputPacket(one.packetFor(2, 0.0)).inputs, [b"", b""])
+        self.assertEqual(read(one.packetFor(2, 0.0)).inputs, [b"", b""])
 
     def test_unacknowledgedAtTheEnd(self) -> None:
         """The limit of unacknowledged inputs does not hold up frames that need none."""
@@ -180,10 +180,10 @@ class EndTests(SynchronousTestCase):
         two.packetReceived(1, one.packetFor(2, 0.0), 0.0)
         self.assertTrue(two.acknowledged(1))
         self.assertFalse(one.acknowledged(2))
-        self.assertEqual(decodeInputPacket(two.packetFor(1, 0.0)).next_wanted, 3)
+        self.assertEqual(read(two.packetFor(1, 0.0)).next_wanted, 3)
         one.packetReceived(2, two.packetFor(1, 0.0), 0.0)
         self.assertTrue(one.acknowledged(2))
-        self.assertEqual(decodeInputPacket(one.packetFor(2, 0.0)).inputs, [])
+        self.assertEqual(read(one.packetFor(2, 0.0)).inputs, [])
 
     def test_acknowledgedTooEarly(self) -> None:
         """Nobody has compared a checksum that was not sent."""
@@ -191,13 +191,13 @@ class EndTests(SynchronousTestCase):
         play(one, b"a")
         play(one, b"b")
         one.packetFor(2, 0.0)
-        body, _ = encodeInputPacket(0, [b"x", b"y"], 3, 2)
+        body = packet(0, [b"x", b"y"], 3, 2)
         self.assertRaises(RemoteProtocolError, one.packetReceived, 2, body, 0.0)
         tell(one, b"x", b"y", wanted=2)
         play(one, None)
         self.assertRaises(RemoteProtocolError, one.packetReceived, 2, body, 0.0)
         one.packetFor(2, 0.0)
-        beyond, _ = encodeInputPacket(0, [b"x", b"y"], 4, 2)
+        beyond = packet(0, [b"x", b"y"], 4, 2)
         self.assertRaises(RemoteProtocolError, one.packetReceived, 2, beyond, 0.0)
         one.packetReceived(2, body, 0.0)
         self.assertTrue(one.acknowledged(2))
@@ -211,14 +211,14 @@ class PacketTests(SynchronousTestCase):
         one = session()
         for text in (b"a", b"b", b"c", b"d"):
             play(one, text)
-        packet = decodeInputPacket(one.packetFor(2, 0.0))
-        self.assertEqual((packet.first_frame, packet.inputs), (0, [b"a", b"b", b"c", b"d"]))
-        self.assertEqual((packet.next_wanted, packet.current_frame), (0, 4))
+        seen = read(one.packetFor(2, 0.0))
+        self.assertEqual((seen.first_frame, seen.inputs), (0, [b"a", b"b", b"c", b"d"]))
+        self.assertEqual((seen.next_wanted, seen.current_frame), (0, 4))
         self.assertEqual(one.packetFor(2, 0.0), one.packetFor(2, 1.0))
         tell(one, b"x", wanted=3)
-        packet = decodeInputPacket(one.packetFor(2, 0.0))
-        self.assertEqual((packet.first_frame, packet.inputs), (3, [b"d"]))
-        self.assertEqual(packet.next_wanted, 1)
+        seen = read(one.packetFor(2, 0.0), b"c")
+        self.assertEqual((seen.first_frame, seen.inputs), (3, [b"d"]))
+        self.assertEqual(seen.next_wanted, 1)
 
     def test_olderAcknowledgement(self) -> None:
         """An acknowledgement that was overtaken takes nothing back."""
@@ -228,8 +228,8 @@ class PacketTests(SynchronousTestCase):
         one.packetFor(2, 0.0)
         tell(one, wanted=3)
         tell(one, wanted=1)
-        packet = decodeInputPacket(one.packetFor(2, 0.0))
-        self.assertEqual((packet.first_frame, packet.inputs), (3, []))
+        seen = read(one.packetFor(2, 0.0))
+        self.assertEqual((seen.first_frame, seen.inputs), (3, []))
 
     def test_longInputs(self) -> None:
         """What does not fit into 1150 bytes waits; the oldest go, and the session goes on."""
@@ -253,8 +253,8 @@ class PacketTests(SynchronousTestCase):
         for frame in range(7):
             tell(one, b"x", first=frame)
             play(one, b"a")
-            packet = decodeInputPacket(one.packetFor(2, 0.0))
-            seen.append((packet.report_frame, packet.report_checksum))
+            sent = read(one.packetFor(2, 0.0))
+            seen.append((sent.report_frame, sent.report_checksum))
         self.assertEqual(seen, [(-1, 0), (-1, 0), (2, 2), (2, 2), (2, 2), (5, 5), (6, 6)])
 
     def test_statistics(self) -> None:
@@ -263,7 +263,7 @@ class PacketTests(SynchronousTestCase):
         play(one, b"a")
         play(one, b"b")
         sizes = len(one.packetFor(2, 0.0)) + len(one.packetFor(2, 0.0))
-        body, _ = encodeInputPacket(0, [b"x", b"y"], 0, 2)
+        body = packet(0, [b"x", b"y"], 0, 2)
         one.packetReceived(2, body, 0.0)
         one.packetReceived(2, body, 0.0)
         counted = one.statistics
@@ -283,32 +283,35 @@ class RemoteTests(SynchronousTestCase):
         one = session()
         self.assertIsNone(one.remote(2).heard_at)
         self.assertEqual(one.remoteFrame(2), 0)
-        body, _ = encodeInputPacket(0, [b"x", b"y"], 0, 2)
+        body = packet(0, [b"x", b"y"], 0, 2)
         one.packetReceived(2, body, 7.5)
         self.assertEqual(one.remote(2).heard_at, 7.5)
         self.assertEqual(one.remoteFrame(2), 2)
 
-    def test_acknowledgementDelay(self) -> None:
-        """From the first sending of an input to its acknowledgement, then smoothed."""
+    def test_roundTrip(self) -> None:
+        """
+        From the first sending of an input to its acknowledgement, smoothed with the
+        figures of RFC 6298: 1/8 for the round trip, 1/4 for its deviation.
+        """
         one = session()
 
-        def acknowledge(count: int, now: float) -> float | None:
-            body, _ = encodeInputPacket(0, [], count, 0)
-            one.packetReceived(2, body, now)
-            return one.remote(2).acknowledgement_delay
+        def acknowledge(count: int, now: float) -> tuple[float | None, float]:
+            one.packetReceived(2, packet(0, [], count, 0), now)
+            remote = one.remote(2)
+            return remote.round_trip, remote.round_trip_deviation
 
         for sent_at in (10.0, 10.5):
             play(one, b"a")
             one.packetFor(2, sent_at)
         one.packetFor(2, 10.75)
-        self.assertIsNone(acknowledge(0, 10.875))
-        self.assertEqual(acknowledge(1, 11.0), 1.0)
-        self.assertEqual(acknowledge(2, 15.0), 1.0)
+        self.assertEqual(acknowledge(0, 10.875), (None, 0.0))
+        self.assertEqual(acknowledge(1, 11.0), (1.0, 0.5))
+        self.assertEqual(acknowledge(2, 15.0), (1.0, 0.5))
         one.packetFor(2, 16.0)
         play(one, b"a")
         one.packetFor(2, 20.0)
-        self.assertEqual(acknowledge(2, 28.0), 1.0)
-        self.assertEqual(acknowledge(3, 29.0), 2.0)
+        self.assertEqual(acknowledge(2, 28.0), (1.0, 0.5))
+        self.assertEqual(acknowledge(3, 29.0), (2.0, 0.5 + (8.0 - 0.5) / 4))
 
     def test_unknownPlayer(self) -> None:
         """There is no other player than the other player."""

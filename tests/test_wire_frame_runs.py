@@ -20,6 +20,7 @@ from gamenet.wire.frame_runs import (
     joinInputs,
     splitBlob,
 )
+from gamenet.wire.run_length import encodeRunLength
 
 BLOBS = st.sampled_from(
     [
@@ -142,7 +143,7 @@ class RefusalTests(SynchronousTestCase):
         """A run without its difference, its length or its blob is refused."""
         self.refused(b"\x40", "end in a difference", b"a")
         self.refused(b"\x40\x01", "end in a difference", b"ab")
-        self.refused(b"\x80", "ends in a number", bytes(8))
+        self.refused(b"\x80", "ends early", bytes(8))
         self.refused(b"\xc0", "end in a length")
         self.refused(b"\xc0\x80", "end in a length")
         self.refused(b"\xc0\x02a", "end in those of a frame")
@@ -228,7 +229,7 @@ class CostTests(SynchronousTestCase):
     """The difference is written in the shorter of its two ways."""
 
     def test_neverLonger(self) -> None:
-        """No run of a blob of the same length is longer than it and one byte; short blobs are never coded."""
+        """A run is no longer than a blob of the same length and one byte; short ones are plain."""
         for size in (1, 2, PACKED_FROM - 1, PACKED_FROM, 16, 65, BLOB_LIMIT):
             for base in (bytes(size), scattered(size, 3)):
                 for blob in (b"\xff" * size, scattered(size, 5), bytes(size - 1) + b"\x07"):
@@ -240,3 +241,16 @@ class CostTests(SynchronousTestCase):
                         self.assertEqual(len(code), size + 1)
                     else:
                         self.assertLessEqual(len(code), size + 1)
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.lists(st.sampled_from([0, 0, 255, 7]), min_size=PACKED_FROM, max_size=24).map(bytes))
+    def test_theShorterWay(self, changed: bytes) -> None:
+        """A difference is coded exactly where its run-length code is shorter."""
+        code, _ = encoded(bytes(len(changed)), [changed])
+        coded = encodeRunLength(changed)
+        if not any(changed):
+            self.assertEqual(code, b"\x00")
+        elif len(coded) < len(changed):
+            self.assertEqual(code, b"\x80" + coded)
+        else:
+            self.assertEqual(code, b"\x40" + changed)

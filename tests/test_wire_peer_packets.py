@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire import canonical_cbor, input_packet
-from gamenet.wire.input_packet import BODY_LIMIT
+from gamenet.wire import canonical_cbor, input_frames
+from gamenet.wire.input_frames import BODY_LIMIT
 from gamenet.wire.peer_packets import (
     DIGEST_BYTES,
     FRAME_LAST,
@@ -76,7 +76,7 @@ class PeerPacketTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """Rollback's bodies fit, and the sealed and relayed packet fits every IPv6 link."""
         self.assertEqual((NONCE_BYTES, DIGEST_BYTES), (8, 16))
-        self.assertEqual(FRAME_LAST, input_packet.FRAMES_LIMIT - 1)
+        self.assertEqual(FRAME_LAST, input_frames.FRAMES_LIMIT - 1)
         sealing, channel_data, udp, ipv6 = 1 + 8 + 8 + 16, 4, 8, 40
         self.assertLessEqual(PACKET_LIMIT + sealing + channel_data + udp + ipv6, 1280)
 

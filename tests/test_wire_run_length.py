@@ -117,7 +117,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_cutOff(self) -> None:
         """A code that ends early is refused."""
-        self.refused("85", "ends in a number")
+        self.refused("85", "ends early")
         self.refused("066162", "ends in a chunk")
         error = self.assertRaises(MalformedMessage, readRunLength, b"\x05", 0, 2)
-        self.assertIn("ends in a number", str(error))
+        self.assertIn("ends early", str(error))

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from gamenet.errors import BadSetting
 from gamenet.interfaces import ISeededSimulation
+from gamenet.rollback.state_difference import INamedParts
 from gamenet.seeded_random import SeededRandom
 
 __all__ = [
@@ -36,8 +37,11 @@ __all__ = [
     "Pillar",
 ]
 
-#: Where the first player's score is in a snapshot: header, then x, y, dx and dy.
-FIRST_SCORE = 28 + 4 * 4
+#: Where a snapshot's parts begin: random numbers, frame and tag, players, gems.
+_TAG, _PLAYERS = 16, 28
+
+#: Where the first player's score is in a snapshot: behind x, y, dx and dy.
+FIRST_SCORE = _PLAYERS + 4 * 4
 
 #: The keys, as bits of an input's first byte; whatever else an input holds is ignored.
 LEFT, RIGHT, UP, DOWN, DASH = 1, 2, 4, 8, 16
@@ -225,7 +229,7 @@ def _touch(one: _Body, other: _Body) -> bool:
     return True
 
 
-@implementer(ISeededSimulation)
+@implementer(ISeededSimulation, INamedParts)
 @define
 class Arena:
     """
@@ -315,6 +319,17 @@ class Arena:
     def save(self) -> bytes:
         """Return the whole state."""
         return bytes(self.cells)
+
+    def parts(self) -> dict[str, bytes]:
+        """Return the state by its parts, which stand in the snapshot one after the other."""
+        whole = bytes(self.cells)
+        gems = _PLAYERS + 24 * self.players
+        return {
+            "random": whole[:_TAG],
+            "tag": whole[_TAG:_PLAYERS],
+            "players": whole[_PLAYERS:gems],
+            "gems": whole[gems:],
+        }
 
     def load(self, snapshot: bytes) -> None:
         """

@@ -47,11 +47,13 @@ class DemoRequest:
     @ivar settings: What to play.
     @ivar as_json: Whether to print an object for programs as the last line.
     @ivar report: The directory to put the picture into, or C{None}.
+    @ivar log: The directory to put the players' match logs into, or C{None}.
     """
 
     settings: DemoSettings
     as_json: bool
     report: Path | None
+    log: Path | None = None
 
 
 def _integer(lowest: int, highest: int, unit: str) -> Callable[[str], int]:
@@ -156,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--json", action="store_true", help="print an object for programs as the last line")
     add("--report", type=_directory, metavar="DIR", help="draw what happened, as DIR/demo.svg")
+    add(
+        "--log",
+        type=_directory,
+        metavar="DIR",
+        help="write each player's match log into DIR, for gamenet inspect",
+    )
     return parser
 
 
@@ -188,7 +196,7 @@ def parseArguments(arguments: Sequence[str]) -> DemoRequest:
         corrupt_at=options.corrupt_at,
         seed=options.seed,
     )
-    return DemoRequest(settings, options.json, options.report)
+    return DemoRequest(settings, options.json, options.report, options.log)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -201,7 +209,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         request = parseArguments(arguments)
         if request.report is not None:
-            _makeDirectory(request.report)
+            _makeDirectory("--report", request.report)
+        if request.log is not None:
+            _makeDirectory("--log", request.log)
     except SystemExit as refused:
         return refused.code if isinstance(refused.code, int) else 2
     except BadSetting as error:
@@ -218,16 +228,17 @@ def main(arguments: Sequence[str]) -> int:
         settings=request.settings,
         progress=ProgressLine(sys.stderr, sys.stderr.isatty()),
         environment=os.environ,
+        logs=request.log,
         width=shutil.get_terminal_size().columns - 1 if sys.stderr.isatty() else 200,
     )
     return _run(reactor, launcher, request)
 
 
-def _makeDirectory(path: Path) -> None:
+def _makeDirectory(option: str, path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadSetting(f"--report: {error}") from error
+        raise BadSetting(f"{option}: {error}") from error
 
 
 def _run(reactor: Any, launcher: Launcher, request: DemoRequest) -> int:
@@ -273,6 +284,8 @@ def _conclude(request: DemoRequest, launcher: Launcher, verdict: Verdict) -> int
             status = 1
         else:
             print(f"picture: {picture}", file=sys.stderr)
+    if request.log is not None:
+        print(f"match logs: gamenet inspect {request.log}", file=sys.stderr)
     try:
         print(formatTable(request.settings, verdict, colors=_hasColors(sys.stdout)))
         if request.as_json:

@@ -11,11 +11,12 @@ from zope.interface import implementer
 
 from gamenet.demo.arena import FIRST_SCORE, Arena
 from gamenet.interfaces import ISeededSimulation
+from gamenet.rollback.state_difference import INamedParts
 
 __all__ = ["CorruptedArena"]
 
 
-@implementer(ISeededSimulation)
+@implementer(ISeededSimulation, INamedParts)
 @define
 class CorruptedArena:
     """
@@ -44,6 +45,10 @@ class CorruptedArena:
     def save(self) -> bytes:
         """Return the whole state."""
         return self.arena.save()
+
+    def parts(self) -> dict[str, bytes]:
+        """Return the state by its parts."""
+        return self.arena.parts()
 
     def load(self, snapshot: bytes) -> None:
         """Become the state that C{snapshot} was taken of."""

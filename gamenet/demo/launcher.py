@@ -68,6 +68,7 @@ class Launcher:
     @ivar environment: The environment variables, our own.
     @ivar width: How wide the progress line may be, in characters.
     @ivar limits: How long to wait.
+    @ivar logs: The directory for the players' match logs, or C{None}.
     @ivar fetchStatus: Fetches a status page, given the reactor and a URL.
     @ivar tracks: What is known of each player, in order of player number.
     @ivar services: The processes that serve, in the order of their start.
@@ -82,6 +83,7 @@ class Launcher:
     environment: Mapping[str, str]
     width: int = 79
     limits: Limits = field(factory=Limits)
+    logs: Path | None = None
     fetchStatus: Callable[[object, str], Deferred[dict[str, Any]]] = fetchStatus
     tracks: list[PlayerTrack] = field(init=False)
     services: list[Child] = field(init=False, factory=list)
@@ -210,6 +212,7 @@ class Launcher:
             loss=settings.loss,
             secret=playerSecret(settings.seed, track.player).hex(),
             road_seed=road.bits32(),
+            log=None if self.logs is None else str(self.logs.resolve()),
         )
 
     def _startService(self, name: str, command: Sequence[str]) -> Child:

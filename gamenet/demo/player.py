@@ -15,6 +15,7 @@ import signal
 import sys
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -36,6 +37,7 @@ from twisted.python.failure import Failure
 from gamenet.demo.arena import Arena
 from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.impairment import ImpairedMachine, Impairment
+from gamenet.demo.log_file import PlayerLogFile
 from gamenet.demo.orphans import leaveTerminal
 from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
 from gamenet.demo.script import PlayerScript
@@ -142,15 +144,26 @@ async def _playSession(
     session: Session, machine: IMachine, briefing: Briefing, parent: ParentLines
 ) -> Outcome:
     arena = Arena(briefing.players)
+    log = None if briefing.log is None else PlayerLogFile(Path(briefing.log))
     script = PlayerScript(bytes.fromhex(briefing.secret))
     protocol = ScriptedPlayer(machine.clock, script, parent.report)
+    if log is not None:
+        protocol.started = log.begin
     spoiled = briefing.corrupt_at
     rules = arena if spoiled is None else CorruptedArena(arena, spoiled)
-    result = await session.play(
-        RecordedSimulation(arena, rules, protocol.wentBack),
-        protocol,
-        MatchSettings(frame_rate=FRAME_RATE, frames=briefing.frames, rules="gamenet demo arena 1"),
+    settings = MatchSettings(
+        frame_rate=FRAME_RATE, frames=briefing.frames, rules="gamenet demo arena 1"
     )
+    try:
+        result = await session.play(
+            RecordedSimulation(arena, rules, protocol.wentBack),
+            protocol,
+            settings,
+            log=None if log is None else log.log,
+        )
+    finally:
+        if log is not None:
+            log.close()
     parent.report(_summary(result, arena))
     return result.outcome
 

@@ -16,6 +16,7 @@ from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.script import PlayerScript
 from gamenet.interfaces import Address, ISeededSimulation, ISimulation
 from gamenet.match.protocol import MatchResult, PeerProtocol
+from gamenet.rollback.state_difference import INamedParts
 
 __all__ = ["SAMPLE_INTERVAL", "RecordedSimulation", "ScriptedPlayer"]
 
@@ -23,7 +24,7 @@ __all__ = ["SAMPLE_INTERVAL", "RecordedSimulation", "ScriptedPlayer"]
 SAMPLE_INTERVAL = 0.1
 
 
-@implementer(ISeededSimulation)
+@implementer(ISeededSimulation, INamedParts)
 @define
 class RecordedSimulation:
     """
@@ -50,6 +51,10 @@ class RecordedSimulation:
         """Return the whole state."""
         return self.rules.save()
 
+    def parts(self) -> dict[str, bytes]:
+        """Return the state by its parts."""
+        return self.rules.parts()
+
     def load(self, snapshot: bytes) -> None:
         """Become the state that C{snapshot} was taken of."""
         before = self.arena.frame
@@ -67,12 +72,14 @@ class ScriptedPlayer(PeerProtocol):
     @ivar clock: Tells when things happen.
     @ivar script: What to press.
     @ivar report: Called with each report, an object ready for JSON.
+    @ivar started: Called with the match when play begins, before anything else.
     @ivar match: The match being played, once it began.
     """
 
     clock: IReactorTime
     script: PlayerScript
     report: Callable[[dict[str, object]], object]
+    started: Callable[[Any], object] = field(default=lambda match: None)
     match: Any = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
     _due: float = field(init=False, default=0.0)
@@ -87,6 +94,7 @@ class ScriptedPlayer(PeerProtocol):
 
     def matchStarted(self, match: Any) -> None:
         """Play begins."""
+        self.started(match)
         self.match = match
         self._began = self._due = self.clock.seconds()
         self.report({"event": "started"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 from attrs import asdict, field, frozen
-from attrs.validators import optional
+from attrs.validators import instance_of, optional
 
 from gamenet.bounds import number, seconds, wholeNumber
 
@@ -84,6 +84,7 @@ class Briefing:
     @ivar loss: The part of our datagrams that is lost, 0.0 to 1.0.
     @ivar secret: What our script is drawn from, as hexadecimal digits.
     @ivar road_seed: What our losses and delays are drawn from.
+    @ivar log: The directory to write a match log into, or C{None}.
     """
 
     player: int = field(validator=_player)
@@ -98,6 +99,7 @@ class Briefing:
     loss: float = field(validator=_share)
     secret: str = field(repr=False)
     road_seed: int = field(validator=_seed)
+    log: str | None = field(default=None, validator=optional(instance_of(str)))
 
     def asLine(self) -> bytes:
         """Return the briefing as one line of JSON."""

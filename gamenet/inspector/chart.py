@@ -125,29 +125,25 @@ def drawLabels(chart: Chart) -> Markup:
     return tag("svg", *texts, width=132, height=chart.height, class_="labels", role="presentation")
 
 
-def drawChart(chart: Chart, scale: float, stretched: bool = False) -> Markup:
+def drawChart(chart: Chart, scale: float) -> Markup:
     """
     Return the drawing, in pieces that stand side by side.
 
     @param scale: How wide a column is, in pixels.
-    @param stretched: Whether it is one piece that takes the width it is given.
     """
-    size = chart.columns.count if stretched else _CHUNK
+    count = chart.columns.count
     pieces = [
-        _piece(chart, start, min(size, chart.columns.count - start), scale, stretched)
-        for start in range(0, chart.columns.count, size)
+        _piece(chart, start, min(_CHUNK, count - start), scale)
+        for start in range(0, count, _CHUNK)
     ]
     return joined(*pieces)
 
 
-def _piece(chart: Chart, start: int, count: int, scale: float, stretched: bool) -> Markup:
+def _piece(chart: Chart, start: int, count: int, scale: float) -> Markup:
     """Return the columns from C{start} on."""
     shapes = list(_shapes(chart, start, count))
     inside = [tag("g", *shapes, transform=f"scale({scale:g} 1)", class_="scaled")]
     inside.extend(_axis(chart, start, count, scale))
-    if stretched:
-        box = {"viewBox": f"0 0 {count * scale:g} {chart.height}"}
-        return tag("svg", *inside, class_="piece stretched", role="presentation", **box)
     return tag(
         "svg",
         *inside,
@@ -196,7 +192,8 @@ def _axis(chart: Chart, start: int, count: int, scale: float) -> Iterator[Markup
     columns = chart.columns
     for column in range(-(-start // step) * step, start + count, step):
         number = columns.first + column * columns.bucket
-        yield _text((column - start) * scale + 3, 15, str(number), "tick", data_column=column - start)
+        x = (column - start) * scale + 3
+        yield _text(x, 15, str(number), "tick", data_column=column - start)
     divergence = chart.comparison.divergence
     if divergence is not None and columns.holds(divergence.frame):
         column = columns.of(divergence.frame) - start

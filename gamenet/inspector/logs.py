@@ -12,7 +12,15 @@ from gamenet.inspector.peer_log import PeerLog
 from gamenet.rollback.match_log_reader import BadMatchLog, MatchLogReader, StateReader
 from gamenet.wire.match_log_records import LogHeader, LogRecord, PartDigest, StateRecord
 
-__all__ = ["LOGS_LIMIT", "LOG_SUFFIX", "UnreadableLog", "findLogs", "logName", "readLogs", "statesOf"]
+__all__ = [
+    "LOGS_LIMIT",
+    "LOG_SUFFIX",
+    "UnreadableLog",
+    "findLogs",
+    "logName",
+    "readLogs",
+    "statesOf",
+]
 
 #: How the name of a log ends.
 LOG_SUFFIX = ".gamelog"

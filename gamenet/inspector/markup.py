@@ -34,7 +34,7 @@ def joined(*children: str) -> Markup:
     )
 
 
-def tag(name: str, *children: str, **attributes: object) -> Markup:
+def tag(name: str, /, *children: str, **attributes: object) -> Markup:
     """
     Return an element.
 

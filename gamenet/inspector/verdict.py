@@ -26,6 +26,7 @@ __all__ = [
     "headline",
     "plural",
     "printable",
+    "stateText",
     "verdictText",
 ]
 
@@ -45,7 +46,7 @@ def printable(text: str, limit: int = 120) -> str:
 
 def plural(count: int, word: str) -> str:
     """Return a number of things in words."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}".replace(",", "\u00a0")
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def bytesText(value: bytes | None, limit: int = SHOWN_BYTES) -> str:
@@ -81,7 +82,7 @@ def verdictText(
 
     @param states: The states that were looked at.
     """
-    return "\n".join(_lines(logs, comparison, states)).replace("\u00a0", " ")
+    return "\n".join(_lines(logs, comparison, states))
 
 
 def _lines(
@@ -108,7 +109,7 @@ def _lines(
     if divergence is not None:
         yield from _divergenceLines(divergence, comparison)
     for compared in states:
-        yield from _stateLines(compared)
+        yield from stateText(compared)
     if divergence is not None and not any(divergence.frame <= each.frame for each in states):
         yield "  the logs do not have both states of it, so the part is not known"
 
@@ -126,7 +127,8 @@ def _divergenceLines(divergence: Divergence, comparison: Comparison) -> Iterator
         if divergence.equal_before < 0:
             yield "  no frame before it was compared and equal"
         elif divergence.exact:
-            yield f"  frame {divergence.equal_before} and all before it that were compared are equal"
+            before = divergence.equal_before
+            yield f"  frame {before} and all before it that were compared are equal"
         else:
             yield (
                 f"  the newest frame before it that was compared and equal is"
@@ -149,8 +151,12 @@ def _divergenceLines(divergence: Divergence, comparison: Comparison) -> Iterator
         yield f"  inputs differ too, from frame {next(iter(comparison.differing_inputs))} on"
 
 
-def _stateLines(compared: StateComparison) -> Iterator[str]:
-    found = [differenceText(each, compared.labels) for each in compared.differences]
+def stateText(compared: StateComparison) -> Iterator[str]:
+    """Give lines that say which parts of two states differ, and both values."""
+    found = [
+        differenceText(each, compared.labels) + _extent(each, compared)
+        for each in compared.differences
+    ]
     found += [
         f"{_partName(each.part)}: {compared.labels[0]} {digestText(each.first)},"
         f" {compared.labels[1]} {digestText(each.later)}"
@@ -159,7 +165,8 @@ def _stateLines(compared: StateComparison) -> Iterator[str]:
     if not found:
         yield f"  state after frame {compared.frame}: equal in {' and '.join(compared.labels)}"
         return
-    yield f"  state after frame {compared.frame}: {plural(len(found), 'part')} differ"
+    verb = "differs" if len(found) == 1 else "differ"
+    yield f"  state after frame {compared.frame}: {plural(len(found), 'part')} {verb}"
     for line in found[:_PARTS_SHOWN]:
         yield f"    {line}"
     if len(found) > _PARTS_SHOWN:
@@ -175,11 +182,31 @@ def differenceText(difference: PartDifference, labels: tuple[str, str]) -> str:
     sizes = f"{difference.first_length}"
     if difference.first_length != difference.later_length:
         sizes += f" or {difference.later_length}"
+    first, later = _withoutEqualEnd(difference.first, difference.later)
     return (
         f"{name}, byte {difference.offset} of {sizes}:"
-        f" {labels[0]} {bytesText(difference.first)},"
-        f" {labels[1]} {bytesText(difference.later)}"
+        f" {labels[0]} {bytesText(first)}, {labels[1]} {bytesText(later)}"
     )
+
+
+def _withoutEqualEnd(first: bytes, later: bytes) -> tuple[bytes, bytes]:
+    """Return both values without what is equal at their end."""
+    if len(first) != len(later):
+        return first, later
+    size = max([at + 1 for at in range(len(first)) if first[at] != later[at]], default=0)
+    return first[:size], later[:size]
+
+
+def _extent(difference: PartDifference, compared: StateComparison) -> str:
+    """Return how much of a part differs, where that is more than the values show."""
+    one, other = [state.get(difference.part) for state in compared.states]
+    if not isinstance(one, bytes) or not isinstance(other, bytes) or len(one) != len(other):
+        return ""
+    end = difference.offset + SHOWN_BYTES
+    if one[end:] == other[end:]:
+        return ""
+    count = sum([a != b for a, b in zip(one, other, strict=True)])
+    return f" ({plural(count, 'byte')} of it differ)"
 
 
 def digestText(digest: PartDigest | None) -> str:

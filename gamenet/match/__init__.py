@@ -4,6 +4,7 @@ One match: sealed links, paths, and the player's side of the game.
 L{connect} is the one obvious way in.
 """
 
+from gamenet.match.configuration import ConfigurationDiffers
 from gamenet.match.player import Player, connect
 from gamenet.match.protocol import MatchResult, Outcome, PeerProtocol
 from gamenet.match.session import Session
@@ -11,6 +12,7 @@ from gamenet.match.settings import MatchSettings
 from gamenet.match.statistics import MatchStatistics
 
 __all__ = [
+    "ConfigurationDiffers",
     "MatchResult",
     "MatchSettings",
     "MatchStatistics",

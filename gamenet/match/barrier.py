@@ -33,15 +33,16 @@ class StartBarrier:
     @ivar configuration: Our rules.
     @ivar hears: Whether we heard the other player.
     @ivar heard: Whether the other player heard us.
-    @ivar differs_since: When we found out that they play by other rules, in seconds;
-        C{None} as long as nothing says so.
+    @ivar differs: Whether they play by other rules, and did not say yet by which.
+    @ivar told_at: When our terms first left for them, in seconds; C{None} before.
     """
 
     player: int
     configuration: Configuration
     hears: bool = attrs.field(init=False, default=False)
     heard: bool = attrs.field(init=False, default=False)
-    differs_since: float | None = attrs.field(init=False, default=None)
+    differs: bool = attrs.field(init=False, default=False)
+    told_at: float | None = attrs.field(init=False, default=None)
 
     @property
     def open(self) -> bool:
@@ -51,24 +52,28 @@ class StartBarrier:
     def packets(self) -> tuple[Ready | Terms, ...]:
         """Return what to send now."""
         ready = Ready(self.configuration.digest, self.hears)
-        return (ready,) if self.differs_since is None else (ready, self.configuration.terms)
+        return (ready, self.configuration.terms) if self.differs else (ready,)
 
-    def readyReceived(self, ready: Ready, now: float) -> None:
+    def sent(self, packet: Ready | Terms, now: float) -> None:
         """
-        The other player's READY came.
+        One of L{packets} left: there is a path.
 
         @param now: The time, in seconds.
         """
+        if isinstance(packet, Terms) and self.told_at is None:
+            self.told_at = now
+
+    def readyReceived(self, ready: Ready) -> None:
+        """The other player's READY came."""
         if ready.digest != self.configuration.digest:
-            self.refused(now)
+            self.refused()
             return
         self.hears = True
         self.heard = self.heard or ready.heard
 
-    def refused(self, now: float) -> None:
+    def refused(self) -> None:
         """They play by other rules, by their digest or by their own words: await their terms."""
-        if self.differs_since is None and not self.hears:
-            self.differs_since = now
+        self.differs = not self.hears
 
     def termsReceived(self, terms: Terms) -> None:
         """
@@ -83,11 +88,21 @@ class StartBarrier:
 
     def checkPatience(self, now: float) -> None:
         """
-        Wait no longer than L{TERMS_PATIENCE} for the terms of who differs.
+        Wait no longer for the terms of who differs than L{TERMS_PATIENCE} after ours
+        left: as long as there is no path we could not tell them either.
 
         @raise ConfigurationDiffers: That is over; what differs is unknown.
         """
-        if self.differs_since is not None and now >= self.differs_since + TERMS_PATIENCE:
+        if self.told_at is not None and now >= self.told_at + TERMS_PATIENCE:
+            self.giveUp()
+
+    def giveUp(self) -> None:
+        """
+        Wait no longer at all.
+
+        @raise ConfigurationDiffers: They play by other rules.
+        """
+        if self.differs:
             raise ConfigurationDiffers(self.player, ())
 
     def playReceived(self) -> None:

@@ -11,7 +11,7 @@ import attrs
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.wire.input_packet import INPUT_PACKET_VERSION
+from gamenet.wire.input_frames import INPUT_PACKET_VERSION
 from gamenet.wire.peer_packets import DIGEST_BYTES, Terms, TermValue
 
 __all__ = ["Configuration", "ConfigurationDiffers", "Difference"]
@@ -79,13 +79,20 @@ class Configuration:
         digest = blake2b(rollback.digest() + rules.encode(), digest_size=DIGEST_BYTES).digest()
         last_frame = rollback.last_frame
         fields: dict[str, TermValue] = {
+            "both stop": "yes" if rollback.both_stop else "no",
             "checksum interval": rollback.checksum_interval,
+            "default input": rollback.default_input.hex(),
             "frame rate": rollback.frame_rate,
             "frames": None if last_frame is None else last_frame + 1,
             "input limit": rollback.input_limit,
+            "leaver policy": rollback.leaver_policy.value,
             "packet layout": INPUT_PACKET_VERSION,
             "players": rollback.players,
             "rules": rules,
+            "seating": _seating(rollback.peers),
+            "state exchange interval": rollback.state_exchange_interval,
+            "state repair": rollback.state_repair.value,
+            "vacant": _seating((rollback.vacant,)),
         }
         return cls(digest, Terms(tuple(sorted(fields.items()))))
 
@@ -98,6 +105,11 @@ class Configuration:
             for name in names
             if here.get(name) != there.get(name)
         )
+
+
+def _seating(peers: tuple[tuple[int, ...], ...]) -> str:
+    """Return the players of each peer as text."""
+    return " | ".join(" ".join(map(str, players)) for players in peers)
 
 
 def _shown(value: TermValue) -> str:

@@ -54,8 +54,6 @@ class FrameLoop:
         rollback = settings.rollbackSettings(len(ticket.members), ticket.player)
         self.configuration = Configuration.of(rollback, settings.rules)
         self.checksum = 0
-        self._player = ticket.player
-        self._others = tuple(m.player for m in ticket.members if m.player != ticket.player)
         self._seed = ticket.seed
         self._input_limit = rollback.input_limit
         self._simulation = simulation
@@ -75,7 +73,8 @@ class FrameLoop:
         watched = self.recording.watched(simulation)
         self._observed = ObservedSimulation(watched, self._effects, self._pictures)
         self._timeline = Timeline(self._observed.face, self._session)
-        self._pace = Pace(settings.frame_rate, self._others)
+        others = [peer[0] for peer in rollback.peers if peer[0] != rollback.peer]
+        self._pace = Pace(settings.frame_rate, others)
 
     @property
     def current_frame(self) -> int:
@@ -140,26 +139,23 @@ class FrameLoop:
             raise LocalProtocolError("no pictures are attached to this match")
         return self._pictures.drawn(self._pace.blend(now), now)
 
-    def setInputDelay(self, frames: int) -> None:
+    def setInputDelay(self, frames: int, player: int | None = None) -> None:
         """
-        Change the delay of our own inputs.
+        Change the delay of a local player's inputs.
 
+        @param player: Whose; C{None} is the first who is played here.
         @raise gamenet.errors.BadSetting: It is out of bounds.
-        @raise LocalProtocolError: The session cannot change it.
+        @raise LocalProtocolError: C{player} is not played here.
         """
-        change = getattr(self._session, "setInputDelay", None)
-        if change is None:
-            raise LocalProtocolError("this session's input delay cannot be changed")
-        change(self._player, frames)
+        self._session.setInputDelay(frames, player)
 
-    def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
+    def packetsDue(self, now: float) -> Sequence[tuple[int, bytes]]:
         """
         Return what is to be sent now.
 
-        @return: Pairs of a player and the body of the next packet to that player.
+        @return: Pairs of a peer and the body of a packet to that peer.
         """
-        session = self._session
-        return tuple((player, session.packetFor(player, now)) for player in self._others)
+        return self._session.packetsDue(now)
 
     def packetReceived(self, player: int, body: bytes, now: float) -> None:
         """
@@ -170,22 +166,26 @@ class FrameLoop:
         """
         self._session.packetReceived(player, body, now)
         self._tellEvents(now)
-        self._pace.frameReported(player, self._session.remoteFrame(player), now)
+        if player in self._session.members:
+            self._pace.frameReported(player, self._session.remoteFrame(player), now)
 
-    def heardAt(self, player: int) -> float:
+    def heardAt(self, player: int) -> float | None:
         """
         Return when another player's last acceptable packet came, in seconds; the start
-        of play before the first.
+        of play before the first; C{None} of who does not play any more.
         """
+        if player not in self._session.members:
+            return None
         heard = self._session.remote(player).heard_at
         return self._pace.began if heard is None else max(heard, self._pace.began)
 
     def acknowledged(self, player: int) -> bool:
         """
         Return whether another player needs nothing more from us: they have all our
-        inputs, and have compared the checksum of the last frame.
+        inputs, and have compared the checksum of the last frame; or they do not play
+        any more.
         """
-        return self._session.acknowledged(player)
+        return player not in self._session.members or self._session.acknowledged(player)
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Note the smoothed seconds to another player and back."""
@@ -198,18 +198,21 @@ class FrameLoop:
         @return: Whether the frame was played; otherwise the session is stalled.
         """
         session = self._session
-        wanted = session.inputFrame()
-        pressed = (
-            None
-            if wanted is None
-            else askInput(self._protocol, self._player, wanted, self._input_limit)
-        )
         before = session.current_frame
-        steps = session.advance(pressed, now)
+        steps = session.advance(self._localInputs(), now)
         self._apply(steps, now)
         self.recording.ticked(now, steps, session)
         self._tellEvents(now)
         return session.current_frame > before
+
+    def _localInputs(self) -> dict[int, bytes] | None:
+        """Return what the local players press, as far as it is wanted now."""
+        pressed: dict[int, bytes] = {}
+        for player in self._session.settings.local_players:
+            wanted = self._session.inputFrame(player)
+            if wanted is not None:
+                pressed[player] = askInput(self._protocol, player, wanted, self._input_limit)
+        return pressed or None
 
     def _apply(self, steps: Sequence[Step], now: float) -> None:
         """Do what the session asks for, watched."""
@@ -225,7 +228,7 @@ class FrameLoop:
             confirmed = min(self._session.confirmed_frame, self._effects.newest_frame)
             events = (*events, *self._effects.settle(confirmed))
         for event in events:
-            if isinstance(event, FrameConfirmed):
+            if isinstance(event, FrameConfirmed) and event.checksum is not None:
                 self.checksum = event.checksum
             self.recording.told(now, event)
             announce(self._protocol, event)

@@ -174,15 +174,18 @@ class Match:
             started=self._machine.clock.seconds(),
         )
 
-    def setInputDelay(self, frames: int) -> None:
+    def setInputDelay(self, frames: int, player: int | None = None) -> None:
         """
-        Change the delay between our input and its effect, from the next input on.
+        Change the delay between an input of ours and its effect, from the next input
+        on.  A longer one holds the newest input for the frames in between; a shorter
+        one asks for no input for a while.
 
         @param frames: As C{input_delay} of L{gamenet.match.settings.MatchSettings}.
+        @param player: Whose; C{None} is the first who is played here.
         @raise gamenet.errors.BadSetting: It is out of bounds.
-        @raise LocalProtocolError: This session cannot.
+        @raise LocalProtocolError: C{player} is not played here.
         """
-        self._loop.setInputDelay(frames)
+        self._loop.setInputDelay(frames, player)
 
     def candidatesChanged(self, player: int, candidates: tuple[Candidate, ...]) -> None:
         """Another player may be reached elsewhere now."""
@@ -267,7 +270,7 @@ class Match:
         self._log.info("player {p} is reached by {kind}", p=player, kind=path.kind.value)
         with moment("pathChanged"):
             self._protocol.pathChanged(player, path.kind.value, path.address)
-        self._stage.pathFound(self._peers[player])
+        self._stage.pathFound(self._peers[player], self._machine.clock.seconds())
 
     def _become(self, stage: Stage) -> None:
         self._stage.stopped = True

@@ -119,3 +119,39 @@ class PeerProtocol:
 
     def recordingFailed(self, kind: str, error: Exception) -> None:
         """The match goes on without its replay or its log."""
+
+    def playerDropped(self, player: int, frame: int) -> None:
+        """C{player} is out, from C{frame} on."""
+
+    def playerJoined(self, player: int, frame: int) -> None:
+        """C{player} plays from C{frame} on."""
+
+    def isolated(self, missing: Sequence[int]) -> None:
+        """Too few of the others are heard to go on."""
+
+    def reunited(self) -> None:
+        """Enough of the others are heard again."""
+
+    def dropped(self, frame: int) -> None:
+        """The others play on without us."""
+
+    def seatTaken(self, frame: int) -> None:
+        """Our inputs count from C{frame} on."""
+
+    def seatRefused(self, reason: str) -> None:
+        """We may not join."""
+
+    def inconsistentInputs(self, player: int, frame: int, peer: int) -> None:
+        """C{player} has told C{peer} other inputs than us."""
+
+    def statesDumped(self, pair: Any) -> None:
+        """Two states that differ are here to be compared."""
+
+    def stateTakenOver(self, frame: int, peer: int) -> None:
+        """Our state was replaced by that of C{peer}."""
+
+    def stateTooLarge(self, size: int, limit: int) -> None:
+        """A state that another player needs is too large to be sent."""
+
+    def statesDiffer(self, frame: int, peer: int) -> None:
+        """Our state is not that of C{peer}."""

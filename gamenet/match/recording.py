@@ -12,6 +12,7 @@ from typing import cast
 
 from twisted.logger import Logger
 
+from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import ISimulation
 from gamenet.match.attachments import Attachments
 from gamenet.match.moments import moment
@@ -101,6 +102,8 @@ class Recording:
         self._closed = True
 
     def _record(self, event: FrameConfirmed) -> None:
+        if event.checksum is None:
+            raise LocalProtocolError(f"frame {event.frame} has no checksum: saving is sparse")
         data = self._recorder.frameConfirmed(event.frame, event.inputs, event.checksum)
         if data and self._replay is not None:
             self._replay(data)

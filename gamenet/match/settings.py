@@ -6,10 +6,11 @@ import attrs
 
 from gamenet.bounds import seconds, wholeNumber
 from gamenet.errors import BadSetting
+from gamenet.match.configuration import Configuration
 from gamenet.match.path import PathSettings
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 
 __all__ = ["RULES_LIMIT", "MatchSettings"]
 
@@ -73,6 +74,16 @@ class MatchSettings:
             raise BadSetting("paths must be PathSettings, and punch PunchSettings")
         self.rollbackSettings(players=2, local_player=1)
 
+    def digest(self, players: int) -> bytes:
+        """
+        Return what the players of a match with these settings compare before it, 16
+        bytes; a replay of it has the same.
+
+        @param players: How many play.
+        @raise BadSetting: That cannot be played.
+        """
+        return Configuration.of(self.rollbackSettings(players, 1), self.rules).digest
+
     def rollbackSettings(self, players: int, local_player: int) -> RollbackSettings:
         """
         Return what the rollback session is told.
@@ -89,4 +100,5 @@ class MatchSettings:
             frame_rate=self.frame_rate,
             checksum_interval=self.checksum_interval,
             last_frame=None if self.frames is None else self.frames - 1,
+            lost_after=None,
         )

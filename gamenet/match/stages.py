@@ -109,8 +109,7 @@ class Stage:
     def readyReceived(self, peer: Peer, ready: Ready, now: float) -> None:
         """Another player is there, or does not know yet that we have begun."""
         if not ready.heard:
-            for packet in peer.barrier.packets():
-                peer.link.send(packet)
+            self._sayReady(peer, now)
 
     def termsReceived(self, peer: Peer, terms: Terms) -> None:
         """Another player refuses our rules; once play has begun that means nothing."""
@@ -139,8 +138,13 @@ class Stage:
         left = goodbye.reason is GoodbyeReason.LEFT
         self.ground.end(Outcome.OTHER_LEFT if left else Outcome.OTHER_FAILED)
 
-    def pathFound(self, peer: Peer) -> None:
+    def pathFound(self, peer: Peer, now: float) -> None:
         """Packets to another player take another path."""
+
+    def _sayReady(self, peer: Peer, now: float) -> None:
+        for packet in peer.barrier.packets():
+            if peer.link.send(packet):
+                peer.barrier.sent(packet, now)
 
 
 @attrs.define(eq=False)
@@ -160,6 +164,8 @@ class Reaching(Stage):
         for peer in peers:
             peer.barrier.checkPatience(now)
         if now >= self.limit:
+            for peer in peers:
+                peer.barrier.giveUp()
             limit = self.ground.settings.start_timeout
             absent = [str(peer.player) for peer in peers if not peer.barrier.open]
             raise NoPath(
@@ -167,12 +173,12 @@ class Reaching(Stage):
                 " check that the lobby's relay is running and that UDP is not blocked"
             )
         for peer in peers:
-            self.pathFound(peer)
+            self._sayReady(peer, now)
         return now + _READY_INTERVAL
 
     def readyReceived(self, peer: Peer, ready: Ready, now: float) -> None:
         """Another player is there; play may begin."""
-        peer.barrier.readyReceived(ready, now)
+        peer.barrier.readyReceived(ready)
         self._startIfOpen(now)
         super().readyReceived(peer, ready, now)
 
@@ -190,14 +196,13 @@ class Reaching(Stage):
     def goodbyeReceived(self, peer: Peer, goodbye: Goodbye, now: float) -> None:
         """Another player stops; if it refuses our rules its terms may still come."""
         if goodbye.reason is GoodbyeReason.REFUSED and not peer.barrier.hears:
-            peer.barrier.refused(now)
+            peer.barrier.refused()
         else:
             super().goodbyeReceived(peer, goodbye, now)
 
-    def pathFound(self, peer: Peer) -> None:
+    def pathFound(self, peer: Peer, now: float) -> None:
         """Say that we are ready."""
-        for packet in peer.barrier.packets():
-            peer.link.send(packet)
+        self._sayReady(peer, now)
 
     def _startIfOpen(self, now: float) -> None:
         if all(peer.barrier.open for peer in self.ground.peers.values()):
@@ -231,7 +236,10 @@ class Playing(Stage):
     def _watchSilence(self, now: float) -> None:
         protocol = self.ground.protocol
         for peer in self.ground.peers.values():
-            silence = now - self.ground.loop.heardAt(peer.player)
+            heard_at = self.ground.loop.heardAt(peer.player)
+            if heard_at is None:
+                continue
+            silence = now - heard_at
             meaning = peer.watch.silentFor(silence)
             if meaning is Silence.LOST:
                 with moment("peerLost"):

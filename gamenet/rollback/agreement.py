@@ -52,6 +52,7 @@ class Agreement:
     _state: AgreementState
     _isolated: bool
     _lost_since: float | None
+    _patient_until: float
     _left: bool
     _questions: dict[int, tuple[Prepare | Accept, float]]
     _told: dict[int, tuple[int, float]]
@@ -78,6 +79,7 @@ class Agreement:
         self._state = AgreementState(settings, peer, seating, view, commits)
         self._isolated = False
         self._lost_since = None
+        self._patient_until = float("-inf")
         self._left = False
         self._questions = {}
         self._told = {}
@@ -186,9 +188,9 @@ class Agreement:
             L{MESSAGES_PER_PEER} for each peer.
         """
         self._checkStanding(standing)
+        self._watchIsolation(now)
         if self._state.isMember and self._state.newest.number < VIEWS_LIMIT - 1:
             self._propose(standing, now)
-        self._watchIsolation(now)
         sent = []
         for local in self._state.seating:
             if local[0] != self._state.peer:
@@ -216,6 +218,13 @@ class Agreement:
         state = self._state
         missing = state.missing
         proposal = state.proposal
+        if self._lost_since is not None or now < self._patient_until:
+            # too few are heard, or were a moment ago: who is silent is not to blame
+            if proposal is not None:
+                proposal.began = now
+                if proposal.value is None:
+                    state.proposal = None
+            return
         if proposal is None:
             starts_at = self._startsAt(standing, now)
             if starts_at is not None and now >= starts_at:
@@ -223,31 +232,28 @@ class Agreement:
             return
         waiting = now - proposal.began
         if proposal.value is not None:
-            if waiting >= state.settings.decision_timeout and state.isQuorum(
-                state.without(missing)
-            ):
+            if waiting >= state.settings.decision_timeout:
                 state.propose(missing, standing, now)
             return
         silent = proposal.missing
         if waiting >= state.settings.promise_timeout:
             missing = tuple(sorted({*missing, *silent}))
-        elif not any(peer in missing for peer in silent):
+            if state.isQuorum(state.without(missing)):
+                state.propose(missing, standing, now)
             return
-        if state.isQuorum(state.without(missing)):
+        lost_another = any(peer in missing for peer in silent)
+        hears_again = any(peer not in missing for peer in proposal.lost)
+        if lost_another or (hears_again and waiting >= state.settings.resend_interval):
             state.propose(missing, standing, now)
 
     def _startsAt(self, standing: Standing, now: float) -> float | None:
         """Return when we are to propose something, if at all."""
         state = self._state
         missing = state.missing
-        wanted = (
-            state.leaving_since is None
-            and state.isQuorum(state.without(missing))
-            and (
-                bool(missing or state.leavers)
-                or self.deciding
-                or state.joiner(standing, now) is not None
-            )
+        wanted = state.leaving_since is None and (
+            bool(missing or state.leavers)
+            or self.deciding
+            or state.joiner(standing, now) is not None
         )
         if not wanted:
             state.wanted_since = None
@@ -267,7 +273,9 @@ class Agreement:
         state = self._state
         missing = state.missing
         if not state.isMember or state.isQuorum(state.without(missing)):
-            self._lost_since = None
+            if self._lost_since is not None:
+                self._lost_since = None
+                self._patient_until = now + state.settings.reunion_delay
             if not self._isolated:
                 return
             newer = [peer for peer, number in state.known.items() if number > state.view.number]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.bounds import seconds
+from gamenet.errors import BadSetting
 
 __all__ = ["AgreementSettings"]
 
@@ -26,6 +27,8 @@ class AgreementSettings:
         proposer tries again.
     @ivar rank_delay: Seconds that each proposer waits for the one before it.
     @ivar isolated_after: Seconds without a quorum until we call ourselves isolated.
+    @ivar reunion_delay: Seconds for which, when a quorum is heard again, the
+        others are waited for before they are dropped.
     @ivar leave_timeout: Seconds after which a leaver is gone in any case.
     @ivar admission_timeout: Seconds after which a joiner that has gone silent is forgotten.
     @ivar admission_pause: Seconds between two tries to seat a joiner.
@@ -34,13 +37,18 @@ class AgreementSettings:
     @raise BadSetting: A value cannot work; the text says which and why.
     """
 
-    both_stop: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    both_stop: bool = False
     resend_interval: float = attrs.field(default=0.1, validator=seconds())
     promise_timeout: float = attrs.field(default=0.75, validator=seconds())
     decision_timeout: float = attrs.field(default=1.0, validator=seconds())
     rank_delay: float = attrs.field(default=0.2, validator=seconds())
     isolated_after: float = attrs.field(default=1.0, validator=seconds())
+    reunion_delay: float = attrs.field(default=0.5, validator=seconds())
     leave_timeout: float = attrs.field(default=5.0, validator=seconds())
     admission_timeout: float = attrs.field(default=2.0, validator=seconds())
     admission_pause: float = attrs.field(default=1.0, validator=seconds())
     commit_timeout: float = attrs.field(default=10.0, validator=seconds())
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.both_stop) is not bool:
+            raise BadSetting(f"both_stop must be True or False, not {self.both_stop!r}")

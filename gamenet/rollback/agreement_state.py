@@ -142,6 +142,7 @@ class AgreementState:
             self.view,
             self.seating,
             self.settings.both_stop,
+            self.missing,
             self.joiner(standing, now),
             now,
         )

@@ -37,6 +37,7 @@ class Confirmation:
     @ivar _interval: Every how many frames a checksum is reported.
     @ivar _sparse: Whether only the reported frames have checksums.
     @ivar _rows: The newest final frames, up to C{told}.
+    @ivar _given: Final frames after C{told} that came from others.
     """
 
     told: int
@@ -45,6 +46,7 @@ class Confirmation:
     _interval: int
     _sparse: bool
     _rows: deque[ConfirmedRow]
+    _given: deque[ConfirmedRow]
 
     def __init__(self, settings: RollbackSettings, progress: Progress, table: InputTable) -> None:
         """
@@ -58,6 +60,7 @@ class Confirmation:
         self._interval = settings.checksum_interval
         self._sparse = settings.sparse_saving
         self._rows = deque(maxlen=settings.history_limit)
+        self._given = deque()
 
     @property
     def complete(self) -> bool:
@@ -102,6 +105,20 @@ class Confirmation:
         if self._sparse:
             self._tellUnchecked()
 
+    def give(self, row: ConfirmedRow) -> None:
+        """Take the next final frame from elsewhere: it is not in the table."""
+        self._given.append(row)
+
+    def restart(self, frame: int) -> None:
+        """Begin anew: the first frame that is played here is another one."""
+        self.told = frame - 1
+        self._rows.clear()
+        self._given.clear()
+
+    def follow(self, table: InputTable) -> None:
+        """From now on final frames come from another table."""
+        self._table = table
+
     def isReported(self, frame: int) -> bool:
         """Return whether a frame's checksum is told to the others."""
         return not (frame + 1) % self._interval or frame == self._progress.frames - 1
@@ -136,9 +153,12 @@ class Confirmation:
     def _tell(self, checksum: int | None) -> None:
         """Tell the game of the next final frame, and keep it."""
         frame = self.told + 1
-        table = self._table
-        inputs = table.row(frame)
-        absent = table.absent if frame >= table.settled else table.absentAt(frame)
+        if self._given:
+            inputs, absent = self._given.popleft()
+        else:
+            table = self._table
+            inputs = table.row(frame)
+            absent = table.absent if frame >= table.settled else table.absentAt(frame)
         self._rows.append((inputs, absent))
         self._progress.events.append(FrameConfirmed(frame, inputs, checksum))
         self.told = frame

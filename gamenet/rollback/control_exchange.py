@@ -10,16 +10,26 @@ import attrs
 from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from gamenet.rollback.backfill import Backfill
 from gamenet.rollback.confirmation import Confirmation
+from gamenet.rollback.hosting import Hosting
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.membership import Membership
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.state_dump import StateDump
+from gamenet.rollback.state_events import StateTooLarge
+from gamenet.rollback.state_exchange import StateExchange
 from gamenet.rollback.steps import Restore
+from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.input_frames import decodeHeader
-from gamenet.wire.view_values import View
+from gamenet.wire.state_packets import STATE_WANTED
+from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
+from gamenet.wire.view_values import JoinRefusal, JoinRefused, JoinRequest, View
 
 __all__ = ["ROUND_INTERVAL", "ControlExchange"]
+
+#: The first byte of a request for a seat.
+JOIN_REQUEST = 0x18
 
 #: Seconds between two rounds in which it is looked what has to be said.
 ROUND_INTERVAL = 0.05
@@ -27,7 +37,12 @@ ROUND_INTERVAL = 0.05
 _INPUTS = 0x00
 _AGREEMENT = 0x10
 _BACKFILL = 0x20
+_FEED = 0x30
+_TRANSFER = 0x40
 _FAMILY = 0xF0
+
+#: Followers with numbers from here on are spectators.
+_SPECTATORS = 17
 
 
 @attrs.define(init=False)
@@ -37,21 +52,33 @@ class ControlExchange:
 
     @ivar membership: Who plays.
     @ivar backfill: What is missing of those who left.
+    @ivar hosting: What is done for those who follow.
+    @ivar states: The states that we ask for and give.
     @ivar leaving: Whether we leave on purpose.
     @ivar _settings: The rules.
     @ivar _progress: How far the session is.
     @ivar _exchange: The inputs that come and go.
+    @ivar _transfer: What carries states.
+    @ivar _said: What is to be sent at the next round.
+    @ivar _told_size: Whether the game was told that its state is too large to be sent.
+    @ivar _now: The newest time that we were told, in seconds.
     @ivar _peers: The numbers of all other peers, members or not.
     @ivar _next_round: When the next round is, in seconds.
     """
 
     membership: Membership
     backfill: Backfill
+    hosting: Hosting
+    states: StateExchange
     leaving: bool
     _settings: RollbackSettings
     _progress: Progress
     _exchange: InputExchange
+    _transfer: DatagramTransfer
     _peers: tuple[int, ...]
+    _said: list[tuple[int, bytes]]
+    _told_size: bool
+    _now: float
     _next_round: float
 
     def __init__(
@@ -60,14 +87,22 @@ class ControlExchange:
         progress: Progress,
         exchange: InputExchange,
         confirmation: Confirmation,
+        transfer: DatagramTransfer,
         view: View,
     ) -> None:
         """
+        @param transfer: What carries states.
         @param view: Who plays at first.
         """
         self.membership = Membership(settings, progress, exchange, view)
         self.backfill = Backfill(settings, progress, exchange, confirmation)
+        self.hosting = Hosting(settings, progress, exchange, confirmation, transfer)
+        self.states = StateExchange(settings, progress, exchange, transfer)
         self.leaving = False
+        self._transfer = transfer
+        self._said = []
+        self._told_size = False
+        self._now = 0.0
         self._settings = settings
         self._progress = progress
         self._exchange = exchange
@@ -102,19 +137,28 @@ class ControlExchange:
         @raise gamenet.errors.RemoteProtocolError: They cannot rightly have sent it.
         @raise LocalProtocolError: There is no such peer.
         """
-        if peer not in self._peers:
+        family = body[0] & _FAMILY if body else -1
+        spectates = peer >= _SPECTATORS and family in (_FEED, _TRANSFER)
+        if peer not in self._peers and not spectates:
             raise LocalProtocolError(f"there is no other peer {peer}")
-        family = body[0] & _FAMILY
         statistics = self._progress.statistics
         try:
             if family == _INPUTS:
                 self.membership.heard(peer, decodeHeader(body).view, now)
             elif family == _AGREEMENT:
-                self.membership.received(peer, body, now)
+                self._messageReceived(peer, body, now)
+            elif family == _BACKFILL and body[0] == STATE_WANTED:
+                self.states.wanted(peer, body)
             elif family == _BACKFILL:
                 self.backfill.received(peer, body, now)
+            elif family == _FEED:
+                self.hosting.received(peer, body, now)
+            elif family == _TRANSFER:
+                received = self._transfer.packetReceived(peer, body, now)
+                if received is not None:
+                    self.states.received(received)
             else:
-                raise MalformedMessage(f"a packet of an unknown kind, {body[0]:#04x}")
+                raise MalformedMessage(f"a packet of an unknown kind, {body[:1].hex()}")
         except RemoteProtocolError:
             statistics.packets_refused += 1
             raise
@@ -129,8 +173,18 @@ class ControlExchange:
     def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
         """Return what is to be sent now, to which peer."""
         self._next_round = now + ROUND_INTERVAL
-        packets = list(self.membership.packetsDue(now))
+        self._now = now
+        packets = self._said
+        self._said = []
+        packets += self.membership.packetsDue(now)
         packets += self.backfill.packetsDue(now)
+        for difference in self._progress.differences:
+            self.states.differs(difference)
+        self._progress.differences.clear()
+        packets += self.states.packetsDue(now)
+        packets += self.hosting.packetsDue(now)
+        packets += self._transfer.packetsDue(now)
+        self._transfer.drainFailures()
         statistics = self._progress.statistics
         statistics.packets_sent += len(packets)
         statistics.bytes_sent += sum([len(body) for _, body in packets])
@@ -138,10 +192,54 @@ class ControlExchange:
 
     def restored(self) -> Restore | None:
         """Return a state that is to be taken over now, once."""
-        return None
+        return self.states.restored()
+
+    def dumpsWanted(self) -> tuple[int, ...]:
+        """Return the final frames whose states are wanted."""
+        return self.hosting.dumpsWanted() + self.states.dumpsWanted()
+
+    def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
+        """
+        Take a state that was wanted.
+
+        @param dump: The state; C{None} if it is not kept.
+        """
+        limit = self._transfer.settings.size_limit
+        if dump is not None and dump.size > limit:
+            if not self._told_size:
+                self._told_size = True
+                self._progress.events.append(StateTooLarge(dump.size, limit))
+            dump = None
+        if frame in self.hosting.dumpsWanted():
+            self.hosting.dumpTaken(frame, dump, self._now)
+        self.states.dumpTaken(frame, dump, self._now)
+
+    def say(self, packets: tuple[tuple[int, bytes], ...], now: float) -> None:
+        """Send something at the next round, which is now."""
+        self._said += packets
+        self._next_round = now
 
     def leave(self, now: float) -> None:
         """Leave the match on purpose."""
         self.leaving = True
         self.membership.agreement.leave(now)
+        self.hosting.stop()
         self._next_round = now
+
+    def _messageReceived(self, peer: int, body: bytes, now: float) -> None:
+        """
+        Take a message of the agreement, or somebody's wish for a seat.
+
+        @raise RemoteProtocolError: It cannot rightly have been sent.
+        """
+        if body[0] != JOIN_REQUEST:
+            self.membership.received(peer, body, now)
+            return
+        request = decodeViewMessage(body)
+        if not isinstance(request, JoinRequest):
+            raise MalformedMessage("a request for a seat that is none")
+        if request.digest != self._settings.digest():
+            refused = JoinRefused(JoinRefusal.CONFIGURATION_DIFFERS)
+            self.say(((peer, encodeViewMessage(refused)),), now)
+        elif not self.stopped:
+            self.membership.agreement.admit(peer, now)

@@ -26,7 +26,7 @@ from gamenet.errors import LocalProtocolError
 from gamenet.rollback.events import InputDelayRecommended
 from gamenet.rollback.settings import DELAY_LIMIT, RATE_LIMIT
 
-__all__ = ["PEERS_LIMIT", "DelayRecommendation", "DelaySettings"]
+__all__ = ["PEERS_LIMIT", "ROUND_TRIP_LIMIT", "DelayRecommendation", "DelaySettings"]
 
 #: The most other peers that are measured.
 PEERS_LIMIT = 16
@@ -101,7 +101,7 @@ class DelayRecommendation:
     _paths: dict[int, _Path]
     _held: int
     _since: float
-    _quiet_until: float | None
+    _quiet_until: float
 
     def __init__(self, settings: DelaySettings, delay: int) -> None:
         """
@@ -112,7 +112,7 @@ class DelayRecommendation:
         self.delay = self._held = delay
         self._paths = {}
         self._since = 0.0
-        self._quiet_until = None
+        self._quiet_until = float("-inf")
 
     def measured(self, peer: int, round_trip: float) -> None:
         """
@@ -123,15 +123,30 @@ class DelayRecommendation:
             below 0 as 0.
         @raise LocalProtocolError: There would be more than L{PEERS_LIMIT} peers.
         """
-        sample = min(max(round_trip, 0.0), ROUND_TRIP_LIMIT)
+        sample = _bounded(round_trip)
+        path = self._paths.get(peer)
+        if path is None:
+            self.smoothed(peer, sample, sample / 2)
+            return
+        path.jitter += (abs(path.round_trip - sample) - path.jitter) / 4
+        path.round_trip += (sample - path.round_trip) / 8
+
+    def smoothed(self, peer: int, round_trip: float, jitter: float) -> None:
+        """
+        Take what somebody else has smoothed already, instead of L{measured}.
+
+        @param peer: To which peer.
+        @param round_trip: The mean, in seconds, bounded as in L{measured}.
+        @param jitter: The mean deviation, in seconds, bounded likewise.
+        @raise LocalProtocolError: There would be more than L{PEERS_LIMIT} peers.
+        """
         path = self._paths.get(peer)
         if path is None:
             if len(self._paths) >= PEERS_LIMIT:
                 raise LocalProtocolError(f"paths to more than {PEERS_LIMIT} peers")
-            self._paths[peer] = _Path(sample, sample / 2)
-            return
-        path.jitter += (abs(path.round_trip - sample) - path.jitter) / 4
-        path.round_trip += (sample - path.round_trip) / 8
+            path = self._paths[peer] = _Path(0.0, 0.0)
+        path.round_trip = _bounded(round_trip)
+        path.jitter = _bounded(jitter)
 
     def peerLeft(self, peer: int) -> None:
         """Forget what was measured to a peer."""
@@ -159,19 +174,17 @@ class DelayRecommendation:
         slowest = max(self._paths.values(), key=self._frames, default=None)
         if slowest is None:
             return None
-        wanted = self._wanted(self._frames(slowest))
         delay = self.delay
-        if wanted == delay or (wanted > delay) != (self._held > delay) or self._held == delay:
+        held_seconds = self.settings.held_seconds
+        if now < self._quiet_until - held_seconds:
+            return None
+        wanted = self._wanted(self._frames(slowest))
+        if self._held == delay or (wanted - delay) * (self._held - delay) <= 0:
             self._held = wanted
             self._since = now
         elif abs(wanted - delay) < abs(self._held - delay):
             self._held = wanted
-        settings = self.settings
-        if (
-            self._held == delay
-            or now - self._since < settings.held_seconds
-            or (self._quiet_until is not None and now < self._quiet_until)
-        ):
+        if self._held == delay or now - self._since < held_seconds or now < self._quiet_until:
             return None
         frames = self._held
         self.delayChanged(frames, now)
@@ -195,3 +208,8 @@ class DelayRecommendation:
         settings = self.settings
         wanted = ceil(frames - _ROUNDING) - settings.tolerated_rollback
         return max(0, min(wanted, settings.delay_limit))
+
+
+def _bounded(duration: float) -> float:
+    """Return a duration in seconds within sensible bounds."""
+    return min(max(duration, 0.0), ROUND_TRIP_LIMIT)

@@ -164,9 +164,7 @@ def checkDeterminism(
     session = run.session
     played = session.current_frame
     cut_short = session.full and played < frames
-    return Report(
-        played, check_distance, run.simulated, session.mismatches, failure, cut_short
-    )
+    return Report(played, check_distance, run.simulated, session.mismatches, failure, cut_short)
 
 
 def randomInputs(

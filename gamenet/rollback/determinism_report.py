@@ -150,8 +150,6 @@ class Report:
             yield f"after a difference before them: frames {_ranges(followed)}"
 
 
-
-
 def _ranges(frames: Sequence[int]) -> str:
     """Return a short text for ascending numbers: C{"3, 5 to 9 and 12 more"}."""
     spans: list[list[int]] = []
@@ -164,7 +162,5 @@ def _ranges(frames: Sequence[int]) -> str:
         else:
             spans.append([frame, frame])
         shown += 1
-    text = ", ".join(
-        f"{first}" if first == last else f"{first} to {last}" for first, last in spans
-    )
+    text = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in spans)
     return text if shown == len(frames) else f"{text} and {len(frames) - shown} more"

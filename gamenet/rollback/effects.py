@@ -320,10 +320,7 @@ class EffectTracker:
         for effect in self._undone:
             undone.setdefault((effect.frame, effect.key), []).append(effect)
         fresh = [
-            effect
-            for effects in self._frames.values()
-            for effect in effects
-            if effect.number == 0
+            effect for effects in self._frames.values() for effect in effects if effect.number == 0
         ]
         for effect in fresh:
             candidates = undone.get((effect.frame, effect.key), ())

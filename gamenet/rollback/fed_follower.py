@@ -24,6 +24,7 @@ class FedFollower:
     @ivar number: The number of its newest FOLLOW.
     @ivar next_wanted: The first frame that it lacks, or C{None} if it has no state.
     @ivar paused: Whether it wants no frames.
+    @ivar silent: Whether it has not been heard for a while.
     @ivar sent_at: When it was sent something last.
     @ivar sent_end: The first frame that was never sent, or is to be sent again.
     @ivar behind: Whether what it lacks did not fit into one packet.
@@ -38,6 +39,7 @@ class FedFollower:
     number: int = 0
     next_wanted: int | None = None
     paused: bool = False
+    silent: bool = False
     sent_at: float = float("-inf")
     sent_end: int = 0
     behind: bool = False
@@ -52,6 +54,7 @@ class FedFollower:
     def followReceived(self, follow: Follow, now: float) -> None:
         """Take a FOLLOW that is newer than those before."""
         self.heard_at = now
+        self.silent = False
         self.number = follow.number
         self.paused = follow.paused
         former, wanted = self.next_wanted, follow.next_wanted

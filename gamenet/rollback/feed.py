@@ -17,6 +17,7 @@ from gamenet.interfaces import ITransfer
 from gamenet.rollback.fed_follower import FedFollower
 from gamenet.rollback.feed_settings import FeedSettings
 from gamenet.wire.feed_packets import (
+    FRAMES_PER_PACKET,
     FeedRow,
     Follow,
     NotFedReason,
@@ -181,6 +182,7 @@ class Broadcast:
             if now - fed.heard_at >= self.settings.follower_timeout:
                 self._remove(follower)
                 continue
+            fed.silent = now - fed.heard_at >= self.settings.silent_after
             if fed.snapshot_frame is not None:
                 running = self._transfer.progress(follower) is not None
                 fed.noteSnapshot(running, self.settings.snapshot_grace, now)
@@ -217,7 +219,7 @@ class Broadcast:
 
     def _wantsSnapshot(self, fed: FedFollower) -> bool:
         """Whether a follower needs a snapshot that is not under way."""
-        if fed.paused or fed.snapshot_frame is not None:
+        if fed.paused or fed.silent or fed.snapshot_frame is not None:
             return False
         return fed.next_wanted is None or fed.next_wanted < self._first
 
@@ -253,9 +255,7 @@ class Broadcast:
                 return [body]
         bodies: list[bytes] = []
         while (
-            fed.behind
-            and fed.sent_end < committed
-            and len(fed.flying) < settings.packets_in_flight
+            fed.behind and fed.sent_end < committed and len(fed.flying) < settings.packets_in_flight
         ):
             body, end = self._encode(fed.sent_end)
             fed.noteSent(end, settings.packets_in_flight, now)
@@ -267,12 +267,10 @@ class Broadcast:
     def _encode(self, first_frame: int) -> tuple[bytes, int]:
         """Return a packet of frames, and the frame behind its last."""
         begin = first_frame - self._first
-        rows = self._rows[begin : begin + 600]
+        rows = self._rows[begin : begin + FRAMES_PER_PACKET]
         committed = self.committed
         current = max(self.current_frame, committed)
-        body, count = encodeFeedFrames(
-            first_frame, rows, committed, current, self.settings.players
-        )
+        body, count = encodeFeedFrames(first_frame, rows, committed, current, self.settings.players)
         return body, first_frame + count
 
     def _signOfLife(self, fed: FedFollower, now: float) -> list[bytes]:

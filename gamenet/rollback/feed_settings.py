@@ -34,6 +34,7 @@ class FeedSettings:
         snapshot and catches up from it.
     @ivar followers_limit: How many may follow.
     @ivar follower_timeout: After how many seconds of silence a follower is dropped.
+    @ivar silent_after: After how many seconds of silence it is sent no snapshot.
     @ivar packet_interval: Seconds between two packets to a follower that is up to
         date.
     @ivar keep_alive_interval: Seconds between two packets when there are no frames.
@@ -55,6 +56,7 @@ class FeedSettings:
     snapshot_frames: int = attrs.field(default=1200, validator=wholeNumber(0, 100_000))
     followers_limit: int = attrs.field(default=16, validator=wholeNumber(0, 1024))
     follower_timeout: float = attrs.field(default=5.0, validator=seconds())
+    silent_after: float = attrs.field(default=1.0, validator=seconds())
     packet_interval: float = attrs.field(default=0.05, validator=seconds())
     keep_alive_interval: float = attrs.field(default=0.2, validator=seconds())
     packets_in_flight: int = attrs.field(default=8, validator=wholeNumber(1, 64))

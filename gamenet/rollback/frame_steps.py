@@ -131,7 +131,7 @@ class FrameSteps:
             place = (frame + 1) % kept
             save = saves[place]
             if save.frame != frame + 1:
-                save = saves[place] = Save(frame + 1, self._isReported(frame))
+                save = saves[place] = Save(frame + 1, self._isKept(frame))
             steps.append(save)
 
     def _planSparse(self, steps: list[Step], wrong_frame: int | None, end: int) -> None:
@@ -150,14 +150,18 @@ class FrameSteps:
         for frame, inputs in enumerate(zip(*self._table.columns(start, until), strict=True), start):
             steps.append(Advance(frame, inputs, self._table.absentAt(frame)))
             number = frame + 1
-            reported = self._isReported(frame)
+            kept = self._isKept(frame)
             renewed = number == final and (start == self.base or number - base >= self._window)
-            if reported or renewed:
-                steps.append(Save(number, reported))
-            if renewed or (reported and number <= final):
+            if kept or renewed:
+                steps.append(Save(number, kept))
+            if renewed or (kept and number <= final):
                 base = number
         self.base = base
 
-    def _isReported(self, frame: int) -> bool:
-        """Whether a frame's checksum is told to the others."""
-        return not (frame + 1) % self._interval or frame == self._progress.frames - 1
+    def _isKept(self, frame: int) -> bool:
+        """Whether the state after a frame is wanted for long."""
+        return (
+            not (frame + 1) % self._interval
+            or frame == self._progress.frames - 1
+            or frame == self._progress.kept_frame
+        )

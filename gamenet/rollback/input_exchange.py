@@ -78,7 +78,9 @@ class InputExchange:
         self.others = ()
         for peer in members:
             if peer != settings.peer:
-                self._remotes[peer] = self._remoteFor(peer, self.local.acknowledged)
+                remote = self._remoteFor(peer, self.local.acknowledged)
+                remote.joining = progress.current_frame > 0
+                self._remotes[peer] = remote
         self._membersChanged()
 
     def remote(self, peer: int) -> RemotePeer:

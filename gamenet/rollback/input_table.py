@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.rollback.input_queue import ENDLESS, InputQueue
+from gamenet.rollback.input_queue import ENDLESS, HISTORY, InputQueue
 from gamenet.rollback.settings import LeaverPolicy, Prediction, RollbackSettings
 from gamenet.wire.view_values import Seat
 
@@ -123,7 +123,7 @@ class InputTable:
             if not seat.taken:
                 queue.close(seat.since, self._filler)
             elif not old.taken:
-                queue.reopen(seat.since, min(confirmed_frame + 1, seat.since))
+                queue.reopen(seat.since, max(0, confirmed_frame + 1 - HISTORY))
             if seat.since < current_frame:
                 self.note(seat.since)
         self.seats = seats

@@ -7,7 +7,7 @@ in a loop: it is told of frames that are due, of packets and of time that has
 passed, and answers with what to do now.  The caller's loop::
 
     a frame is due      wait.frameDue(frame, missing, now)       true: advance
-    a packet has come   wait.packetReceived(missing, now)        true: advance
+    a packet has come   wait.packetReceived(missing)             true: advance
     at wait.wake_at     wait.timePassed(missing, now)            an event, or None
 
 It is bounded: after C{limit} seconds L{timePassed<LockstepWait.timePassed>} gives
@@ -81,13 +81,12 @@ class LockstepWait:
             self.wake_at = now + self.limit
         return False
 
-    def packetReceived(self, missing: tuple[int, ...], now: float) -> bool:
+    def packetReceived(self, missing: tuple[int, ...]) -> bool:
         """
         A packet has come, and what was in it has been taken.
 
         @param missing: The players whose inputs of the frame that is played
             next are missing.
-        @param now: The time, in seconds.
         @return: Whether to advance now: a frame is due, and this was the last
             that it lacked.  Once for each frame.
         """
@@ -109,6 +108,11 @@ class LockstepWait:
             return None
         self.wake_at = None
         return LockstepWaited(self.frame, now - self._since, tuple(sorted(missing)))
+
+    def reset(self) -> None:
+        """Begin anew, also with an earlier frame: the game's state was replaced."""
+        self.frame = -1
+        self._end()
 
     def _end(self) -> None:
         """Nothing is waited for."""

@@ -19,6 +19,7 @@ sees the states.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import attrs
@@ -254,16 +255,17 @@ class MatchLog:
         known = getattr(session, "inputCounts", None)
         if known is not None:
             return tuple(known())
-        remote = getattr(session, "remote", None)
-        if remote is None or self.header is None:
+        members = getattr(session, "members", None)
+        if members is None or self.header is None:
             return ()
-        local = self.header.local_players
-        return tuple(
-            [
-                self._next_frame if player in local else remote(player).queue.count
-                for player in range(1, self.header.players + 1)
-            ]
-        )
+        # Whoever is played here or has left is known: nothing of theirs is predicted.
+        counts = [self._next_frame] * self.header.players
+        for peer in members:
+            if peer not in self.header.local_players:
+                remote = session.remote(peer)
+                for player, queue in zip(remote.players, remote.queues, strict=True):
+                    counts[player - 1] = queue.count
+        return tuple(counts)
 
     def _time(self, now: float) -> float:
         return now - (self.header.started if self.header else 0.0)
@@ -300,14 +302,22 @@ def _fieldsOf(event: object) -> dict[str, Any]:
     """Return an event's particulars as what JSON has."""
     if not attrs.has(type(event)):
         return {"value": _plain(event, 1)}
-    names = [field.name for field in attrs.fields(type(event))][:_ITEMS_LIMIT]
-    return {name: _plain(getattr(event, name), 1) for name in names}
+    return _members(event, 0)
+
+
+def _members(value: object, depth: int) -> dict[str, Any]:
+    """Return what an attrs object holds, by name."""
+    fields: Any = getattr(type(value), "__attrs_attrs__", ())
+    names = [field.name for field in fields if not field.name.startswith("_")][:_ITEMS_LIMIT]
+    return {name: _plain(getattr(value, name), depth + 1) for name in names}
 
 
 def _plain(value: object, depth: int) -> Any:
     """Return something of any type as what JSON has, cut where it is long."""
-    if value is None or isinstance(value, (bool, float)):
-        return value if value is None or (value == value and abs(value) < 1e300) else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
     if isinstance(value, int):
         return int(value) if abs(value) < 1 << 64 else hex(value)[:_VALUE_LIMIT]
     if isinstance(value, str):
@@ -322,6 +332,5 @@ def _plain(value: object, depth: int) -> Any:
         items = list(value.items())[:_ITEMS_LIMIT]
         return {str(name)[:_VALUE_LIMIT]: _plain(each, depth + 1) for name, each in items}
     if attrs.has(type(value)):
-        names = [field.name for field in attrs.fields(type(value))][:_ITEMS_LIMIT]
-        return {name: _plain(getattr(value, name), depth + 1) for name in names}
+        return _members(value, depth)
     return str(getattr(value, "name", type(value).__name__))[:_VALUE_LIMIT]

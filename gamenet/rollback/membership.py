@@ -37,7 +37,7 @@ class Membership:
     @ivar _settings: The rules.
     @ivar _progress: How far the session is.
     @ivar _exchange: The inputs that come and go.
-    @ivar _began: When the first packet or round was, in seconds, or C{None}.
+    @ivar _now: The newest time that we were told, in seconds, or C{None}.
     """
 
     agreement: Agreement
@@ -45,7 +45,7 @@ class Membership:
     _settings: RollbackSettings
     _progress: Progress
     _exchange: InputExchange
-    _began: float | None
+    _now: float | None
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Membership:
         self._settings = settings
         self._progress = progress
         self._exchange = exchange
-        self._began = None
+        self._now = None
         progress.view = view.number
 
     @property
@@ -103,13 +103,16 @@ class Membership:
 
         @raise gamenet.errors.RemoteProtocolError: It cannot rightly have been sent.
         """
+        self._now = now
         self.agreement.received(peer, body, self.standing(), now)
         self._follow()
 
     def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
         """Look who is silent, and return what is to be said to agree on it."""
-        if self._began is None:
-            self._began = now
+        if self._now is None:
+            for remote in self._exchange.others:
+                remote.heard_at = now
+        self._now = now
         self.agreement.suspect(self._silent(now), now)
         packets = self.agreement.due(self.standing(), now)
         self._follow()
@@ -120,8 +123,7 @@ class Membership:
         settings = self._settings
         lost = []
         for remote in self._exchange.others:
-            began = self._began or 0.0
-            silence = now - (began if remote.heard_at is None else remote.heard_at)
+            silence = now - (now if remote.heard_at is None else remote.heard_at)
             if silence >= settings.interrupted_after and not remote.silent:
                 remote.silent = True
                 self._progress.events.append(PeerInterrupted(remote.peer, silence))
@@ -162,3 +164,4 @@ class Membership:
             progress.events.append(PlayerJoined(player, frame, view.number))
             if player in view.members:
                 exchange.admit(player, frame)
+                exchange.remote(player).heard_at = self._now

@@ -25,21 +25,26 @@ class Progress:
     @ivar report: The newest frame whose checksum the others are told, that
         checksum, and that of the inputs since the report before; C{None} before
         the first.
+    @ivar kept_frame: A frame whose state is to be kept for long, or -1.
     @ivar view: The number of the view that all peers agreed on last.
     @ivar statistics: The L{SessionStatistics}.
     @ivar events: What was not drained yet.
+    @ivar differences: The differences between states that nothing was done about yet.
     """
 
     frames: int
     current_frame: int = 0
     confirmed_frame: int = -1
     report: tuple[int, int, int] | None = None
+    kept_frame: int = -1
     view: int = 0
     statistics: SessionStatistics = attrs.field(factory=SessionStatistics)
     events: list[SessionEvent] = attrs.field(factory=list)
+    differences: list[Desynchronized] = attrs.field(factory=list)
 
     def noteComparison(self, difference: Desynchronized | None) -> None:
         """Tell of a difference, if it is one."""
         if difference is not None:
             self.statistics.desynchronizations += 1
             self.events.append(difference)
+            self.differences.append(difference)

@@ -24,8 +24,10 @@ class Proposal:
     @ivar view: The view in which it is decided what follows.
     @ivar seating: The players of each peer.
     @ivar both_stop: See L{gamenet.rollback.agreement_settings.AgreementSettings}.
+    @ivar lost: Those of the suspects that were not heard when it began; the
+        others had only not answered.
     @ivar joiner: Who asks for its seat, or C{None}.
-    @ivar began: When the present phase began, in seconds.
+    @ivar began: Since when, in seconds, the present phase could have gone on.
     @ivar value: What is proposed, or C{None} while promises are collected.
     @ivar promises: By peer.
     @ivar accepted: The peers that accepted, in order of their answers.
@@ -35,6 +37,7 @@ class Proposal:
     view: View
     seating: Seating
     both_stop: bool
+    lost: tuple[int, ...]
     joiner: int | None
     began: float
     value: View | None = None

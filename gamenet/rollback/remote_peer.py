@@ -92,11 +92,14 @@ class RemotePeer:
             raise RemoteProtocolError(
                 f"an acknowledgement of {header.next_wanted} of {sent} inputs"
             )
+        if sent < self.first_frame:
+            sent = self.first_frame
         if current_frame > frames or current_frame > sent + WINDOW_LIMIT:
             raise RemoteProtocolError(f"playing frame {current_frame} on {sent} inputs")
         if end > frames or end > sent + WINDOW_LIMIT + DELAY_LIMIT:
             raise RemoteProtocolError(f"inputs up to frame {end} on {sent} inputs")
-        if current_frame - first_frame > INPUTS_LIMIT:
+        earliest = max(current_frame, self.first_frame)
+        if current_frame - first_frame > INPUTS_LIMIT or first_frame - earliest > DELAY_LIMIT + 1:
             raise RemoteProtocolError(f"playing frame {current_frame}, inputs from {first_frame}")
         report_frame = header.report_frame
         if report_frame != NO_REPORT:

@@ -29,23 +29,28 @@ from collections.abc import Mapping, Sequence
 import attrs
 from zope.interface import implementer
 
-from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import IRollbackSession
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.control_exchange import ControlExchange
 from gamenet.rollback.frame_steps import FrameSteps
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_table import InputTable
+from gamenet.rollback.joining import CATCH_UP, Joining
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.remote_peer import RemotePeer
+from gamenet.rollback.seat_events import SeatTaken
 from gamenet.rollback.session_events import SessionEvent
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
+from gamenet.rollback.state_dump import StateDump
 from gamenet.rollback.statistics import SessionStatistics
-from gamenet.rollback.steps import Step
+from gamenet.rollback.steps import Save, Step
 from gamenet.rollback.timeline_rules import TimelineRules
+from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.rollback.view import firstView
 from gamenet.wire.input_frames import FRAMES_LIMIT, INPUT_LIMIT
+from gamenet.wire.view_values import View
 
 __all__ = ["INPUT_LIMIT", "RollbackSession"]
 
@@ -66,6 +71,9 @@ class RollbackSession:
     @ivar _steps: What makes the steps.
     @ivar _confirmation: What becomes of final frames.
     @ivar _controls: Everything that peers say to each other beside inputs.
+    @ivar _transfer: What carries states.
+    @ivar _joining: Our way to a seat, while we have none.
+    @ivar _catching_up: Whether we are seated and still behind the others.
     """
 
     settings: RollbackSettings
@@ -75,23 +83,32 @@ class RollbackSession:
     _steps: FrameSteps
     _confirmation: Confirmation
     _controls: ControlExchange
+    _transfer: DatagramTransfer
+    _joining: Joining | None
+    _catching_up: bool
 
-    def __init__(self, settings: RollbackSettings) -> None:
+    def __init__(self, settings: RollbackSettings, joining: bool = False) -> None:
         """
         @param settings: The rules.
+        @param joining: Whether the match goes on already, and we take our seat late.
+        @raise LocalProtocolError: Our seat is one of C{settings.vacant}, and we do
+            not join.
         """
         self.settings = settings
-        frames = FRAMES_LIMIT if settings.last_frame is None else settings.last_frame + 1
         vacant = tuple(peer[0] for peer in settings.peers if peer[0] in settings.vacant)
+        if settings.peer in vacant and not joining:
+            raise LocalProtocolError("our seat is vacant: it can only be taken by joining")
         view = firstView(settings.peers, vacant)
-        self._progress = progress = Progress(frames)
+        frames = FRAMES_LIMIT if settings.last_frame is None else settings.last_frame + 1
+        self._progress = Progress(frames)
+        self._transfer = DatagramTransfer()
         self._table = InputTable(settings, view.seats)
-        self._exchange = InputExchange(settings, progress, self._table, view.members)
-        self._steps = FrameSteps(settings, progress, self._table)
-        self._confirmation = Confirmation(settings, progress, self._table)
-        self._controls = ControlExchange(
-            settings, progress, self._exchange, self._confirmation, view
-        )
+        self._confirmation = Confirmation(settings, self._progress, self._table)
+        self._joining = None
+        self._catching_up = False
+        self._sit(view, (Save(0),))
+        if joining:
+            self._join()
 
     @property
     def current_frame(self) -> int:
@@ -125,6 +142,8 @@ class RollbackSession:
     @property
     def state(self) -> SessionState:
         """What the session is doing, a L{SessionState}."""
+        if self._joining is not None:
+            return SessionState.JOINING
         state = self._controls.state
         if state is not None:
             return state
@@ -181,10 +200,10 @@ class RollbackSession:
             raise LocalProtocolError("the steps before these were not applied")
         if len(progress.events) >= self.settings.events_limit:
             raise LocalProtocolError(f"{len(progress.events)} events were not drained")
-        if self._controls.stopped:
+        if self._joining is not None or self._controls.stopped:
             if local_input is not None:
                 raise LocalProtocolError("no input is wanted now")
-            return ()
+            return self._follow(now)
         local = self._exchange.local
         current_frame = progress.current_frame
         within_window = self._isWithinWindow()
@@ -204,6 +223,8 @@ class RollbackSession:
             steps = self._steps.plan(plays, now)
         else:
             steps = []
+        if self._catching_up:
+            self._catchUp(steps, now)
         end = progress.current_frame
         known = self._table.known
         progress.confirmed_frame = (end if end < known else known) - 1
@@ -258,10 +279,9 @@ class RollbackSession:
             nothing else changed.
         @raise LocalProtocolError: C{peer} is none of the other peers.
         """
-        if not body:
-            self.statistics.packets_refused += 1
-            raise MalformedMessage("an empty packet")
-        if body[0] < _CONTROL and self._exchange.isMember(peer):
+        if self._joining is not None:
+            self._joiningReceived(self._joining, peer, body, now)
+        elif body and body[0] < _CONTROL and self._exchange.isMember(peer):
             view = self._exchange.packetReceived(peer, body, now)
             self._controls.heard(peer, view, now)
         else:
@@ -288,6 +308,8 @@ class RollbackSession:
 
         @param now: The time, in seconds.
         """
+        if self._joining is not None:
+            return self._joining.packetsDue(now)
         packets = [] if self._controls.stopped else self._exchange.packetsDue(now)
         if self._controls.isDue(now):
             packets += self._controls.packetsDue(now)
@@ -339,6 +361,94 @@ class RollbackSession:
         @param now: The time, in seconds.
         """
         self._controls.leave(now)
+
+    def rejoin(self, now: float) -> None:
+        """
+        Come back after L{gamenet.rollback.seat_events.Dropped}: take the present state
+        over from the others, and ask for our seat.  The game is told of final frames
+        from that state on.
+
+        @param now: The time, in seconds.
+        @raise LocalProtocolError: We were not dropped.
+        """
+        if self._joining is not None or not self._controls.membership.outvoted:
+            raise LocalProtocolError("there is no seat to come back to: we were not dropped")
+        self._join()
+
+    def dumpsWanted(self) -> Sequence[int]:
+        """
+        Return the final frames whose states are wanted by others, or to be
+        compared with theirs: asked for by the timeline after it applied some steps.
+        """
+        return () if self._joining is not None else self._controls.dumpsWanted()
+
+    def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
+        """
+        Take a state that was wanted.
+
+        @param frame: One of L{dumpsWanted}.
+        @param dump: The state that it led to; C{None} if it is not kept.
+        """
+        self._controls.dumpTaken(frame, dump)
+
+    def _sit(self, view: View, starts: tuple[Step, ...]) -> None:
+        """Play as a member of a view, from the current frame on."""
+        settings, progress = self.settings, self._progress
+        progress.view = view.number
+        self._exchange = InputExchange(settings, progress, self._table, view.members)
+        self._steps = FrameSteps(settings, progress, self._table, starts)
+        self._controls = ControlExchange(
+            settings, progress, self._exchange, self._confirmation, self._transfer, view
+        )
+
+    def _join(self) -> None:
+        """Begin to follow the match."""
+        self._joining = Joining(self.settings, self._progress, self._confirmation, self._transfer)
+
+    def _follow(self, now: float) -> Sequence[Step]:
+        """Play what others have confirmed, and take our seat when it is time."""
+        joining = self._joining
+        if joining is None:
+            return ()
+        steps = joining.advance(now)
+        view = joining.view
+        if view is not None and joining.seated:
+            first_frame = self._progress.current_frame
+            self._joining = None
+            self._table = InputTable(self.settings, view.seats, first_frame, joining.before)
+            self._confirmation.follow(self._table)
+            self._sit(view, ())
+            self._controls.say(joining.farewell(), now)
+            self._catching_up = True
+            seat = view.seats[self.settings.local_player - 1]
+            self._progress.events.append(SeatTaken(seat.since, view.number))
+        return steps
+
+    def _joiningReceived(self, joining: Joining, peer: int, body: bytes, now: float) -> None:
+        """Take a packet while we have no seat."""
+        statistics = self.statistics
+        try:
+            joining.packetReceived(peer, body, now)
+        except RemoteProtocolError:
+            statistics.packets_refused += 1
+            raise
+        statistics.packets_received += 1
+        statistics.bytes_received += len(body)
+
+    def _catchUp(self, steps: list[Step], now: float) -> None:
+        """Play more than one frame while the others are ahead and we lack nothing."""
+        local = self._exchange.local
+        ahead = max([remote.current_frame for remote in self._exchange.others], default=0)
+        for _ in range(CATCH_UP):
+            current_frame = self._progress.current_frame
+            if current_frame >= ahead - 1 or current_frame >= self._table.settled:
+                self._catching_up = current_frame < self._table.settled
+                return
+            if current_frame >= self._table.known or local.lacksAny(current_frame):
+                return
+            if current_frame - self._confirmation.told > self.settings.prediction_window:
+                return
+            steps += self._steps.plan(True, now)
 
     def _isWithinWindow(self) -> bool:
         """Whether the next frame is part of the match and of the prediction window."""

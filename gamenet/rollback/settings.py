@@ -170,10 +170,7 @@ class RollbackSettings:
     default_input: bytes = b""
     leaver_policy: LeaverPolicy = LeaverPolicy.FREEZE
     interrupted_after: float = attrs.field(default=0.5, validator=number(0.05, 60, "seconds"))
-    lost_after: float | None = attrs.field(
-        default=2.0,
-        validator=attrs.validators.optional(number(0.1, 3600, "seconds")),
-    )
+    lost_after: float | None = 2.0
     both_stop: bool = False
     state_exchange_interval: int = 0
     state_repair: StateRepair = StateRepair.TAKE_OVER
@@ -278,34 +275,55 @@ class RollbackSettings:
             raise BadSetting(
                 f"default_input must be at most {self.input_limit} bytes, not {text!r}"
             )
-        if self.lost_after is not None and self.interrupted_after >= self.lost_after:
+        lost_after = self.lost_after
+        if lost_after is None:
+            return
+        if type(lost_after) not in (int, float) or not 0.1 <= lost_after <= 3600:
+            raise BadSetting(f"lost_after must be from 0.1 to 3600 seconds, not {lost_after!r}")
+        if self.interrupted_after >= lost_after:
             raise BadSetting("interrupted_after must be shorter than lost_after")
 
     def _requireSeating(self) -> None:
         """Check that every player has one seat, at one peer."""
         everybody = list(range(1, self.players + 1))
         if self.seating is not None:
-            seated = [player for players in self.seating for player in players]
-            firsts = [players[0] for players in self.seating if players]
+            peers = _numbersOfEach(self.seating)
             if (
-                sorted(seated) != everybody
-                or len(self.seating) < 2
-                or len(firsts) < len(self.seating)
-                or firsts != sorted(firsts)
-                or any(list(players) != sorted(players) for players in self.seating)
+                peers is None
+                or sorted(player for players in peers for player in players) != everybody
+                or len(peers) < 2
+                or list(peers) != sorted(peers)
+                or any(list(players) != sorted(players) for players in peers)
             ):
                 raise BadSetting(
                     "seating must have at least two peers and every player once, ascending,"
                     f" not {self.seating!r}"
                 )
         vacant = self.vacant
-        if type(vacant) is not tuple or any(player not in everybody for player in vacant):
-            raise BadSetting(f"vacant must be player numbers, not {vacant!r}")
+        if vacant != () and (
+            _numbersOfEach((vacant,)) is None
+            or vacant != tuple(player for player in everybody if player in vacant)
+        ):
+            raise BadSetting(f"vacant must be player numbers, ascending, not {vacant!r}")
         for players in self.peers:
             if 0 < sum(player in vacant for player in players) < len(players):
                 raise BadSetting("vacant must be all players of a peer or none of them")
         if len(vacant) == self.players:
             raise BadSetting("vacant cannot be all players")
+
+
+def _numbersOfEach(value: object) -> tuple[tuple[int, ...], ...] | None:
+    """Return what is a tuple of tuples of numbers, none of them empty, or C{None}."""
+    if type(value) is not tuple:
+        return None
+    for numbers in value:
+        if (
+            type(numbers) is not tuple
+            or not numbers
+            or any(type(one) is not int for one in numbers)
+        ):
+            return None
+    return value
 
 
 def _requireWithin(name: str, value: object, lowest: int, highest: int) -> None:

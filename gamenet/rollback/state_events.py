@@ -14,6 +14,7 @@ __all__ = [
     "InconsistentInputs",
     "StateEvent",
     "StateTakenOver",
+    "StateTooLarge",
     "StatesDiffer",
     "StatesDumped",
 ]
@@ -61,6 +62,20 @@ class StateTakenOver:
 
 
 @attrs.frozen
+class StateTooLarge:
+    """
+    A state that another peer needs cannot be sent, because it is too large.  Told
+    once.
+
+    @ivar size: Its size, in bytes.
+    @ivar limit: What can be sent, in bytes.
+    """
+
+    size: int
+    limit: int
+
+
+@attrs.frozen
 class StatesDiffer:
     """
     The full states differ, and the match is to end for it
@@ -75,4 +90,6 @@ class StatesDiffer:
 
 
 #: Every event of this room.
-StateEvent: TypeAlias = InconsistentInputs | StatesDumped | StateTakenOver | StatesDiffer
+StateEvent: TypeAlias = (
+    InconsistentInputs | StatesDumped | StateTakenOver | StatesDiffer | StateTooLarge
+)

@@ -168,6 +168,8 @@ class Timeline:
         session = self._session
         for frame in session.checksumsWanted():
             session.checksumTaken(frame, self._checksumOf(frame + 1))
+        for frame in session.dumpsWanted():
+            session.dumpTaken(frame, self.dump(frame))
 
     def snapshot(self, frame: int) -> bytes:
         """

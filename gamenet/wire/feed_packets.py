@@ -76,7 +76,7 @@ NOTHING = 0xFFFFFFFF
 FeedRow: TypeAlias = tuple[tuple[bytes, ...], tuple[int, ...]]
 
 _FRAMES = Struct(">BIIIB")
-_FOLLOW = Struct(">B16sIIB")
+_FOLLOW = Struct(f">B{DIGEST_BYTES}sIIB")
 _RUN_LIMIT = 128
 _HAS_ABSENT = 0x80
 _PAUSED = 0x01

@@ -175,7 +175,8 @@ def _xor(blob: bytes, before: bytes) -> bytes:
 
 def _shorterCode(changed: bytes) -> bytes | None:
     """Return the run-length code of a difference where that is shorter, else C{None}."""
-    if len(changed) < PACKED_FROM or not (b"\0" in changed or b"\xff" in changed):
+    # A run of one byte saves nothing, and other bytes cost a header.
+    if len(changed) < PACKED_FROM or not (b"\0\0" in changed or b"\xff\xff" in changed):
         return None
     code = encodeRunLength(changed)
     return code if len(code) < len(changed) else None
@@ -244,9 +245,10 @@ def _readChanged(
             raise MalformedMessage("inputs that end in a difference")
         if _shorterCode(changed) is not None:
             raise MalformedMessage("a plain difference of inputs that is longer than coded")
-    if not any(changed):
+    blob = _xor(changed, before)
+    if blob == before:
         raise MalformedMessage("a difference of inputs that is none")
-    return _xor(changed, before), end
+    return blob, end
 
 
 def _readFresh(body: bytes, position: int, size: int, longest: int) -> tuple[bytes, int]:

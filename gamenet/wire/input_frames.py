@@ -144,15 +144,12 @@ def encodeInputPacket(
     Pack a body.  Where not all frames fit, the oldest go and the rest stay;
     within L{BODY_LIMIT} one always fits.
 
-    @param view: The number of our view; its lowest 8 bits go.
-    @param first_frame: The frame of C{blobs[0]}.
-    @param base: Our blob of the frame before; C{b""} for frame 0.
+    The numbers are those of L{InputHeader}: our view, of which the lowest 8 bits
+    go, and by how much we are ahead of the receiver.
+
+    @param base: Our blob of the frame before C{first_frame}; C{b""} for frame 0.
     @param blobs: Our inputs of consecutive frames, oldest first, each joined by
         L{gamenet.wire.frame_runs.joinInputs}.
-    @param next_wanted: See L{InputHeader}.
-    @param current_frame: The frame that we play next.
-    @param confirmed_frame: The newest frame that is final for us, or -1.
-    @param advantage: By how many half frames we are ahead of the receiver.
     @param report: The frame, state checksum and inputs checksum of a checksum
         report.
     @param limit: The longest body wanted, in bytes.
@@ -182,15 +179,12 @@ def encodeInputPacket(
             )
         else:
             frame, checksum, inputs_checksum = report
-            distance = next_wanted - 1 - frame
             header = _HEADER_AND_REPORT.pack(
                 _HAS_REPORT, view & 0xFF, first_frame, next_wanted, ahead, behind, advantage,
-                distance, checksum, inputs_checksum,
+                next_wanted - 1 - frame, checksum, inputs_checksum,
             )  # fmt: skip
     except StructError as error:
         raise LocalProtocolError(f"a field of an input packet is out of bounds: {error}") from error
-    if not count:
-        return header, 0
     body = bytearray(header)
     included = appendBlobs(body, base, blobs, limit)
     return bytes(body), included
@@ -198,7 +192,8 @@ def encodeInputPacket(
 
 def decodeHeader(body: bytes) -> InputHeader:
     """
-    Unpack what stands before the inputs of a body.
+    Unpack what stands before the inputs of a body.  How many frames follow is
+    not known yet: whoever unpacks those refuses frames beyond the match's last.
 
     @raise MalformedMessage: It is none: cut off, too long, unknown flags,
         numbers out of bounds.

@@ -3,8 +3,9 @@ Match logs: what one peer of a match saw, as lines of JSON.
 
 The first line is the header, every later one a record; a record's C{t} says which.
 Bytes are hexadecimal digits, times are seconds since the log began, and frames are
-numbered from 0.  The records are those of L{gamenet.wire.match_log_records}.  A line is written whole or, where the writer died, not to its end:
-a file that was cut off anywhere is sound up to its last line feed::
+numbered from 0.  The records are those of L{gamenet.wire.match_log_records}.  A line is
+written whole or, where the writer died, not to its end: a file that was cut off anywhere
+is sound up to its last line feed::
 
     {"gamenet": "match log", "v": 1, ...}           C{LogHeader}
     {"t": "tick", "n": time, "f": frame, ...}       C{TickRecord}
@@ -195,12 +196,11 @@ def decodeRecord(line: bytes) -> LogRecord | None:
     @raise MalformedMessage: It is not such a line.
     """
     fields = _fields(line)
-    decode = _DECODERS.get(fields.get("t") if isinstance(fields.get("t"), str) else "?")
-    if decode is None:
-        if "t" not in fields:
-            raise MalformedMessage("a record without 't'")
-        return None
-    return decode(fields)
+    kind = fields.get("t")
+    if not isinstance(kind, str):
+        raise MalformedMessage("a record without 't'")
+    decode = _DECODERS.get(kind)
+    return None if decode is None else decode(fields)
 
 
 def _tick(fields: dict[str, Any]) -> TickRecord:

@@ -34,7 +34,7 @@ import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
 from gamenet.wire import canonical_cbor
-from gamenet.wire.input_packet import BODY_LIMIT
+from gamenet.wire.input_frames import BODY_LIMIT
 
 __all__ = [
     "DIGEST_BYTES",
@@ -152,7 +152,7 @@ class Inputs:
     """
     Carry what one rollback session tells another.
 
-    @ivar body: 1 to L{gamenet.wire.input_packet.BODY_LIMIT} bytes, opaque here.
+    @ivar body: 1 to L{gamenet.wire.input_frames.BODY_LIMIT} bytes, opaque here.
     """
 
     body: bytes

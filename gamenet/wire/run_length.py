@@ -62,14 +62,7 @@ def decodeRunLength(data: bytes, limit: int) -> bytes:
     @param limit: The most bytes that it may be.
     @raise MalformedMessage: It is more, or C{data} is no code.
     """
-    parts: list[bytes] = []
-    position = 0
-    previous = -1
-    while position < len(data):
-        text, position, previous = _readChunk(data, position, limit, previous)
-        limit -= len(text)
-        parts.append(text)
-    return b"".join(parts)
+    return _read(data, 0, limit, False)[0]
 
 
 def readRunLength(data: bytes, position: int, length: int) -> tuple[bytes, int]:
@@ -82,48 +75,62 @@ def readRunLength(data: bytes, position: int, length: int) -> tuple[bytes, int]:
     @return: The text, and where its code ends.
     @raise MalformedMessage: There is no code of such a text.
     """
+    return _read(data, position, length, True)
+
+
+def _read(data: bytes, position: int, limit: int, exact: bool) -> tuple[bytes, int]:
+    """
+    Read chunks until C{data} or, if C{exact}, the limit is used up.
+
+    @param limit: The most bytes that they may be together.
+    @return: Their bytes, and where the last chunk ends.
+    """
+    size = len(data)
     parts: list[bytes] = []
-    previous = -1
-    while length:
-        text, position, previous = _readChunk(data, position, length, previous)
-        length -= len(text)
+    kind = -1
+    while limit if exact else position < size:
+        if position >= size:
+            raise MalformedMessage("a run-length code that ends early")
+        header = data[position]
+        position += 1
+        if header >= 0x80:
+            header, position = _readNumber(data, position, header)
+        previous = kind
+        if header & 1:
+            kind = header & 3
+            length = header >> 2
+        else:
+            kind = 0
+            length = header >> 1
+        if not length or kind == previous:
+            raise MalformedMessage("a run-length code with one chunk in two parts")
+        if length > limit:
+            raise MalformedMessage(f"a run-length code of {length} bytes where {limit} are left")
+        limit -= length
+        if kind:
+            parts.append((b"\0" if kind == 1 else b"\xff") * length)
+            continue
+        text = data[position : position + length]
+        position += length
+        if position > size:
+            raise MalformedMessage("a run-length code that ends in a chunk")
+        if b"\0" in text or b"\xff" in text:
+            raise MalformedMessage("a run-length code with a run among other bytes")
         parts.append(text)
     return b"".join(parts), position
 
 
-def _readChunk(data: bytes, position: int, limit: int, previous: int) -> tuple[bytes, int, int]:
-    """
-    Read one chunk.
-
-    @param limit: The most bytes that it may be.
-    @param previous: The kind of the chunk before: 0, 1 (0x00), 3 (0xFF), or -1.
-    @return: Its bytes, where it ends, and its kind.
-    """
-    size = len(data)
-    header = 0
-    for place in range(_VARINT_BYTES):
-        if position == size:
-            raise MalformedMessage("a run-length code that ends in a number")
+def _readNumber(data: bytes, position: int, number: int) -> tuple[int, int]:
+    """Read the rest of a varint whose first byte is C{number}; return it, and where it ends."""
+    number &= 0x7F
+    for place in range(1, _VARINT_BYTES):
+        if position >= len(data):
+            raise MalformedMessage("a run-length code that ends early")
         byte = data[position]
         position += 1
-        header |= (byte & 0x7F) << 7 * place
+        number |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            if place and not byte:
+            if not byte:
                 raise MalformedMessage("a run-length code with a needlessly long number")
-            break
-    else:
-        raise MalformedMessage(f"a run-length code with a number of over {_VARINT_BYTES} bytes")
-    kind = header & 3 if header & 1 else 0
-    length = header >> 2 if kind else header >> 1
-    if not length or kind == previous:
-        raise MalformedMessage("a run-length code with one chunk in two parts")
-    if length > limit:
-        raise MalformedMessage(f"a run-length code of {length} bytes where {limit} are left")
-    if kind:
-        return (b"\0" if kind == 1 else b"\xff") * length, position, kind
-    text = data[position : position + length]
-    if len(text) < length:
-        raise MalformedMessage("a run-length code that ends in a chunk")
-    if b"\0" in text or b"\xff" in text:
-        raise MalformedMessage("a run-length code with a run among other bytes")
-    return text, position + length, kind
+            return number, position
+    raise MalformedMessage(f"a run-length code with a number of over {_VARINT_BYTES} bytes")

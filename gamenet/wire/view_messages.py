@@ -59,7 +59,7 @@ from gamenet.wire.view_values import (
 __all__ = ["VIEW_BODY_LIMIT", "decodeViewMessage", "encodeViewMessage"]
 
 #: The longest of these messages, in bytes: a PROMISE of 16 players that has accepted.
-VIEW_BODY_LIMIT = 156
+VIEW_BODY_LIMIT = 155
 
 _BALLOT = Struct(">IB")
 _PREPARE = Struct(">BHIBHH")
@@ -84,7 +84,7 @@ def encodeViewMessage(message: ViewMessage) -> bytes:
     try:
         body = _pack(message)
         same = decodeViewMessage(body) == message
-    except (StructError, MalformedMessage, ValueError) as error:
+    except (StructError, MalformedMessage, OverflowError, ValueError) as error:
         raise LocalProtocolError(f"a view message is out of bounds: {error}") from error
     if not same:
         raise LocalProtocolError(f"not a canonical view message: {message!r}")

@@ -1,0 +1,249 @@
+"""
+The way to a seat, for a player who joins late and for one who comes back: follow
+the match like a spectator, until we are close behind the others; ask for the
+seat; and play from the frame on that all have agreed on.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.rollback.confirmation import Confirmation
+from gamenet.rollback.feed_settings import FollowerSettings
+from gamenet.rollback.follower import Follower
+from gamenet.rollback.progress import Progress
+from gamenet.rollback.seat_events import SeatRefused
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.steps import Advance, Restore, Save, Step
+from gamenet.rollback.transfer import DatagramTransfer, TransferReceived
+from gamenet.wire.feed_packets import (
+    Follow,
+    NotFedReason,
+    Unfollow,
+    decodeFeedPacket,
+    encodeNotFed,
+)
+from gamenet.wire.transfer_packets import TransferPurpose
+from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
+from gamenet.wire.view_values import (
+    Commit,
+    CommitAck,
+    JoinRefusal,
+    JoinRefused,
+    JoinRequest,
+    View,
+)
+
+__all__ = ["CATCH_UP", "CLOSE_BEHIND", "Joining"]
+
+#: How many frames are played at the most in one call while catching up.
+CATCH_UP = 8
+
+#: The seat is asked for when this many frames at most are missing.
+CLOSE_BEHIND = 30
+
+#: Seconds between two requests for the seat.
+_REQUEST_INTERVAL = 0.2
+
+#: Seconds after which a host that has nothing for us is left.
+_STUCK_AFTER = 2.0
+
+_AGREEMENT = 0x10
+_FEED = 0x30
+_TRANSFER = 0x40
+
+
+@attrs.define(init=False)
+class Joining:
+    """
+    One peer on its way to its seat.
+
+    @ivar view: The view in which we are seated, or C{None} until then.
+    @ivar before: All players' inputs of the newest frame that was played here, or
+        C{None} before the first.
+    @ivar _settings: The rules.
+    @ivar _progress: How far the session is.
+    @ivar _confirmation: The final frames.
+    @ivar _transfer: What brings the snapshot.
+    @ivar _follower: What brings the frames.
+    @ivar _hosts: All other peers.
+    @ivar _known_view: The number of the newest view that we heard of.
+    @ivar _requested_at: When the seat was asked for last, in seconds.
+    @ivar _refusal: Why the seat was refused, as the game was told, or C{None}.
+    @ivar _acknowledgements: Whom to tell that we know the view.
+    @ivar _unfed: Who asked us for frames, of which we have none to give.
+    @ivar _has_state: Whether we have a state to go on from.
+    """
+
+    view: View | None
+    before: tuple[bytes, ...] | None
+    _settings: RollbackSettings
+    _progress: Progress
+    _confirmation: Confirmation
+    _transfer: DatagramTransfer
+    _follower: Follower
+    _hosts: tuple[int, ...]
+    _known_view: int
+    _requested_at: float
+    _refusal: JoinRefusal | None
+    _acknowledgements: list[int]
+    _unfed: list[int]
+    _has_state: bool
+
+    def __init__(
+        self,
+        settings: RollbackSettings,
+        progress: Progress,
+        confirmation: Confirmation,
+        transfer: DatagramTransfer,
+    ) -> None:
+        """
+        @param settings: The rules.
+        @param transfer: What brings the snapshot; its packets are ours to send now.
+        """
+        rules = FollowerSettings(
+            settings.players,
+            settings.digest(),
+            settings.input_limit,
+            stuck_after=_STUCK_AFTER,
+        )
+        self.view = None
+        self.before = None
+        self._settings = settings
+        self._progress = progress
+        self._confirmation = confirmation
+        self._transfer = transfer
+        self._hosts = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
+        self._follower = Follower(rules, self._hosts)
+        self._known_view = progress.view
+        self._requested_at = -1e9
+        self._refusal = None
+        self._acknowledgements = []
+        self._unfed = []
+        self._has_state = False
+
+    @property
+    def seated(self) -> bool:
+        """Whether we have our seat, and everything that was known before it is played."""
+        return self.view is not None and self.before is not None and not self._follower.ready
+
+    def packetReceived(self, peer: int, body: bytes, now: float) -> None:
+        """
+        Take a packet of another peer.
+
+        @raise RemoteProtocolError: It cannot rightly have been sent.
+        @raise LocalProtocolError: There is no such peer.
+        """
+        if peer not in self._hosts:
+            raise LocalProtocolError(f"there is no other peer {peer}")
+        family = body[0] & 0xF0 if body else -1
+        if family == _FEED:
+            if isinstance(decodeFeedPacket(body), (Follow, Unfollow)):
+                if peer not in self._unfed:
+                    self._unfed.append(peer)
+            else:
+                self._follower.packetReceived(peer, body, now)
+        elif family == _TRANSFER:
+            received = self._transfer.packetReceived(peer, body, now)
+            if received is not None:
+                self._snapshotReceived(received, now)
+            elif self._transfer.progress(self._follower.host) is not None:
+                self._follower.noteProgress(now)
+        elif family == _AGREEMENT:
+            self._messageReceived(peer, body)
+
+    def advance(self, now: float) -> list[Step]:
+        """
+        Play what all others have confirmed.
+
+        @param now: The time, in seconds.
+        @return: The steps.
+        """
+        progress = self._progress
+        steps: list[Step] = []
+        snapshot = self._follower.takeSnapshot()
+        if snapshot is not None:
+            frame = snapshot.frame
+            steps.append(Restore(frame, snapshot.content))
+            progress.current_frame = frame
+            progress.confirmed_frame = frame - 1
+            self._confirmation.restart(frame)
+            self._has_state = True
+            self.before = None
+        if not self._has_state:
+            return steps
+        frames = self._follower.take(min(CATCH_UP, self._settings.prediction_window + 1))
+        for frame, inputs, absent in frames:
+            steps.append(Advance(frame, inputs, absent))
+            steps.append(Save(frame + 1, self._confirmation.isReported(frame)))
+            self._confirmation.give((inputs, absent))
+            progress.statistics.played(now)
+            progress.current_frame = frame + 1
+            self.before = inputs
+        progress.confirmed_frame = progress.current_frame - 1
+        self._confirmation.settle()
+        return steps
+
+    def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
+        """Return what is to be sent now, to which peer."""
+        packets = list(self._follower.packetsDue(now))
+        packets += self._transfer.packetsDue(now)
+        packets += [
+            (peer, encodeViewMessage(CommitAck(self._known_view)))
+            for peer in self._acknowledgements
+        ]
+        self._acknowledgements.clear()
+        packets += [(peer, encodeNotFed(NotFedReason.NOT_FOLLOWING)) for peer in self._unfed]
+        self._unfed.clear()
+        self._follower.drainEvents()
+        if self._isClose() and now - self._requested_at >= _REQUEST_INTERVAL:
+            self._requested_at = now
+            digest = self._settings.digest()
+            request = JoinRequest(digest, self._known_view, self._progress.current_frame)
+            packets += [(host, encodeViewMessage(request)) for host in self._hosts]
+        return packets
+
+    def farewell(self) -> tuple[tuple[int, bytes], ...]:
+        """Return what tells the host that we follow it no more, once we are seated."""
+        return self._follower.leave()
+
+    def _isClose(self) -> bool:
+        """Whether it is time to ask for the seat."""
+        if self.view is not None or not self._has_state:
+            return False
+        return self._follower.host_frame - self._progress.current_frame <= (
+            CLOSE_BEHIND + 2 * self._settings.prediction_window
+        )
+
+    def _snapshotReceived(self, received: TransferReceived, now: float) -> None:
+        """A content came whole."""
+        if received.purpose is not TransferPurpose.SNAPSHOT:
+            return
+        if self._follower.snapshotReceived(received, now):
+            self._has_state = False
+
+    def _messageReceived(self, peer: int, body: bytes) -> None:
+        """A message of the agreement came."""
+        message = decodeViewMessage(body)
+        if isinstance(message, JoinRefused):
+            if message.reason is not self._refusal and message.reason is not JoinRefusal.NOT_YET:
+                self._refusal = message.reason
+                text = message.reason.name.replace("_", " ").lower()
+                self._progress.events.append(SeatRefused(text))
+        elif isinstance(message, Commit):
+            self._committed(peer, message.view)
+
+    def _committed(self, peer: int, view: View) -> None:
+        """A view was decided."""
+        settings = self._settings
+        if len(view.seats) != settings.players:
+            raise RemoteProtocolError(f"a view of {len(view.seats)} players")
+        if view.number > self._known_view:
+            self._known_view = view.number
+            self.view = None
+        if view.number == self._known_view:
+            if peer not in self._acknowledgements:
+                self._acknowledgements.append(peer)
+            if settings.peer in view.members:
+                self.view = view

@@ -1,0 +1,210 @@
+"""
+Full states between peers: to name the part that differs after a
+desynchronization, and to repair it (seed row N13).
+
+States are compared by their checksums, at the interval that was asked for, and
+travel only where those differ: the wrong side asks the authority, which is the
+member with the lowest number, for its state of that final frame, takes it over
+and plays everything since then again.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gamenet.errors import RemoteProtocolError
+from gamenet.rollback.events import Desynchronized
+from gamenet.rollback.input_exchange import InputExchange
+from gamenet.rollback.progress import Progress
+from gamenet.rollback.settings import RollbackSettings, StateRepair
+from gamenet.rollback.state_dump import (
+    DumpPair,
+    StateDump,
+    decodeStateDump,
+    encodeStateDump,
+)
+from gamenet.rollback.state_events import StatesDiffer, StatesDumped, StateTakenOver
+from gamenet.rollback.steps import Restore
+from gamenet.rollback.transfer import DatagramTransfer, TransferReceived
+from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
+from gamenet.wire.transfer_packets import TransferPurpose
+
+__all__ = ["ASK_LIMIT", "StateExchange"]
+
+#: How often a state is asked for before it is given up, once per L{ASK_INTERVAL}.
+ASK_LIMIT = 12
+
+#: Seconds between two requests for one state.
+ASK_INTERVAL = 0.25
+
+
+@attrs.define
+class _Request:
+    """
+    A state that we want of a peer.
+
+    @ivar asked: How often it was asked for.
+    @ivar asked_at: When it was asked for last, in seconds.
+    """
+
+    asked: int = 0
+    asked_at: float = -1e9
+
+
+@attrs.define(init=False)
+class StateExchange:
+    """
+    The states that one session asks for and gives.
+
+    @ivar _settings: The rules.
+    @ivar _progress: How far the session is.
+    @ivar _exchange: The inputs that come and go.
+    @ivar _transfer: What carries states.
+    @ivar _requests: What we want, by peer, purpose and frame.
+    @ivar _owed: What others want, by peer, purpose and frame.
+    @ivar _own: Our own state of the frame that is to be compared, by peer.
+    @ivar _theirs: Theirs.
+    @ivar _dumped: The peers whose state was compared.
+    @ivar _restored: The authority's state that is to be taken over, or C{None}.
+    """
+
+    _settings: RollbackSettings
+    _progress: Progress
+    _exchange: InputExchange
+    _transfer: DatagramTransfer
+    _requests: dict[tuple[int, TransferPurpose, int], _Request]
+    _owed: dict[tuple[int, TransferPurpose, int], None]
+    _own: dict[int, StateDump]
+    _theirs: dict[int, StateDump]
+    _dumped: dict[int, int]
+    _restored: Restore | None
+
+    def __init__(
+        self,
+        settings: RollbackSettings,
+        progress: Progress,
+        exchange: InputExchange,
+        transfer: DatagramTransfer,
+    ) -> None:
+        """
+        @param settings: The rules.
+        @param transfer: What carries states; its packets are the caller's to send.
+        """
+        self._settings = settings
+        self._progress = progress
+        self._exchange = exchange
+        self._transfer = transfer
+        self._requests = {}
+        self._owed = {}
+        self._own = {}
+        self._theirs = {}
+        self._dumped = {}
+        self._restored = None
+
+    def differs(self, difference: Desynchronized) -> None:
+        """A final frame led to different states here and at another peer."""
+        settings = self._settings
+        peer, frame = difference.player, difference.frame
+        if settings.dump_states and peer not in self._dumped:
+            self._dumped[peer] = frame
+            self._requests[peer, TransferPurpose.DUMP, frame] = _Request()
+        interval = settings.state_exchange_interval
+        authority = min([settings.peer, *[remote.peer for remote in self._exchange.others]])
+        if not interval or (frame + 1) % interval:
+            return
+        if settings.state_repair is StateRepair.END:
+            self._progress.events.append(StatesDiffer(frame, authority))
+        elif peer == authority:
+            self._requests[peer, TransferPurpose.STATE, frame] = _Request()
+
+    def wanted(self, peer: int, body: bytes) -> None:
+        """
+        Take another member's request for a state.
+
+        @raise RemoteProtocolError: It cannot rightly have been sent.
+        """
+        asked = decodeStateWanted(body)
+        if asked.frame > self._progress.confirmed_frame:
+            raise RemoteProtocolError(f"the state of frame {asked.frame}, which is not final")
+        if asked.purpose is TransferPurpose.DUMP and not self._settings.dump_states:
+            return
+        if self._exchange.isMember(peer) and self._transfer.progress(peer) is None:
+            self._owed = {key: None for key in self._owed if key[0] != peer}
+            self._owed[peer, asked.purpose, asked.frame] = None
+
+    def received(self, received: TransferReceived) -> None:
+        """
+        Take a state that came.
+
+        @raise RemoteProtocolError: It was not asked for, or is none.
+        """
+        peer, frame = received.peer, received.frame
+        if received.purpose is TransferPurpose.SNAPSHOT:
+            return  # from a host that we followed until we got our seat
+        if self._requests.get((peer, received.purpose, frame)) is None:
+            raise RemoteProtocolError(f"the state of frame {frame}, which nobody asked for")
+        if received.purpose is TransferPurpose.DUMP:
+            dump = decodeStateDump(received.content)
+            if dump.frame != frame:
+                raise RemoteProtocolError(f"a dump of frame {dump.frame}, not {frame}")
+            self._theirs[peer] = dump
+            self._compare(peer)
+        else:
+            oldest = max([queue.first_kept for queue in self._exchange.table.queues])
+            if frame + 1 >= oldest:
+                self._restored = Restore(frame + 1, received.content)
+                self._progress.events.append(StateTakenOver(frame, peer))
+        del self._requests[peer, received.purpose, frame]
+
+    def restored(self) -> Restore | None:
+        """Return the state that is to be taken over now, once."""
+        restored = self._restored
+        if restored is not None:
+            self._restored = None
+            self._progress.report = None
+            for remote in self._exchange.others:
+                remote.checksums.forget()
+        return restored
+
+    def dumpsWanted(self) -> tuple[int, ...]:
+        """Return the final frames whose states are wanted."""
+        frames = [frame for _, _, frame in self._owed]
+        frames += [frame for peer, frame in self._dumped.items() if peer not in self._own]
+        return tuple(sorted(frozenset(frames)))
+
+    def dumpTaken(self, frame: int, dump: StateDump | None, now: float) -> None:
+        """
+        Take a state that was wanted.
+
+        @param dump: The state; C{None} if it was not kept.
+        """
+        for peer, at in self._dumped.items():
+            if at == frame and peer not in self._own:
+                self._own[peer] = dump or StateDump(frame, 0, b"", None)
+                self._compare(peer)
+        for key in [key for key in self._owed if key[2] == frame]:
+            peer, purpose, _ = key
+            del self._owed[key]
+            if dump is not None:
+                dumps = purpose is TransferPurpose.DUMP
+                content = encodeStateDump(dump) if dumps else dump.snapshot
+                self._transfer.send(peer, purpose, frame, content, now)
+
+    def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
+        """Return what is to be sent now, to which peer."""
+        packets = []
+        for key, request in tuple(self._requests.items()):
+            peer, purpose, frame = key
+            if request.asked >= ASK_LIMIT or not self._exchange.isMember(peer):
+                del self._requests[key]
+            elif now - request.asked_at >= ASK_INTERVAL:
+                request.asked += 1
+                request.asked_at = now
+                packets.append((peer, encodeStateWanted(StateWanted(purpose, frame))))
+        return packets
+
+    def _compare(self, peer: int) -> None:
+        """Tell of the difference when both states are here."""
+        own, theirs = self._own.get(peer), self._theirs.get(peer)
+        if own is not None and theirs is not None and own.snapshot:
+            self._progress.events.append(StatesDumped(DumpPair(own.frame, peer, own, theirs)))

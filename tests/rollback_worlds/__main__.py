@@ -1,0 +1,104 @@
+"""
+Run worlds by seed::
+
+    python -m tests.rollback_worlds --seeds 0-499 --processes 2
+    python -m tests.rollback_worlds --seed 17 --log
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from tests.rollback_worlds.plan import cellOf, planOf
+from tests.rollback_worlds.world import World, runWorld
+
+
+def main() -> int:
+    """Run what the command line asks for; exit status 1 if a world failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.rollback_worlds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seed", type=int, help="run this one, and print what it did")
+    parser.add_argument("--seeds", default="0-499", help="for example 0-499,4711")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print one JSON line per world")
+    parser.add_argument("--log", action="store_true", help="print everything that was told")
+    options = parser.parse_args()
+    if options.seed is not None:
+        return _runOne(options.seed, options.log)
+    seeds = _named(options.seeds)
+    failed = 0
+    total: Counter[str] = Counter()
+    for line in _outcomes(seeds, options.processes):
+        failed += "failure" in line
+        total.update(line.get("counters", {}))
+        if options.json:
+            print(json.dumps(line), flush=True)
+        elif "failure" in line:
+            print(f"{line['cell']}: {line['failure']}")
+            print(f"replay it: python -m tests.rollback_worlds --seed {line['seed']} --log")
+    if not options.json:
+        for name, count in sorted(total.items()):
+            print(f"  {name:40} {count:>10}")
+        print(f"{len(seeds)} worlds, {failed} failed")
+    return 1 if failed else 0
+
+
+def _runOne(seed: int, log: bool) -> int:
+    """Run one world, and tell about it."""
+    world = World(planOf(seed))
+    failure = None
+    try:
+        print(json.dumps(world.run(), indent=2))
+    except Exception:
+        failure = traceback.format_exc()
+    if log:
+        print(f"{cellOf(seed)}: {world.plan.seating}, vacant {world.plan.joiners}")
+        for process in world.everybody:
+            print(process.settings)
+        told = [
+            (now, process.peer, event) for process in world.everybody for now, event in process.told
+        ]
+        for now, peer, event in sorted(told, key=lambda one: one[0]):
+            print(f"{now:8.3f} peer {peer}: {event}")
+    if failure is not None:
+        print(failure)
+    return 1 if failure else 0
+
+
+def _named(text: str) -> list[int]:
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    return seeds
+
+
+def _outcomes(seeds: list[int], processes: int) -> Iterator[dict[str, Any]]:
+    if processes == 1:
+        yield from map(_outcome, seeds)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(_outcome, seeds, chunksize=4)
+
+
+def _outcome(seed: int) -> dict[str, Any]:
+    """Run one world; what went wrong is in C{failure}."""
+    try:
+        return {"seed": seed, **runWorld(seed)}
+    except Exception:
+        failure = traceback.format_exc()
+        return {"seed": seed, "cell": str(cellOf(seed)), "failure": failure}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""
+What must hold in every world in the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gamenet.rollback.events import Desynchronized
+from gamenet.rollback.seat_events import Dropped, PlayerDropped, PlayerJoined, SeatTaken
+from gamenet.rollback.session_state import SessionState
+from gamenet.rollback.settings import LeaverPolicy
+from gamenet.rollback.state_events import InconsistentInputs, StatesDiffer, StateTakenOver
+from tests.rollback_worlds.peer import Confirmed, SimulatedPeer
+
+if TYPE_CHECKING:
+    from tests.rollback_worlds.faults import Outcome
+    from tests.rollback_worlds.world import World
+
+__all__ = ["WorldFailed", "judge"]
+
+_NEVER = (Desynchronized, InconsistentInputs, StatesDiffer, StateTakenOver)
+
+
+class WorldFailed(AssertionError):
+    """A world did not do what every world must; the text says what."""
+
+
+def judge(world: World, outcome: Outcome) -> None:
+    """
+    Compare everything with everything.
+
+    @raise WorldFailed: Something does not hold.
+    """
+    history = _historyOf(world)
+    for process in world.everybody:
+        _judgeFrames(process, history)
+        _judgeEvents(process)
+        _judgeStatistics(process)
+    _judgeInputs(world, history)
+    _judgeDrops(world, outcome)
+    for process in world.mesh.peers.values():
+        _judgeStandstill(process)
+
+
+def _historyOf(world: World) -> dict[int, Confirmed]:
+    """Return what those who play in the end have confirmed; the longest of them."""
+    playing = [process for process in world.mesh.peers.values() if process.plays]
+    if not playing:
+        playing = list(world.mesh.peers.values()) or world.everybody
+    history: dict[int, Confirmed] = {}
+    for process in playing:
+        for frame in _validFrames(process):
+            row = process.confirmed[frame]
+            known = history.setdefault(frame, row)
+            if known != row:
+                raise WorldFailed(
+                    f"peer {process.peer} confirmed {row} as frame {frame}, another {known}"
+                )
+    return history
+
+
+def _validFrames(process: SimulatedPeer) -> list[int]:
+    """
+    Return the frames that a process confirmed as a member and must have in common with
+    everybody: of who was dropped, none from the frame of its drop on, until it is back.
+    """
+    frames = sorted(process.confirmed)
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for _, event in process.told:
+        if isinstance(event, Dropped):
+            spans.append((start, _firstChange(process, event)))
+            start = 1 << 40
+        elif isinstance(event, SeatTaken) and spans:
+            start = process.restored[-1] if process.restored else event.frame
+    spans.append((start, 1 << 40))
+    return [frame for frame in frames if any(a <= frame < b for a, b in spans)]
+
+
+def _firstChange(process: SimulatedPeer, dropped: Dropped) -> int:
+    """Return from which frame on the view that dropped a process may differ from its own."""
+    return min(dropped.frame, process.first_change)
+
+
+def _judgeFrames(process: SimulatedPeer, history: dict[int, Confirmed]) -> None:
+    frames = _validFrames(process)
+    for frame in frames:
+        if frame in history and process.confirmed[frame] != history[frame]:
+            raise WorldFailed(
+                f"peer {process.peer} confirmed {process.confirmed[frame]} as frame {frame},"
+                f" those who play {history[frame]}"
+            )
+    confirmed = sorted(process.confirmed)
+    first = confirmed[0] if confirmed else 0
+    if not process.restored and confirmed != list(range(first, first + len(confirmed))):
+        raise WorldFailed(f"peer {process.peer} did not confirm every frame once, in order")
+
+
+def _judgeEvents(process: SimulatedPeer) -> None:
+    for now, event in process.told:
+        if isinstance(event, _NEVER):
+            raise WorldFailed(f"peer {process.peer} told of {event} at {now:.2f} s")
+    if process.refused:
+        now, sender, reason = process.refused[0]
+        raise WorldFailed(
+            f"peer {process.peer} refused a packet of peer {sender} at {now:.2f} s: {reason}"
+            f" (and {len(process.refused) - 1} more)"
+        )
+
+
+def _judgeStatistics(process: SimulatedPeer) -> None:
+    statistics = process.session.statistics
+    wrong = (
+        (statistics.rollbacks == 0) != (statistics.frames_resimulated == 0)
+        or statistics.deepest_rollback > statistics.frames_resimulated
+        or statistics.packets_refused != len(process.refused)
+        or statistics.desynchronizations
+        or statistics.inconsistent_inputs
+        or (not process.restored and statistics.frames_played != process.session.current_frame)
+        or statistics.stalled_seconds < 0
+    )
+    if wrong:
+        raise WorldFailed(f"peer {process.peer} counted {statistics}")
+
+
+def _judgeInputs(world: World, history: dict[int, Confirmed]) -> None:
+    """What was pressed is what was played; who is absent does what the match has chosen."""
+    policy = next(iter(world.plan.settings.values())).leaver_policy
+    default = next(iter(world.plan.settings.values())).default_input
+    before: tuple[bytes, ...] | None = None
+    for frame in sorted(history):
+        inputs, _, absent = history[frame]
+        for process in world.everybody:
+            for player, given in process.given.items():
+                wrong = player not in absent and inputs[player - 1] != given.get(
+                    frame, inputs[player - 1]
+                )
+                if wrong and process in world.mesh.peers.values() and not process.restored:
+                    raise WorldFailed(
+                        f"player {player} pressed {given[frame]!r} in frame {frame},"
+                        f" {inputs[player - 1]!r} was played"
+                    )
+        for player in absent:
+            if policy is LeaverPolicy.FREEZE:
+                wanted = b"" if frame == 0 else before[player - 1] if before else None
+            elif policy is LeaverPolicy.DEFAULT_INPUT:
+                wanted = default
+            else:
+                wanted = b""
+            if wanted is not None and inputs[player - 1] != wanted:
+                raise WorldFailed(
+                    f"absent player {player} pressed {inputs[player - 1]!r} in frame {frame},"
+                    f" not {wanted!r} ({policy.value})"
+                )
+        before = inputs
+
+
+def _judgeDrops(world: World, outcome: Outcome) -> None:
+    """Exactly those were dropped whom the fault takes out, and everybody says the same."""
+    told: dict[tuple[int, int, str], int] = {}
+    for process in world.everybody:
+        for _, event in process.told:
+            if isinstance(event, (PlayerDropped, PlayerJoined)):
+                key = event.view, event.player, type(event).__name__
+                if told.setdefault(key, event.frame) != event.frame:
+                    raise WorldFailed(
+                        f"peer {process.peer} says {event}, another frame {told[key]}"
+                    )
+    players = sorted({player for _, player, kind in told if kind == "PlayerDropped"})
+    wanted = [
+        sorted(player for peer in peers for player in world.plan.settings[peer].local_players)
+        for peers in outcome.dropped
+    ]
+    if players not in wanted:
+        raise WorldFailed(f"players {players} were dropped, not one of {wanted}")
+
+
+def _judgeStandstill(process: SimulatedPeer) -> None:
+    """Who does not play stands still within its window."""
+    session = process.session
+    if session.state is SessionState.ISOLATED:
+        ahead = session.current_frame - session.confirmed_frame - 1
+        if ahead > max(1, process.settings.prediction_window):
+            raise WorldFailed(f"peer {process.peer} is isolated and {ahead} frames ahead")

@@ -1,0 +1,190 @@
+"""
+One world: a match that plays, a fault, healing, and one history for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from gamenet.rollback.session_state import SessionState
+from tests.rollback_worlds.faults import Outcome, beginFault
+from tests.rollback_worlds.game import InputScript
+from tests.rollback_worlds.mesh import Mesh
+from tests.rollback_worlds.oracle import WorldFailed, judge
+from tests.rollback_worlds.peer import SimulatedPeer
+from tests.rollback_worlds.plan import Cell, Fault, Plan, planOf
+
+__all__ = ["HEALED_FRAMES", "HEALED_SECONDS", "SETTLED_SECONDS", "World", "runWorld"]
+
+#: How many more frames every survivor must confirm ...
+HEALED_FRAMES = 300
+
+#: ... within so many seconds after who plays was settled.
+HEALED_SECONDS = 30.0
+
+#: Within so many seconds after the last fault, who plays must be settled.
+SETTLED_SECONDS = 15.0
+
+
+class World:
+    """
+    The world of one seed.
+
+    @ivar plan: What was drawn for it.
+    @ivar mesh: The processes and links.
+    @ivar everybody: All processes that ever were.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.mesh = Mesh(plan.seed, plan.cell.profile)
+        self.everybody: list[SimulatedPeer] = []
+        self.scripts = {
+            player: InputScript(plan.seed, player, plan.settings[local[0]].input_limit)
+            for local in plan.seating
+            for player in local
+        }
+        for peer in plan.settings:
+            if peer not in plan.joiners:
+                self.start(peer)
+        self._countSettings()
+
+    def start(self, peer: int, joining: bool = False) -> SimulatedPeer:
+        """Start a process."""
+        settings = self.plan.settings[peer]
+        scripts = {player: self.scripts[player] for player in settings.local_players}
+        process = SimulatedPeer(
+            settings, scripts, self.mesh.counters, self.plan.clocks[peer], joining
+        )
+        self.everybody.append(process)
+        self.mesh.start(process)
+        return process
+
+    def run(self) -> dict[str, Any]:
+        """
+        Live through it all.
+
+        @return: The counters, the trace, how many frames and seconds.
+        @raise WorldFailed: Something did not hold.
+        """
+        random = self.plan.random
+        self.mesh.run(random.uniform(0.8, 2.0))
+        self._trifles()
+        outcome = beginFault(self)
+        self._until(
+            lambda: self._isSettled(outcome),
+            outcome.seconds + SETTLED_SECONDS,
+            f"{outcome} to be settled",
+        )
+        self._mustMove(outcome)
+        judge(self, outcome)
+        return self._report()
+
+    def _trifles(self) -> None:
+        """Small things that happen in any match."""
+        random = self.plan.random
+        mesh = self.mesh
+        for peer, process in list(mesh.peers.items()):
+            if random.chance(0.3):
+                player = random.choice(process.settings.local_players)
+                delay = process.settings.input_delay
+                changed = random.between(delay, delay + 4)
+                mesh.call(random.uniform(0.0, 4.0), self._changeDelay, process, changed, player)
+            if random.chance(0.1):
+                seconds = random.uniform(0.05, 0.3)
+                mesh.call(random.uniform(0.0, 4.0), self._stop, peer, seconds)
+
+    def _changeDelay(self, process: SimulatedPeer, delay: int, player: int) -> None:
+        if process.plays:
+            process.session.setInputDelay(delay, player)
+            self.mesh.counters["delay changes"] += 1
+
+    def _stop(self, peer: int, seconds: float) -> None:
+        if peer in self.mesh.peers:
+            self.mesh.counters["short stops"] += 1
+            self.mesh.stop(peer, seconds)
+
+    def _isSettled(self, outcome: Outcome) -> bool:
+        """Whether who plays is as it must become."""
+        return self.mesh.now >= outcome.healed_at and any(
+            self._isAs(members) for members in outcome.allowed
+        )
+
+    def _isAs(self, members: tuple[int, ...]) -> bool:
+        """Whether exactly these play, and everybody else knows that they do not."""
+        for number, process in self.mesh.peers.items():
+            if number in members:
+                if not process.plays or process.session.members != members:
+                    return False
+            elif process.plays:
+                return False
+        return True
+
+    def _mustMove(self, outcome: Outcome) -> None:
+        """Those who play must confirm more frames."""
+        playing = [process for process in self.mesh.peers.values() if process.plays]
+        if not playing:
+            self.mesh.run(3.0)
+            return
+        wanted = max(process.session.confirmed_frame for process in playing) + HEALED_FRAMES
+        self._until(
+            lambda: all(process.session.confirmed_frame >= wanted for process in playing),
+            HEALED_SECONDS,
+            f"frame {wanted} to be confirmed",
+        )
+        if not any(self._isAs(members) for members in outcome.allowed):
+            raise WorldFailed(f"{self._standing()} did not stay as {outcome}")
+
+    def _until(self, done: Callable[[], bool], limit: float, what: str) -> None:
+        if not self.mesh.runUntil(done, limit):
+            raise WorldFailed(f"waited {limit:.1f} s for {what}: {self._standing()}")
+
+    def _standing(self) -> str:
+        """How it is with everybody, in words."""
+        return "; ".join(
+            f"{number}: {process.session.state.value} {process.session.members}"
+            f" frame {process.session.current_frame} final {process.session.confirmed_frame}"
+            for number, process in self.mesh.peers.items()
+        )
+
+    def _countSettings(self) -> None:
+        counters = self.mesh.counters
+        plan = self.plan
+        counters[f"profile {plan.cell.profile.name}"] += 1
+        counters[f"players {plan.cell.players}"] += 1
+        counters[f"fault {plan.cell.fault.value}"] += 1
+        counters["several players a peer"] += any(len(local) > 1 for local in plan.seating)
+        for settings in plan.settings.values():
+            counters[f"leavers {settings.leaver_policy.value}"] += 1
+            counters["lockstep"] += not settings.prediction_window
+            counters["sparse saving"] += settings.sparse_saving
+            counters[f"send interval {settings.send_interval}"] += 1
+            counters[f"prediction {getattr(settings.prediction, 'value', 'own')}"] += 1
+            counters["both stop"] += settings.both_stop
+
+    def _report(self) -> dict[str, Any]:
+        counters = self.mesh.counters
+        for process in self.everybody:
+            for name, value in attrs.asdict(process.session.statistics).items():
+                if not name.startswith("_"):
+                    counters[f"statistics {name}"] += int(value)
+        return {
+            "cell": str(self.plan.cell),
+            "trace": f"{self.mesh.trace:08x}",
+            "frames": max(len(process.confirmed) for process in self.everybody),
+            "seconds": round(self.mesh.now, 3),
+            "counters": {name: count for name, count in sorted(counters.items()) if count},
+        }
+
+
+def runWorld(seed: int, cell: Cell | None = None) -> dict[str, Any]:
+    """
+    Run the world of C{seed}.
+
+    @return: See L{World.run}.
+    @raise WorldFailed: Something did not hold.
+    """
+    return World(planOf(seed, cell)).run()

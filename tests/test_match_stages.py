@@ -1,0 +1,391 @@
+"""
+The states of a match: what each makes of what others say, pair by pair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.errors import NoPath, PeerLost, RemoteProtocolError
+from gamenet.match import ConfigurationDiffers, MatchSettings, Outcome, PeerProtocol
+from gamenet.match.barrier import StartBarrier
+from gamenet.match.configuration import Configuration
+from gamenet.match.farewell import FAREWELL_INTERVAL, FAREWELL_ROUNDS, Farewell
+from gamenet.match.silence import SilenceWatch
+from gamenet.match.stages import Ground, Leaving, MatchState, Over, Playing, Reaching, Stage
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready, Terms
+
+OURS = Configuration.of(RollbackSettings(), "ours")
+THEIRS = Configuration.of(RollbackSettings(), "theirs")
+
+
+@attrs.define(eq=False)
+class FakeLink:
+    """A link that keeps what is sent."""
+
+    sent: list[PeerPacket] = attrs.field(factory=list)
+    works: bool = True
+    round_trip: float | None = 0.25
+
+    @property
+    def paths(self) -> FakeLink:
+        """Stand in for the paths too."""
+        return self
+
+    def roundTrip(self) -> float | None:
+        """Return what was measured."""
+        return self.round_trip
+
+    def send(self, packet: PeerPacket) -> bool:
+        """Keep a packet."""
+        self.sent.append(packet)
+        return self.works
+
+
+@attrs.define(eq=False)
+class FakePeer:
+    """Player 2."""
+
+    player: int = 2
+    link: FakeLink = attrs.field(factory=FakeLink)
+    barrier: StartBarrier = attrs.field(factory=lambda: StartBarrier(2, OURS))
+    watch: SilenceWatch = attrs.field(factory=lambda: SilenceWatch(0.5, 10.0))
+    parted: bool = False
+
+
+@attrs.define(eq=False)
+class FakeLoop:
+    """Frames that are played by being counted."""
+
+    packets_refused: int = 0
+    received: list[bytes] = attrs.field(factory=list)
+    ran: list[float] = attrs.field(factory=list)
+    round_trips: list[tuple[int, float]] = attrs.field(factory=list)
+    finished: bool = False
+    heard_at: float | None = 0.0
+    next_due: float = 7.5
+    confirmed_frame: int = 41
+    done: bool = True
+
+    @property
+    def statistics(self) -> FakeLoop:
+        """Stand in for the statistics too."""
+        return self
+
+    def packetReceived(self, player: int, body: bytes, now: float) -> None:
+        """Keep a body."""
+        if body == b"bad":
+            self.packets_refused += 1
+            raise RemoteProtocolError("bad")
+        self.received.append(body)
+
+    def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
+        """Return one packet."""
+        return ((2, b"inputs"),)
+
+    def heardAt(self, player: int) -> float | None:
+        """Return when the player was heard."""
+        return self.heard_at
+
+    def acknowledged(self, player: int) -> bool:
+        """Return whether the player has everything."""
+        return self.done
+
+    def run(self, now: float) -> None:
+        """Play."""
+        self.ran.append(now)
+
+    def roundTripMeasured(self, player: int, round_trip: float) -> None:
+        """Keep it."""
+        self.round_trips.append((player, round_trip))
+
+
+class ToldProtocol(PeerProtocol):
+    """Writes silences down."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def interrupted(self, player: int, silence: float) -> None:
+        """Write it down."""
+        self.told.append("interrupted")
+
+    def resumed(self, player: int) -> None:
+        """Write it down."""
+        self.told.append("resumed")
+
+    def peerLost(self, player: int, silence: float) -> None:
+        """Write it down."""
+        self.told.append("peerLost")
+
+
+class StageCase(SynchronousTestCase):
+    """A match of nothing but its states."""
+
+    def setUp(self) -> None:
+        """Make one."""
+        self.peer: Any = FakePeer()
+        self.loop: Any = FakeLoop()
+        self.protocol = ToldProtocol()
+        self.happened: list[Any] = []
+        self.ground = Ground(
+            self.loop,
+            self.protocol,
+            MatchSettings(),
+            lambda now: self.happened.append(("begin", now)),
+            self.happened.append,
+            lambda reason: self.happened.append(("part", reason)),
+            lambda why: self.happened.append(("end", why)),
+            {2: self.peer},
+        )
+
+    def leaving(
+        self, reason: GoodbyeReason = GoodbyeReason.LEFT, error: Any = None
+    ) -> Leaving:
+        """Return the state of saying goodbye."""
+        return Leaving(self.ground, Farewell(reason, 9.0), error)
+
+    @property
+    def sent(self) -> list[PeerPacket]:
+        """What player 2 was sent."""
+        sent: list[PeerPacket] = self.peer.link.sent
+        return sent
+
+
+class ReachingTests(StageCase):
+    """The others are not there yet."""
+
+    def reaching(self) -> Reaching:
+        """Return that state."""
+        return Reaching(self.ground, 10.0)
+
+    def test_beat(self) -> None:
+        """READY is repeated ten times a second, up to the limit."""
+        self.assertEqual(self.reaching().beat(1.0), 1.1)
+        self.assertEqual(self.sent, [Ready(OURS.digest, False)])
+        error = self.assertRaises(NoPath, self.reaching().beat, 10.0)
+        self.assertIn("player 2 could not be reached within 10 s", str(error))
+
+    def test_ready(self) -> None:
+        """READY that has not heard us is answered; play begins once both have heard."""
+        stage = self.reaching()
+        stage.readyReceived(self.peer, Ready(OURS.digest, False), 1.0)
+        self.assertEqual((self.sent, self.happened), ([Ready(OURS.digest, True)], []))
+        stage.readyReceived(self.peer, Ready(OURS.digest, True), 1.5)
+        self.assertEqual(len(self.sent), 1)
+        became, begun = self.happened
+        self.assertIsInstance(became, Playing)
+        self.assertEqual(begun, ("begin", 1.5))
+
+    def test_inputs(self) -> None:
+        """Inputs begin play where READY was heard, and are nothing where it was not."""
+        stage = self.reaching()
+        stage.inputsReceived(self.peer, Inputs(b"x"), 1.0)
+        self.assertEqual((self.happened, self.loop.received), ([], []))
+        self.peer.barrier.readyReceived(Ready(OURS.digest, False))
+        stage.inputsReceived(self.peer, Inputs(b"x"), 2.0)
+        self.assertEqual(self.happened[1], ("begin", 2.0))
+        self.assertEqual(self.loop.received, [b"x"])
+
+    def test_goodbye(self) -> None:
+        """Who leaves before the start ends it; who refuses may still say why."""
+        for reason, outcome in (
+            (GoodbyeReason.LEFT, Outcome.OTHER_LEFT),
+            (GoodbyeReason.FAILED, Outcome.OTHER_FAILED),
+        ):
+            self.happened.clear()
+            self.reaching().goodbyeReceived(self.peer, Goodbye(reason, -1), 1.0)
+            self.assertEqual(self.happened, [("end", outcome)])
+        self.happened.clear()
+        self.reaching().goodbyeReceived(self.peer, Goodbye(GoodbyeReason.REFUSED, -1), 1.0)
+        self.assertEqual((self.happened, self.peer.barrier.differs), ([], True))
+        self.reaching().goodbyeReceived(self.peer, Goodbye(GoodbyeReason.FINISHED, 5), 1.0)
+        self.assertEqual((self.happened, self.peer.parted), ([], True))
+
+    def test_refusal(self) -> None:
+        """Other rules: ours are said until theirs are there, a path counted from when it is."""
+        stage = self.reaching()
+        self.peer.link.works = False
+        stage.readyReceived(self.peer, Ready(THEIRS.digest, True), 1.0)
+        self.assertEqual(self.sent, [])
+        stage.beat(1.1)
+        self.assertEqual(self.sent, [Ready(OURS.digest, False), OURS.terms])
+        self.peer.link.works = True
+        stage.beat(5.0)
+        stage.beat(5.9)
+        self.assertRaises(ConfigurationDiffers, stage.beat, 6.0)
+        error = self.assertRaises(
+            ConfigurationDiffers, stage.termsReceived, self.peer, THEIRS.terms
+        )
+        self.assertEqual([str(each) for each in error.differences], [
+            "rules here 'ours', there 'theirs'"
+        ])
+
+    def test_refusalAtTheLimit(self) -> None:
+        """At the limit of the start, a refusal is the better name."""
+        self.peer.barrier.refused()
+        self.peer.link.works = False
+        self.assertRaises(ConfigurationDiffers, self.reaching().beat, 10.0)
+
+    def test_path(self) -> None:
+        """A path that is found is used at once."""
+        self.reaching().pathFound(self.peer, 1.0)
+        self.assertEqual(self.sent, [Ready(OURS.digest, False)])
+
+
+class PlayingTests(StageCase):
+    """Frames are played."""
+
+    def test_beat(self) -> None:
+        """A beat plays, sends, and comes back when the next frame is due."""
+        self.loop.heard_at = 5.0
+        self.assertEqual(Playing(self.ground).beat(5.0), 7.5)
+        self.assertEqual((self.loop.ran, self.sent), ([5.0], [Inputs(b"inputs")]))
+        self.assertEqual(self.loop.round_trips, [(2, 0.25)])
+        self.peer.link.round_trip = None
+        Playing(self.ground).beat(5.1)
+        self.assertEqual(len(self.loop.round_trips), 1)
+
+    def test_stopped(self) -> None:
+        """Who leaves in a moment of the beat sends no more inputs, and ends but once."""
+        stage = Playing(self.ground)
+        stage.stopped = True
+        self.loop.finished = True
+        self.assertEqual((stage.beat(5.0), self.sent, self.happened), (5.0, [], []))
+
+    def test_finished(self) -> None:
+        """After the last frame we part."""
+        self.loop.finished = True
+        Playing(self.ground).beat(0.1)
+        self.assertEqual(self.happened, [("part", GoodbyeReason.FINISHED)])
+
+    def test_silence(self) -> None:
+        """Half a second is told, once; ten seconds are the end; a packet ends it."""
+        stage = Playing(self.ground)
+        for now in (0.4, 0.5, 0.6):
+            stage.beat(now)
+        self.assertEqual(self.protocol.told, ["interrupted"])
+        stage.inputsReceived(self.peer, Inputs(b"bad"), 0.7)
+        self.assertEqual(self.protocol.told, ["interrupted"])
+        stage.inputsReceived(self.peer, Inputs(b"x"), 0.7)
+        self.assertEqual(self.protocol.told, ["interrupted", "resumed"])
+        error = self.assertRaises(PeerLost, stage.beat, 10.0)
+        self.assertEqual((error.player, error.silence), (2, 10.0))
+        self.assertEqual(self.protocol.told[-1], "peerLost")
+
+    def test_notWatched(self) -> None:
+        """Who does not play any more is not waited for."""
+        self.loop.heard_at = None
+        Playing(self.ground).beat(100.0)
+        self.assertEqual(self.protocol.told, [])
+
+    def test_others(self) -> None:
+        """Late READYs are answered as what we are; terms and paths mean nothing any more."""
+        stage = Playing(self.ground)
+        self.peer.barrier.playReceived()
+        stage.termsReceived(self.peer, THEIRS.terms)
+        stage.pathFound(self.peer, 1.0)
+        stage.readyReceived(self.peer, Ready(OURS.digest, True), 1.0)
+        self.assertEqual((self.sent, self.happened), ([], []))
+        stage.readyReceived(self.peer, Ready(OURS.digest, False), 1.0)
+        self.assertEqual(self.sent, [Ready(OURS.digest, True)])
+
+    def test_goodbye(self) -> None:
+        """Every reason but the end of the game ends the match."""
+        for reason, wanted in (
+            (GoodbyeReason.FINISHED, []),
+            (GoodbyeReason.LEFT, [("end", Outcome.OTHER_LEFT)]),
+            (GoodbyeReason.FAILED, [("end", Outcome.OTHER_FAILED)]),
+            (GoodbyeReason.REFUSED, [("end", Outcome.OTHER_FAILED)]),
+        ):
+            self.happened.clear()
+            Playing(self.ground).goodbyeReceived(self.peer, Goodbye(reason, 3), 1.0)
+            self.assertEqual(self.happened, wanted)
+        self.assertTrue(self.peer.parted)
+
+
+class LeavingTests(StageCase):
+    """We say goodbye."""
+
+    def test_left(self) -> None:
+        """Goodbye is said some times, without inputs, and then it is over."""
+        stage = self.leaving()
+        self.assertFalse(stage.playable)
+        for _ in range(FAREWELL_ROUNDS):
+            self.assertEqual(stage.beat(1.0), 1.0 + FAREWELL_INTERVAL)
+        self.assertEqual(self.sent, [Goodbye(GoodbyeReason.LEFT, 41)] * FAREWELL_ROUNDS)
+        self.assertEqual(self.happened, [])
+        stage.beat(1.0)
+        self.assertEqual(self.happened, [("end", Outcome.LEFT)])
+
+    def test_finished(self) -> None:
+        """Others who still play get our inputs until they part and have them all."""
+        stage = self.leaving(GoodbyeReason.FINISHED)
+        self.assertTrue(stage.playable)
+        stage.beat(1.0)
+        self.assertEqual(self.sent, [Inputs(b"inputs"), Goodbye(GoodbyeReason.FINISHED, 41)])
+        stage.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.LEFT, 41), 1.0)
+        self.loop.done = False
+        for _ in range(10):
+            stage.beat(1.0)
+        self.loop.done = True
+        for _ in range(FAREWELL_ROUNDS):
+            stage.beat(1.0)
+        self.assertEqual(self.happened, [])
+        stage.beat(1.0)
+        self.assertEqual(self.happened, [("end", Outcome.FINISHED)])
+
+    def test_failed(self) -> None:
+        """What went wrong is told when goodbye is said."""
+        error = RemoteProtocolError("x")
+        stage = self.leaving(GoodbyeReason.FAILED, error)
+        for _ in range(FAREWELL_ROUNDS + 1):
+            stage.beat(1.0)
+        self.assertEqual(self.happened, [("end", error)])
+        self.assertEqual(self.sent, [Goodbye(GoodbyeReason.FAILED, 41)] * FAREWELL_ROUNDS)
+
+    def test_refused(self) -> None:
+        """Whoever refuses says why with each goodbye, before it."""
+        stage = self.leaving(GoodbyeReason.REFUSED, ConfigurationDiffers(2, ()))
+        stage.beat(1.0)
+        self.assertEqual(self.sent, [OURS.terms, Goodbye(GoodbyeReason.REFUSED, 41)])
+
+
+class OverTests(StageCase):
+    """Over."""
+
+    def test_over(self) -> None:
+        """Nothing is due, and nothing that comes matters."""
+        stage = Over(self.ground)
+        stage.beat(1.0)
+        self.assertFalse(stage.playable)
+        self.assertEqual((self.sent, self.happened), ([], []))
+
+    def test_states(self) -> None:
+        """Each object says which state it is, and only the first ones can be played in."""
+        stages: list[Stage] = [
+            Reaching(self.ground, 1.0), Playing(self.ground), self.leaving(), Over(self.ground)
+        ]
+        self.assertEqual([each.state for each in stages], list(MatchState))
+        self.assertEqual([each.playable for each in stages], [True, True, False, False])
+        self.assertRaises(NotImplementedError, Stage.beat, stages[0], 1.0)
+
+
+class TermsTests(SynchronousTestCase):
+    """The terms that are said fit a packet whatever the settings are."""
+
+    def test_longest(self) -> None:
+        """Sixteen players, the longest rules and default input."""
+        from gamenet.wire.peer_packets import decodePeerPacket, encodePeerPacket
+
+        seating = tuple((player, player + 1) for player in range(1, 16, 2))
+        rollback = RollbackSettings(
+            players=16, seating=seating, default_input=b"\xff" * 64, vacant=tuple(range(3, 17))
+        )
+        for rules in ("x" * 128, "\U0001f3ae" * 128):
+            terms: Terms = Configuration.of(rollback, rules).terms
+            self.assertEqual(decodePeerPacket(encodePeerPacket(terms)), terms)
