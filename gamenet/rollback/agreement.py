@@ -220,6 +220,7 @@ class Agreement:
         proposal = state.proposal
         if self._lost_since is not None or now < self._patient_until:
             # too few are heard, or were a moment ago: who is silent is not to blame
+            state.wanted_since = None
             if proposal is not None:
                 proposal.began = now
                 if proposal.value is None:

@@ -463,7 +463,7 @@ class RollbackSession:
 
     def _mayWant(self) -> bool:
         """Whether inputs are asked for at all now."""
-        if self._controls.stopped:
+        if self._joining is not None or self._controls.stopped:
             return False
         return not self.settings.prediction_window or self._isWithinWindow()
 
