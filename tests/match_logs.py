@@ -93,7 +93,7 @@ def loggedDuel(
             lambda frame, n=number: pressed(1, n, frame),
             log=log,
         )
-    assert duel.runUntilFinished(frames * 4)
+    assert duel.runUntilFinished(frames * 4 + 200)
     for player in duel.players.values():
         assert isinstance(player, LoggedPlayer) and player.log is not None
         player.log.closed(duel.now / 60, "finished")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import NoPath, PeerLost, RemoteProtocolError
@@ -260,8 +261,17 @@ class PlayingTests(StageCase):
     def test_finished(self) -> None:
         """After the last frame we part."""
         self.loop.finished = True
-        Playing(self.ground).beat(0.1)
+        self.assertEqual(Playing(self.ground).beat(0.1), 0.1)
         self.assertEqual(self.happened, [("part", GoodbyeReason.FINISHED)])
+
+    def test_refusedPackets(self) -> None:
+        """Bad input: of all impossible packets of a match the first is logged."""
+        told: list[object] = []
+        globalLogPublisher.addObserver(told.append)
+        self.addCleanup(globalLogPublisher.removeObserver, told.append)
+        for _ in range(5):
+            Playing(self.ground).inputsReceived(self.peer, Inputs(b"bad"), 0.7)
+        self.assertEqual(len(told), 1)
 
     def test_silence(self) -> None:
         """Half a second is told, once; ten seconds are the end; a packet ends it."""

@@ -21,11 +21,9 @@ from gamenet.wire.view_values import (
     Seat,
     View,
 )
+from tests.rollback_agreement_case import ScriptedCase
 
 FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))
-
-
-from tests.rollback_agreement_case import ScriptedCase
 
 
 class ProposerTests(ScriptedCase):

@@ -22,12 +22,10 @@ from gamenet.wire.view_values import (
     Seat,
     View,
 )
+from tests.rollback_agreement_case import ScriptedCase
 
 FOUR: Seating = ((1,), (2,), (3,), (4,))
 FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))
-
-
-from tests.rollback_agreement_case import ScriptedCase
 
 
 class RefusalTests(ScriptedCase):

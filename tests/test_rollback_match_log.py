@@ -293,7 +293,7 @@ class StateTests(SynchronousTestCase):
         limits = MatchLogSettings(part_limit=1000)
         for data in loggedDuel(65, game=longGame, settings=limits):
             states = self.states(data)
-            self.assertEqual(list(states), [29, 59])
+            self.assertEqual(list(states), [29, 59, 64])
             self.assertEqual(states[59]["a"], b"x" * 300)
             self.assertEqual(states[59]["b"], PartDigest(40_000, crc32(b"y" * 40_000)))
             self.assertLess(len(data), 30_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,8 +151,8 @@ class TransferTests(SynchronousTestCase):
         end = DatagramTransfer()
         end.send(2, SNAPSHOT, 0, b"x", 0.0)
         times = [n * 0.01 for n in range(1000) if end.packetsDue(n * 0.01)]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-        self.assertEqual([round(gap, 1) for gap in gaps], [0.6, 1.2, 2.0, 2.0, 2.0])
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        self.assertEqual([round(gap, 1) for gap in gaps], [0.3, 0.6, 1.2, 2.0, 2.0, 2.0])
 
     def test_newerReplaces(self) -> None:
         """A newer content for the same purpose takes the older one's place on both sides."""
@@ -237,8 +238,11 @@ class LimitTests(SynchronousTestCase):
 
     def test_peers(self) -> None:
         """An idle peer is forgotten for a new one; without any there is no room."""
-        for peer in (1, 2, 3, 4, 5):
-            self.offer(peer, size=0) if peer < 3 else self.offer(peer, size=4_000)
+        for peer in (1, 2):
+            with self.assertRaises(RemoteProtocolError):
+                self.offer(peer, size=0)
+        for peer in (3, 4, 5):
+            self.offer(peer, size=4_000)
         self.assertRaises(RemoteProtocolError, self.offer, 6)
         self.assertRaises(LocalProtocolError, self.end.send, 6, 0, 0, b"", 0.0)
         self.end.forget(3)

@@ -72,7 +72,7 @@ class FramesTests(SynchronousTestCase):
     def test_layoutByHand(self) -> None:
         """The documented layout, spelled out, is what the encoder writes."""
         rows = [((b"ab", b""), ())] * 3 + [((b"ab", b"x"), ())] + [((b"ab", b"x"), (2,))]
-        body = bytes.fromhex(HEADER + "02" + "02" + "01" + "026162" + "00" + "02" + "0178" + "800200")
+        body = bytes.fromhex(HEADER + "02" + "0201026162" + "00020178" + "800200")
         self.assertEqual(encodeFeedFrames(0, rows, 600, 602, 2), (body, 5))
         self.assertEqual(decodeFeedPacket(body), FeedFrames(0, 600, 602, 2, tuple(rows)))
         nine = bytes.fromhex(HEADER + "09" + "80" + "0100" + "0001" + "0161")

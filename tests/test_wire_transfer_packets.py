@@ -35,6 +35,7 @@ SAMPLES = {
 
 PURPOSES = st.sampled_from(TransferPurpose)
 NUMBERS = st.integers(1, 2**32 - 1)
+CONTENTS = st.binary(min_size=1, max_size=CHUNK_BYTES)
 PACKETS = st.one_of(
     st.builds(
         Offer,
@@ -44,9 +45,7 @@ PACKETS = st.one_of(
         st.integers(0, CHUNKS_LIMIT * CHUNK_BYTES),
         st.binary(min_size=16, max_size=16),
     ),
-    st.builds(
-        Chunk, PURPOSES, NUMBERS, st.integers(0, 65_535), st.binary(min_size=1, max_size=CHUNK_BYTES)
-    ),
+    st.builds(Chunk, PURPOSES, NUMBERS, st.integers(0, 65_535), CONTENTS),
     st.builds(Receipt, PURPOSES, NUMBERS, st.integers(0, 65_535), st.integers(0, 2**64 - 1)),
     st.builds(Refusal, PURPOSES, NUMBERS, st.sampled_from(RefusalReason)),
     st.builds(Withdrawal, PURPOSES, NUMBERS),
@@ -95,7 +94,8 @@ class TransferPacketTests(SynchronousTestCase):
             self.assertRaises(MalformedMessage, decodeTransferPacket, bytes(bad))
         chunk = b"\x41\0\0\0\0\1\0\0"
         decodeTransferPacket(chunk + bytes(CHUNK_BYTES))
-        for body in (chunk, chunk + bytes(CHUNK_BYTES + 1), b"\x43\0\0\0\0\1\4", b"\x44\0\0\0\0\1\0"):
+        longest = chunk + bytes(CHUNK_BYTES + 1)
+        for body in (chunk, longest, b"\x43\0\0\0\0\1\4", b"\x44\0\0\0\0\1\0"):
             self.assertRaises(MalformedMessage, decodeTransferPacket, body)
         for body in (b"", b"\x45", b"\x30"):
             self.assertRaises(UnknownMessage, decodeTransferPacket, body)

@@ -32,11 +32,7 @@ LOG = "log"
 
 
 class Recording:
-    """
-    What one match writes down.  Owned by L{gamenet.match.frame_loop.FrameLoop}.
-
-    @ivar active: Which of L{REPLAY} and L{LOG} are being written.
-    """
+    """What one match writes down.  Owned by L{gamenet.match.frame_loop.FrameLoop}."""
 
     _log = Logger()
 
@@ -57,12 +53,6 @@ class Recording:
         self._recorder = ReplayRecorder(header)
         self._recordingFailed = recordingFailed
         self._closed = False
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """Which of L{REPLAY} and L{LOG} are being written."""
-        writers = ((REPLAY, self._replay), (LOG, self._match_log))
-        return () if self._closed else tuple(name for name, each in writers if each is not None)
 
     def watched(self, simulation: ISimulation) -> ISimulation:
         """Return what to play with, so that a log that wants to see the states does."""

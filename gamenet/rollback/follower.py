@@ -21,7 +21,7 @@ from gamenet.rollback.feed_events import (
     HostsLost,
 )
 from gamenet.rollback.feed_settings import FollowerSettings
-from gamenet.rollback.transfer import TransferReceived
+from gamenet.rollback.transfer_outcomes import TransferReceived
 from gamenet.wire.feed_packets import (
     FeedFrames,
     FeedRow,

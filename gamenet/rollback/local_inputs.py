@@ -67,7 +67,7 @@ class LocalInputs:
                 queue.append(b"")
         self._join()
 
-    def wanted(self, player: int, current_frame: int) -> int | None:
+    def wanted(self, player: int | None, current_frame: int) -> int | None:
         """
         Return the frame for which a player's input is wanted, or C{None}.
 
@@ -78,7 +78,7 @@ class LocalInputs:
 
     def wantsAny(self, current_frame: int) -> bool:
         """Return whether any player's input is wanted."""
-        return any([self._wants(place, current_frame) for place in range(len(self._queues))])
+        return any(self._wants(place, current_frame) for place in range(len(self._queues)))
 
     def lacksAny(self, current_frame: int) -> bool:
         """Return whether an input must be given before the frame can be played."""
@@ -111,7 +111,7 @@ class LocalInputs:
         if len(self._queues) > 1:
             self._join()
 
-    def delay(self, player: int) -> int:
+    def delay(self, player: int | None) -> int:
         """
         Return a player's input delay, in frames.
 
@@ -119,7 +119,7 @@ class LocalInputs:
         """
         return self._delays[self._place(player)]
 
-    def setDelay(self, player: int, delay: int, current_frame: int) -> None:
+    def setDelay(self, player: int | None, delay: int, current_frame: int) -> None:
         """
         Change a player's input delay.  Where it grows, the input before is held
         for the frames in between; where it shrinks, no input is wanted for a while.
@@ -167,8 +167,10 @@ class LocalInputs:
             frame = blobs.count
             blobs.append(joinInputs([queue.known(frame) for queue in self._queues]))
 
-    def _place(self, player: int) -> int:
-        """Return a player's place among those who are played here."""
+    def _place(self, player: int | None) -> int:
+        """Return a player's place among those who are played here; C{None} is the first."""
+        if player is None:
+            return 0
         if player not in self.players:
             raise LocalProtocolError(f"player {player} is not played here")
         return self.players.index(player)

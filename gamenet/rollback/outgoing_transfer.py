@@ -4,28 +4,16 @@ The sending side of one transfer.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import attrs
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.rollback.transfer_settings import TransferSettings
 from gamenet.wire.transfer_packets import CHUNK_BYTES, Chunk, Offer, Receipt
 
 __all__ = ["OutgoingTransfer"]
 
 #: Never sent again sooner than this, in seconds.
 _SHORTEST_TIMEOUT = 0.05
-
-
-class _Limits(Protocol):
-    """What it needs to know of L{gamenet.rollback.transfer.TransferSettings}."""
-
-    @property
-    def window(self) -> int: ...
-    @property
-    def first_timeout(self) -> float: ...
-    @property
-    def longest_timeout(self) -> float: ...
 
 
 @attrs.define(init=False)
@@ -48,7 +36,7 @@ class OutgoingTransfer:
     offer: Offer
     progress_at: float
     _content: bytes
-    _limits: _Limits
+    _limits: TransferSettings
     _accepted: bool
     _count: int
     _next: int
@@ -57,7 +45,7 @@ class OutgoingTransfer:
     _deviation: float
     _factor: float
 
-    def __init__(self, offer: Offer, content: bytes, limits: _Limits, now: float) -> None:
+    def __init__(self, offer: Offer, content: bytes, limits: TransferSettings, now: float) -> None:
         """
         @param offer: What is told first.
         @param content: What is sent then.

@@ -92,8 +92,7 @@ class RemotePeer:
             raise RemoteProtocolError(
                 f"an acknowledgement of {header.next_wanted} of {sent} inputs"
             )
-        if sent < self.first_frame:
-            sent = self.first_frame
+        sent = max(sent, self.first_frame)
         if current_frame > frames or current_frame > sent + WINDOW_LIMIT:
             raise RemoteProtocolError(f"playing frame {current_frame} on {sent} inputs")
         if end > frames or end > sent + WINDOW_LIMIT + DELAY_LIMIT:

@@ -32,11 +32,10 @@ from zope.interface import implementer
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import IRollbackSession
 from gamenet.rollback.confirmation import Confirmation
-from gamenet.rollback.control_exchange import ControlExchange
-from gamenet.rollback.frame_steps import FrameSteps
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_table import InputTable
-from gamenet.rollback.joining import CATCH_UP, Joining
+from gamenet.rollback.joining import Joining
+from gamenet.rollback.play import Play
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.remote_peer import RemotePeer
 from gamenet.rollback.seat_events import SeatTaken
@@ -66,26 +65,21 @@ class RollbackSession:
 
     @ivar settings: The L{RollbackSettings}.
     @ivar _progress: How far the session is.
-    @ivar _table: All players' inputs.
-    @ivar _exchange: The inputs that come and go.
-    @ivar _steps: What makes the steps.
     @ivar _confirmation: What becomes of final frames.
-    @ivar _controls: Everything that peers say to each other beside inputs.
     @ivar _transfer: What carries states.
+    @ivar _play: What we do in our seat; before we have one, and after we lost it,
+        it does nothing.
+    @ivar _exchange: Its inputs that come and go.
     @ivar _joining: Our way to a seat, while we have none.
-    @ivar _catching_up: Whether we are seated and still behind the others.
     """
 
     settings: RollbackSettings
     _progress: Progress
-    _table: InputTable
-    _exchange: InputExchange
-    _steps: FrameSteps
     _confirmation: Confirmation
-    _controls: ControlExchange
     _transfer: DatagramTransfer
+    _play: Play
+    _exchange: InputExchange
     _joining: Joining | None
-    _catching_up: bool
 
     def __init__(self, settings: RollbackSettings, joining: bool = False) -> None:
         """
@@ -100,13 +94,12 @@ class RollbackSession:
             raise LocalProtocolError("our seat is vacant: it can only be taken by joining")
         view = firstView(settings.peers, vacant)
         frames = FRAMES_LIMIT if settings.last_frame is None else settings.last_frame + 1
+        table = InputTable(settings, view.seats)
         self._progress = Progress(frames)
         self._transfer = DatagramTransfer()
-        self._table = InputTable(settings, view.seats)
-        self._confirmation = Confirmation(settings, self._progress, self._table)
+        self._confirmation = Confirmation(settings, self._progress, table)
         self._joining = None
-        self._catching_up = False
-        self._sit(view, (Save(0),))
+        self._sit(view, table, (Save(0),))
         if joining:
             self._join()
 
@@ -142,17 +135,7 @@ class RollbackSession:
     @property
     def state(self) -> SessionState:
         """What the session is doing, a L{SessionState}."""
-        if self._joining is not None:
-            return SessionState.JOINING
-        state = self._controls.state
-        if state is not None:
-            return state
-        if self.current_frame < self._progress.frames:
-            can_play = self._isWithinWindow() and (
-                not self._lacksInput() or self._exchange.local.wantsAny(self.current_frame)
-            )
-            return SessionState.RUNNING if can_play else SessionState.STALLED
-        return SessionState.FINISHED if self.finished else SessionState.CONFIRMING
+        return self._play.state if self._joining is None else SessionState.JOINING
 
     @property
     def finished(self) -> bool:
@@ -170,9 +153,7 @@ class RollbackSession:
         @param player: Which; C{None} is the first who is played here.
         @raise LocalProtocolError: C{player} is not played here.
         """
-        local = self._exchange.local
-        wanted = local.wanted(local.players[0] if player is None else player, self.current_frame)
-        return wanted if wanted is not None and self._mayWant() else None
+        return self._play.inputFrame(player) if self._joining is None else None
 
     def advance(
         self, local_input: bytes | Mapping[int, bytes] | None, now: float
@@ -194,42 +175,17 @@ class RollbackSession:
             is too long; the steps of the call before were not applied; nobody
             drains the events.  Nothing changed then.
         """
-        progress = self._progress
-        confirmation = self._confirmation
-        if not confirmation.complete:
+        events = self._progress.events
+        if not self._confirmation.complete:
             raise LocalProtocolError("the steps before these were not applied")
-        if len(progress.events) >= self.settings.events_limit:
-            raise LocalProtocolError(f"{len(progress.events)} events were not drained")
-        if self._joining is not None or self._controls.stopped:
-            if local_input is not None:
-                raise LocalProtocolError("no input is wanted now")
-            return self._follow(now)
-        local = self._exchange.local
-        current_frame = progress.current_frame
-        within_window = self._isWithinWindow()
+        if len(events) >= self.settings.events_limit:
+            raise LocalProtocolError(f"{len(events)} events were not drained")
+        joining = self._joining
+        if joining is None:
+            return self._play.advance(local_input, now)
         if local_input is not None:
-            if not within_window and self.settings.prediction_window:
-                raise LocalProtocolError("no input is wanted now")
-            local.take(local_input, current_frame)
-        plays = within_window and not local.lacksAny(current_frame)
-        if not plays and current_frame < progress.frames and not self._wantsInput(within_window):
-            progress.statistics.stalled(now)
-        restored = self._controls.restored()
-        if restored is not None:
-            steps = self._steps.takeOver(restored)
-            if plays:
-                steps += self._steps.plan(plays, now)
-        elif plays or self._table.wrong_frame is not None:
-            steps = self._steps.plan(plays, now)
-        else:
-            steps = []
-        if self._catching_up:
-            self._catchUp(steps, now)
-        end = progress.current_frame
-        known = self._table.known
-        progress.confirmed_frame = (end if end < known else known) - 1
-        confirmation.settle()
-        return steps
+            raise LocalProtocolError("no input is wanted now")
+        return self._follow(joining, now)
 
     def setInputDelay(self, delay: int, player: int | None = None) -> None:
         """
@@ -242,9 +198,7 @@ class RollbackSession:
         @raise LocalProtocolError: C{player} is not played here.
         @raise gamenet.errors.BadSetting: The delay is out of bounds.
         """
-        local = self._exchange.local
-        player = local.players[0] if player is None else player
-        local.setDelay(player, delay, self.current_frame)
+        self._exchange.local.setDelay(player, delay, self.current_frame)
 
     def checksumsWanted(self) -> Sequence[int]:
         """
@@ -283,9 +237,9 @@ class RollbackSession:
             self._joiningReceived(self._joining, peer, body, now)
         elif body and body[0] < _CONTROL and self._exchange.isMember(peer):
             view = self._exchange.packetReceived(peer, body, now)
-            self._controls.heard(peer, view, now)
+            self._play.controls.heard(peer, view, now)
         else:
-            self._controls.packetReceived(peer, body, now)
+            self._play.controls.packetReceived(peer, body, now)
 
     def packetFor(self, peer: int, now: float) -> bytes:
         """
@@ -310,9 +264,9 @@ class RollbackSession:
         """
         if self._joining is not None:
             return self._joining.packetsDue(now)
-        packets = [] if self._controls.stopped else self._exchange.packetsDue(now)
-        if self._controls.isDue(now):
-            packets += self._controls.packetsDue(now)
+        packets = [] if self._play.controls.stopped else self._exchange.packetsDue(now)
+        if self._play.controls.isDue(now):
+            packets += self._play.controls.packetsDue(now)
         return packets
 
     def drainEvents(self) -> tuple[SessionEvent, ...]:
@@ -351,7 +305,7 @@ class RollbackSession:
     @property
     def members(self) -> tuple[int, ...]:
         """The peers that play now, ours too, ascending."""
-        return self._controls.membership.view.members
+        return self._play.controls.membership.view.members
 
     def leave(self, now: float) -> None:
         """
@@ -360,7 +314,7 @@ class RollbackSession:
 
         @param now: The time, in seconds.
         """
-        self._controls.leave(now)
+        self._play.controls.leave(now)
 
     def rejoin(self, now: float) -> None:
         """
@@ -371,7 +325,7 @@ class RollbackSession:
         @param now: The time, in seconds.
         @raise LocalProtocolError: We were not dropped.
         """
-        if self._joining is not None or not self._controls.membership.outvoted:
+        if self._joining is not None or not self._play.controls.membership.outvoted:
             raise LocalProtocolError("there is no seat to come back to: we were not dropped")
         self._join()
 
@@ -380,7 +334,7 @@ class RollbackSession:
         Return the final frames whose states are wanted by others, or to be
         compared with theirs: asked for by the timeline after it applied some steps.
         """
-        return () if self._joining is not None else self._controls.dumpsWanted()
+        return () if self._joining is not None else self._play.controls.dumpsWanted()
 
     def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
         """
@@ -389,37 +343,35 @@ class RollbackSession:
         @param frame: One of L{dumpsWanted}.
         @param dump: The state that it led to; C{None} if it is not kept.
         """
-        self._controls.dumpTaken(frame, dump)
+        self._play.controls.dumpTaken(frame, dump)
 
-    def _sit(self, view: View, starts: tuple[Step, ...]) -> None:
+    def _sit(self, view: View, table: InputTable, starts: tuple[Step, ...]) -> None:
         """Play as a member of a view, from the current frame on."""
-        settings, progress = self.settings, self._progress
-        progress.view = view.number
-        self._exchange = InputExchange(settings, progress, self._table, view.members)
-        self._steps = FrameSteps(settings, progress, self._table, starts)
-        self._controls = ControlExchange(
-            settings, progress, self._exchange, self._confirmation, self._transfer, view
+        self._play = Play(
+            self.settings,
+            self._progress,
+            self._confirmation,
+            self._transfer,
+            view,
+            table,
+            starts,
         )
+        self._exchange = self._play.exchange
 
     def _join(self) -> None:
         """Begin to follow the match."""
         self._joining = Joining(self.settings, self._progress, self._confirmation, self._transfer)
 
-    def _follow(self, now: float) -> Sequence[Step]:
+    def _follow(self, joining: Joining, now: float) -> Sequence[Step]:
         """Play what others have confirmed, and take our seat when it is time."""
-        joining = self._joining
-        if joining is None:
-            return ()
         steps = joining.advance(now)
-        view = joining.view
-        if view is not None and joining.seated:
-            first_frame = self._progress.current_frame
+        view, before = joining.view, joining.before
+        if view is not None and before is not None and joining.seated:
+            table = InputTable(self.settings, view.seats, self._progress.current_frame, before)
             self._joining = None
-            self._table = InputTable(self.settings, view.seats, first_frame, joining.before)
-            self._confirmation.follow(self._table)
-            self._sit(view, ())
-            self._controls.say(joining.farewell(), now)
-            self._catching_up = True
+            self._confirmation.follow(table)
+            self._sit(view, table, ())
+            self._play.controls.say(joining.farewell(), now)
             seat = view.seats[self.settings.local_player - 1]
             self._progress.events.append(SeatTaken(seat.since, view.number))
         return steps
@@ -434,41 +386,3 @@ class RollbackSession:
             raise
         statistics.packets_received += 1
         statistics.bytes_received += len(body)
-
-    def _catchUp(self, steps: list[Step], now: float) -> None:
-        """Play more than one frame while the others are ahead and we lack nothing."""
-        local = self._exchange.local
-        ahead = max([remote.current_frame for remote in self._exchange.others], default=0)
-        for _ in range(CATCH_UP):
-            current_frame = self._progress.current_frame
-            if current_frame >= ahead - 1 or current_frame >= self._table.settled:
-                self._catching_up = current_frame < self._table.settled
-                return
-            if current_frame >= self._table.known or local.lacksAny(current_frame):
-                return
-            if current_frame - self._confirmation.told > self.settings.prediction_window:
-                return
-            steps += self._steps.plan(True, now)
-
-    def _isWithinWindow(self) -> bool:
-        """Whether the next frame is part of the match and of the prediction window."""
-        frame = self._progress.current_frame
-        return frame < self._progress.frames and (
-            frame - self._table.known < self.settings.prediction_window
-        )
-
-    def _lacksInput(self) -> bool:
-        """Whether a local input must be given before the next frame is played."""
-        return self._exchange.local.lacksAny(self._progress.current_frame)
-
-    def _mayWant(self) -> bool:
-        """Whether inputs are asked for at all now."""
-        if self._joining is not None or self._controls.stopped:
-            return False
-        return not self.settings.prediction_window or self._isWithinWindow()
-
-    def _wantsInput(self, within_window: bool) -> bool:
-        """Whether a local input may be given now."""
-        return (within_window or not self.settings.prediction_window) and (
-            self._exchange.local.wantsAny(self._progress.current_frame)
-        )

@@ -123,14 +123,12 @@ class SpectatorSession:
         last_frame = self.settings.last_frame
         if last_frame is not None and self.confirmed_frame >= last_frame:
             return SessionState.FINISHED
-        follower = self.follower
-        if follower.snapshot is None:
-            playable = self._began and self.current_frame < self._end + follower.ready
+        if self.follower.snapshot is None:
+            playable = self._began and self.current_frame < self._end + self.follower.ready
         else:
             playable = self.current_frame < self._end or not self.rewound
-        if playable and self.current_frame < self._delay.committed:
-            return SessionState.RUNNING
-        return SessionState.STALLED
+        running = playable and self.current_frame < self._delay.committed
+        return SessionState.RUNNING if running else SessionState.STALLED
 
     @property
     def frames_behind(self) -> int:
@@ -207,12 +205,8 @@ class SpectatorSession:
         self.rewound = False
         if not self._began:
             return ()
-        steps: list[Step] = []
-        if self.follower.snapshot is not None:
-            steps = self._takeFrames(self._delay.committed)
-        if steps:
-            return tuple(steps)
-        return self._goTo(self.seekable[-1])
+        steps = self._takeFrames(self._delay.committed)
+        return tuple(steps) if steps else self._goTo(self.seekable[-1])
 
     def packetReceived(self, peer: int, body: bytes, now: float) -> None:
         """
@@ -274,6 +268,14 @@ class SpectatorSession:
             raise LocalProtocolError(f"the checksum of frame {frame} is not wanted now")
         del self._wanted[0]
         self._checksums[frame] = checksum
+
+    def dumpsWanted(self) -> tuple[int, ...]:
+        """Return nothing: a spectator compares no states."""
+        return ()
+
+    def dumpTaken(self, frame: int, dump: object) -> None:
+        """Refuse a state, as none is wanted."""
+        raise LocalProtocolError(f"the state that frame {frame} led to is not wanted")
 
     def drainEvents(self) -> tuple[SpectatorEvent, ...]:
         """

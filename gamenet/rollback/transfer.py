@@ -11,23 +11,21 @@ that the next time.  See L{gamenet.wire.transfer_packets} for the packets.
 
 from __future__ import annotations
 
-from enum import Enum
 from hashlib import blake2b
 
 import attrs
 from zope.interface import implementer
 
-from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import ITransfer
 from gamenet.rollback.incoming_transfer import IncomingTransfer
 from gamenet.rollback.outgoing_transfer import OutgoingTransfer
+from gamenet.rollback.transfer_outcomes import TransferFailed, TransferFailure, TransferReceived
+from gamenet.rollback.transfer_settings import TransferSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.transfer_packets import (
     CHECKSUM_BYTES,
     CHUNK_BYTES,
-    CHUNKS_LIMIT,
-    RECEIPT_BITS,
     Chunk,
     Offer,
     Receipt,
@@ -48,97 +46,12 @@ __all__ = [
 ]
 
 
-class TransferFailure(Enum):
-    """Why a transfer failed."""
-
-    #: Nothing of it went on for too long.
-    TIMED_OUT = "timed out"
-    #: The receiver accepts nothing as large.
-    TOO_LARGE = "too large"
-    #: The receiver was receiving too much from others.
-    BUSY = "busy"
-    #: What came is not what was offered.
-    WRONG_CHECKSUM = "wrong checksum"
-    #: The other side gave it up.
-    GIVEN_UP = "given up"
-
-
 _REFUSED = {
     RefusalReason.TOO_LARGE: TransferFailure.TOO_LARGE,
     RefusalReason.BUSY: TransferFailure.BUSY,
     RefusalReason.WRONG_CHECKSUM: TransferFailure.WRONG_CHECKSUM,
     RefusalReason.NOT_WANTED: TransferFailure.GIVEN_UP,
 }
-
-
-@attrs.frozen
-class TransferReceived:
-    """
-    A content that came whole.
-
-    @ivar peer: Who sent it.
-    @ivar purpose: What it is for.
-    @ivar frame: The snapshot's number, or the frame that it is about.
-    @ivar content: The bytes.
-    """
-
-    peer: int
-    purpose: TransferPurpose
-    frame: int
-    content: bytes = attrs.field(repr=False)
-
-
-@attrs.frozen
-class TransferFailed:
-    """
-    A transfer to or from a peer has ended without its content.
-
-    @ivar peer: The other side.
-    @ivar purpose: What it was for.
-    @ivar reason: Why.
-    @ivar sending: Whether it was ours to send.
-    """
-
-    peer: int
-    purpose: TransferPurpose
-    reason: TransferFailure
-    sending: bool
-
-
-@attrs.frozen
-class TransferSettings:
-    """
-    What a L{DatagramTransfer} is told before it starts.
-
-    @ivar size_limit: The largest content, in bytes, both ways.
-    @ivar incoming_limit: The most bytes of contents that are received at one
-        time, from all peers together; what is offered beyond it is refused.
-    @ivar bytes_per_second: How fast chunks are sent to one peer.
-    @ivar window: How many chunks may be on their way, at most
-        L{gamenet.wire.transfer_packets.RECEIPT_BITS}.
-    @ivar transfer_timeout: After how many seconds without any progress a
-        transfer has failed.
-    @ivar first_timeout: After how many seconds a packet goes again while no
-        round trip was measured.
-    @ivar longest_timeout: The longest time after which a packet goes again.
-    @ivar peers_limit: How many peers may be known at once.
-    @ivar failures_limit: How many failures may wait to be drained; beyond it
-        the oldest are forgotten.
-
-    @raise gamenet.errors.BadSetting: A value is out of bounds.
-    """
-
-    size_limit: int = attrs.field(
-        default=4 << 20, validator=wholeNumber(1, CHUNKS_LIMIT * CHUNK_BYTES)
-    )
-    incoming_limit: int = attrs.field(default=16 << 20, validator=wholeNumber(1, 1 << 30))
-    bytes_per_second: float = attrs.field(default=512 * 1024.0, validator=number(1100, 1e9))
-    window: int = attrs.field(default=RECEIPT_BITS, validator=wholeNumber(1, RECEIPT_BITS))
-    transfer_timeout: float = attrs.field(default=10.0, validator=seconds())
-    first_timeout: float = attrs.field(default=0.3, validator=seconds())
-    longest_timeout: float = attrs.field(default=2.0, validator=seconds())
-    peers_limit: int = attrs.field(default=64, validator=wholeNumber(1, 4096))
-    failures_limit: int = attrs.field(default=128, validator=wholeNumber(1, 65_536))
 
 
 @attrs.define

@@ -31,7 +31,7 @@ class Link:
         self.cut = 0
         self._random = random
         self._counters = counters
-        self._burst_left = 0
+        self._burst_until = 0.0
         self._newest = 0.0
 
     def carry(self, now: float) -> list[float]:
@@ -45,12 +45,11 @@ class Link:
         if self.cut:
             counters["packets cut off"] += 1
             return []
-        if self._burst_left:
-            self._burst_left -= 1
+        if now < self._burst_until:
             counters["lost in bursts"] += 1
             return []
         if profile.burst and random.chance(profile.burst):
-            self._burst_left = profile.burst_length - 1
+            self._burst_until = now + (profile.burst_length - 0.5) / 60
             counters["lost in bursts"] += 1
             return []
         if profile.end_loss and random.chance(profile.loss):

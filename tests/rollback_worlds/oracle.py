@@ -11,7 +11,7 @@ from gamenet.rollback.seat_events import Dropped, PlayerDropped, PlayerJoined, S
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy
 from gamenet.rollback.state_events import InconsistentInputs, StatesDiffer, StateTakenOver
-from tests.rollback_worlds.peer import Confirmed, SimulatedPeer
+from tests.rollback_worlds.peer import Confirmed, Restored, SimulatedPeer
 
 if TYPE_CHECKING:
     from tests.rollback_worlds.faults import Outcome
@@ -34,7 +34,7 @@ def judge(world: World, outcome: Outcome) -> None:
     """
     history = _historyOf(world)
     for process in world.everybody:
-        _judgeFrames(process, history)
+        _judgeFrames(world, process, history)
         _judgeEvents(process)
         _judgeStatistics(process)
     _judgeInputs(world, history)
@@ -50,7 +50,7 @@ def _historyOf(world: World) -> dict[int, Confirmed]:
         playing = list(world.mesh.peers.values()) or world.everybody
     history: dict[int, Confirmed] = {}
     for process in playing:
-        for frame in _validFrames(process):
+        for frame in _validFrames(world, process):
             row = process.confirmed[frame]
             known = history.setdefault(frame, row)
             if known != row:
@@ -60,31 +60,42 @@ def _historyOf(world: World) -> dict[int, Confirmed]:
     return history
 
 
-def _validFrames(process: SimulatedPeer) -> list[int]:
+def _validFrames(world: World, process: SimulatedPeer) -> list[int]:
     """
     Return the frames that a process confirmed as a member and must have in common with
-    everybody: of who was dropped, none from the frame of its drop on, until it is back.
+    everybody: of who was dropped, none from the first frame on that the others then saw
+    in another way, until the state that it was given to come back.
     """
-    frames = sorted(process.confirmed)
+    end = 1 << 40
     spans: list[tuple[int, int]] = []
-    start = 0
+    start, view = 0, 0
     for _, event in process.told:
         if isinstance(event, Dropped):
-            spans.append((start, _firstChange(process, event)))
-            start = 1 << 40
-        elif isinstance(event, SeatTaken) and spans:
-            start = process.restored[-1] if process.restored else event.frame
-    spans.append((start, 1 << 40))
-    return [frame for frame in frames if any(a <= frame < b for a, b in spans)]
+            spans.append((start, min(event.frame, _firstChange(world, view))))
+            start = end
+        elif isinstance(event, Restored):
+            start = event.frame
+        elif isinstance(event, (PlayerDropped, PlayerJoined, SeatTaken)):
+            view = event.view
+    spans.append((start, end))
+    return [frame for frame in sorted(process.confirmed) if any(a <= frame < b for a, b in spans)]
 
 
-def _firstChange(process: SimulatedPeer, dropped: Dropped) -> int:
-    """Return from which frame on the view that dropped a process may differ from its own."""
-    return min(dropped.frame, process.first_change)
+def _firstChange(world: World, view: int) -> int:
+    """Return the first frame that is different for whoever does not know what follows a view."""
+    return min(
+        [
+            event.frame
+            for process in world.everybody
+            for _, event in process.told
+            if isinstance(event, (PlayerDropped, PlayerJoined)) and event.view > view
+        ],
+        default=1 << 40,
+    )
 
 
-def _judgeFrames(process: SimulatedPeer, history: dict[int, Confirmed]) -> None:
-    frames = _validFrames(process)
+def _judgeFrames(world: World, process: SimulatedPeer, history: dict[int, Confirmed]) -> None:
+    frames = _validFrames(world, process)
     for frame in frames:
         if frame in history and process.confirmed[frame] != history[frame]:
             raise WorldFailed(

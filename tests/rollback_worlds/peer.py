@@ -5,7 +5,9 @@ One process of a match: a session, its game, its clock and its pace.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import attrs
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.events import FrameConfirmed
@@ -19,10 +21,21 @@ from gamenet.rollback.time_sync import TimeSync
 from gamenet.rollback.timeline import Timeline
 from tests.rollback_worlds.game import SeatedHashGame
 
-__all__ = ["Confirmed", "SimulatedPeer"]
+__all__ = ["Confirmed", "Restored", "SimulatedPeer"]
 
 #: Inputs, the state that they led to, and the empty seats.
 Confirmed = tuple[tuple[bytes, ...], bytes, tuple[int, ...]]
+
+
+@attrs.frozen
+class Restored:
+    """
+    A state of others was taken over.
+
+    @ivar frame: The frame that is played next.
+    """
+
+    frame: int
 
 
 class SimulatedPeer:
@@ -33,7 +46,6 @@ class SimulatedPeer:
     @ivar confirmed: What is final here, by frame, with the state after it.
     @ivar given: What was pressed here, by player and frame.
     @ivar told: Every other event, with the world's time.
-    @ivar restored: The frames of the states that were taken over from others.
     @ivar rejoins: Whether it joins again as soon as it hears that it was dropped.
     """
 
@@ -63,10 +75,8 @@ class SimulatedPeer:
         self.confirmed: dict[int, Confirmed] = {}
         self.given: dict[int, dict[int, bytes]] = {player: {} for player in scripts}
         self.told: list[tuple[float, object]] = []
-        self.restored: list[int] = []
         self.rejoins = False
         self.refused: list[tuple[float, int, str]] = []
-        self.first_change = 1 << 40
         self._counters = counters
         self._inputs: dict[int, tuple[bytes, ...]] = {}
         self._schedule = FrameSchedule(settings.frame_rate, self.offset)
@@ -89,6 +99,11 @@ class SimulatedPeer:
     def speed(self) -> float:
         """How fast frames are played."""
         return self._schedule.speed
+
+    @property
+    def restored(self) -> bool:
+        """Whether a state of others was ever taken over."""
+        return any(isinstance(event, Restored) for _, event in self.told)
 
     @property
     def plays(self) -> bool:
@@ -146,7 +161,7 @@ class SimulatedPeer:
                 pressed[player] = self.given[player][frame] = script(frame)
         before = session.current_frame
         steps = session.advance(pressed or None, local)
-        self._note(steps)
+        self._note(steps, now)
         self.timeline.apply(steps)
         self._takeEvents(local, now)
         after = session.current_frame
@@ -155,13 +170,13 @@ class SimulatedPeer:
             self._sync.clear()
         return after > before
 
-    def _note(self, steps: tuple[Step, ...] | list[Step]) -> None:
+    def _note(self, steps: Sequence[Step], now: float) -> None:
         """Write down what is played."""
         for step in steps:
             if type(step) is Advance:
                 self._inputs[step.frame] = step.inputs
             elif type(step) is Restore:
-                self.restored.append(step.frame)
+                self.told.append((now, Restored(step.frame)))
                 self._counters["states restored"] += 1
 
     def _takeEvents(self, local: float, now: float) -> None:

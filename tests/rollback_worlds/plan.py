@@ -195,15 +195,20 @@ def _own(cell: Cell, shared: RollbackSettings, random: SeededRandom) -> dict[str
     shortest = max(0, min(8, late * 2 // 3 - window))
     if window == 0:
         shortest = max(shortest, min(8, late))
+    # A link over which too few packets come for the patience chosen is nobody's fault.
+    slowest = (shared.lost_after or 0.0) / cell.profile.packets_for_certain
+    intervals = [frames for frames in (1, 2, 3, 4) if frames / 60 <= slowest] or [1]
+    if shared.players <= 8 or 2 in intervals:
+        intervals.append(None)
     return {
         "prediction_window": window,
         "input_delay": random.between(shortest, shortest + 3),
-        "send_interval": random.choice((None, None, 1, 2, 3, 4)),
+        "send_interval": random.choice(intervals),
         "sparse_saving": random.chance(0.3),
         "prediction": random.choice(
             (Prediction.REPEAT_LAST, Prediction.REPEAT_LAST, Prediction.DEFAULT, _decaying)
         ),
-        "keep_alive": random.uniform(0.08, 0.2),
+        "keep_alive": random.uniform(0.02, max(0.025, min(0.2, slowest))),
     }
 
 

@@ -1,0 +1,142 @@
+"""
+What a match writes down: never in its way, and each piece in its order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.errors import LocalProtocolError, MomentFailed
+from gamenet.interfaces import ISimulation
+from gamenet.match.attachments import Attachments
+from gamenet.match.recording import LOG, REPLAY, Recording
+from gamenet.rollback.events import FrameConfirmed
+from gamenet.rollback.replay import Replay
+from gamenet.wire.replay_file import ReplayHeader
+
+HEADER = ReplayHeader(bytes(16), 2, checksum_interval=3)
+
+
+class FlatLog:
+    """A log that keeps the names of what it was told."""
+
+    def __init__(self, raises: tuple[str, ...] = ()) -> None:
+        self.told_of: list[str] = []
+        self.raises = raises
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("ticked", "told", "closed", "watched"):
+            raise AttributeError(name)
+
+        def call(*arguments: object) -> object:
+            self.told_of.append(name)
+            if name in self.raises:
+                raise OSError("no space left")
+            return arguments[0]
+
+        return call
+
+
+class RecordingTests(SynchronousTestCase):
+    """One replay and one log."""
+
+    def setUp(self) -> None:
+        """Nothing has failed yet."""
+        self.failed: list[tuple[str, Exception]] = []
+        self.pieces: list[bytes] = []
+
+    def recording(self, log: FlatLog | None = None, replay: Any = True) -> Recording:
+        """Return a recording that writes to us."""
+        attachments = Attachments(
+            replay=self.pieces.append if replay is True else replay, log=cast(Any, log)
+        )
+        return Recording(attachments, HEADER, lambda name, e: self.failed.append((name, e)))
+
+    def confirm(self, recording: Recording, count: int) -> None:
+        """Tell of some final frames."""
+        for frame in range(count):
+            recording.told(1.0, FrameConfirmed(frame, (b"a", b"b"), frame))
+
+    def test_pieces(self) -> None:
+        """Each piece has something in it; the end comes once."""
+        recording = self.recording()
+        self.confirm(recording, 7)
+        self.assertEqual(len(self.pieces), 2)
+        recording.closed(2.0, "x")
+        recording.closed(3.0, "y")
+        self.assertEqual(len(self.pieces), 3)
+        self.assertNotIn(b"", self.pieces)
+        self.assertEqual(Replay.read(self.pieces).frames, 7)
+        self.assertEqual(self.failed, [])
+
+    def test_logAlone(self) -> None:
+        """A log without a replay is told all, and closed once."""
+        log = FlatLog()
+        recording = self.recording(log, replay=None)
+        self.confirm(recording, 2)
+        recording.told(1.0, object())
+        recording.ticked(1.0, (), cast(Any, None))
+        recording.closed(2.0, "x")
+        recording.closed(2.0, "x")
+        self.assertEqual(log.told_of, ["told", "told", "told", "ticked", "closed"])
+        self.assertEqual(self.pieces, [])
+
+    def test_othersAreNotRecorded(self) -> None:
+        """Other events are nothing to a replay."""
+        recording = self.recording()
+        recording.told(1.0, object())
+        recording.closed(2.0, "x")
+        self.assertEqual((self.pieces, self.failed), ([], []))
+
+    def test_sparse(self) -> None:
+        """A final frame without a checksum ends the replay by name, and the log goes on."""
+        log = FlatLog()
+        recording = self.recording(log)
+        recording.told(1.0, FrameConfirmed(0, (b"", b""), None))
+        recording.told(1.0, FrameConfirmed(1, (b"", b""), 5))
+        ((name, error),) = self.failed
+        self.assertEqual(name, REPLAY)
+        self.assertIsInstance(error.__cause__, LocalProtocolError)
+        self.assertEqual(log.told_of, ["told", "told"])
+        self.assertEqual(len(self.flushLoggedErrors(MomentFailed)), 1)
+
+    def test_joinedLate(self) -> None:
+        """A replay that would not begin at frame 0 ends by name too."""
+        recording = self.recording()
+        recording.told(1.0, FrameConfirmed(5, (b"", b""), 5))
+        self.assertEqual([name for name, _ in self.failed], [REPLAY])
+        recording.closed(2.0, "x")
+        self.assertEqual(self.pieces, [])
+        self.flushLoggedErrors(MomentFailed)
+
+    def test_watched(self) -> None:
+        """A log may stand in for the simulation; one that raises there is used no more."""
+        game = cast(ISimulation, object())
+        self.assertIs(self.recording().watched(game), game)
+        log = FlatLog()
+        self.assertIs(self.recording(log).watched(game), game)
+        self.assertEqual(log.told_of, ["watched"])
+        log = FlatLog(("watched",))
+        recording = self.recording(log)
+        self.assertIs(recording.watched(game), game)
+        recording.told(1.0, object())
+        self.assertEqual(log.told_of, ["watched"])
+        self.assertEqual([name for name, _ in self.failed], [LOG])
+        self.flushLoggedErrors(MomentFailed)
+
+    def test_closingRaises(self) -> None:
+        """A last piece that cannot be written does not keep the log from its end."""
+
+        def full(data: bytes) -> None:
+            raise OSError("no space left")
+
+        log = FlatLog()
+        recording = self.recording(log, replay=full)
+        self.confirm(recording, 2)
+        self.assertEqual(self.failed, [])
+        recording.closed(2.0, "x")
+        self.assertEqual([name for name, _ in self.failed], [REPLAY])
+        self.assertEqual(log.told_of[-1], "closed")
+        self.flushLoggedErrors(MomentFailed)
