@@ -7,6 +7,7 @@ and repeats datagrams, all from one seed.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from hashlib import blake2b
 
 import attrs
@@ -24,9 +25,22 @@ from gamenet.rollback.timeline import Timeline
 from gamenet.rollback.transfer import DatagramTransfer, TransferSettings
 from gamenet.seeded_random import SeededRandom
 
-__all__ = ["FRAME", "FeedWorld", "Host", "Network", "SeatGame", "SpectatorCase", "Viewer", "committed"]
+__all__ = [
+    "FRAME",
+    "FeedWorld",
+    "Host",
+    "Network",
+    "SeatGame",
+    "SpectatorCase",
+    "Viewer",
+    "committed",
+    "largest",
+]
 
 FRAME = 1 / 60
+
+#: From a frame, how many players there are and a seed to inputs and empty seats.
+Script = Callable[[int, int, int], tuple[tuple[bytes, ...], tuple]]
 
 
 @implementer(ISeatedSimulation)
@@ -55,6 +69,12 @@ class SeatGame:
         self.frame = int.from_bytes(snapshot[:4], "big")
         self.state = bytes(snapshot[4:20])
         self.trace[self.frame] = self.state
+
+
+def largest(frame: int, players: int = 2, seed: int = 1) -> tuple[tuple[bytes, ...], tuple]:
+    """The largest inputs that there are, all of them new in every frame."""
+    random = SeededRandom.fromLabel(seed, str(frame))
+    return tuple([random.drawBytes(64) for _ in range(players)]), ()
 
 
 def committed(frame: int, players: int = 2, seed: int = 1) -> tuple[tuple[bytes, ...], tuple]:
@@ -125,7 +145,10 @@ class Network:
 class Host:
     """One that feeds: it commits a frame per tick."""
 
-    def __init__(self, settings: FeedSettings, seed: int, padding: int = 0) -> None:
+    def __init__(
+        self, settings: FeedSettings, seed: int, padding: int = 0, script: Script | None = None
+    ) -> None:
+        self.script = script or committed
         self.transfer = DatagramTransfer(TransferSettings())
         self.broadcast = Broadcast(settings, self.transfer)
         self.game = SeatGame(padding)
@@ -136,7 +159,7 @@ class Host:
     def commit(self, count: int = 1) -> None:
         for _ in range(count):
             frame = self.game.frame
-            inputs, absent = committed(frame, self.broadcast.settings.players, self.seed)
+            inputs, absent = self.script(frame, self.broadcast.settings.players, self.seed)
             self.game.advanceSeated(inputs, absent)
             self.broadcast.frameCommitted(frame, inputs, absent)
 
@@ -200,14 +223,16 @@ class FeedWorld:
         network: Network | None = None,
         players: int = 2,
         padding: int = 0,
+        script: Script | None = None,
         **settings: float,
     ) -> None:
+        self.script = script or committed
         self.network = network or Network()
         self.players = players
         self.tick_number = 0
         feed = FeedSettings(players=players, **settings)
         seed = self.network.seed
-        self.hosts = {number: Host(feed, seed, padding) for number in hosts}
+        self.hosts = {number: Host(feed, seed, padding, script) for number in hosts}
         self.viewers: dict[int, Viewer] = {}
 
     @property
@@ -247,7 +272,7 @@ class FeedWorld:
         game = SeatGame()
         states = [game.state]
         for frame in range(frames):
-            game.advanceSeated(*committed(frame, self.players, self.network.seed))
+            game.advanceSeated(*self.script(frame, self.players, self.network.seed))
             states.append(game.state)
         return states
 

@@ -39,12 +39,12 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         VALUES,
         "wire",
         """
-        __init__ backfill_packets canonical_cbor demultiplexing frame_runs framing heartbeats
+        __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs framing heartbeats
         input_frames input_packet run_length lobby_answers
         lobby_fields lobby_messages lobby_requests lobby_values match_log_format match_log_records
         peer_packets replay_columns
         replay_file replay_reader stun
-        stun_attributes transport_address turn turn_credentials
+        stun_attributes transfer_packets transport_address turn turn_credentials
         view_messages view_values
         """,
     ),
@@ -65,6 +65,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         input_queue interpolation logged_states match_log match_log_reader
         playback remote_player replay session session_state settings state_difference statistics
         peerless_session saved_states state_dump timeline_rules
+        fed_follower feed feed_events feed_settings follower incoming_transfer outgoing_transfer
+        spectator spectator_settings stream_delay transfer transfer_outcomes transfer_settings
         steps time_sync timeline
         """,
     ),

@@ -7,9 +7,11 @@ seed.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
 from hashlib import blake2b
+from types import MethodType
 from typing import Any, NamedTuple
 
 import attrs
@@ -20,6 +22,7 @@ from gamenet.rollback.events import Desynchronized, FrameConfirmed
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.session_events import SessionEvent
 from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.seeded_random import SeededRandom
@@ -306,5 +309,30 @@ def copyOf(one: RollbackSession) -> RollbackSession:
 
 def isUnchanged(one: RollbackSession, before: RollbackSession) -> bool:
     """Whether a session holds what it held, but for its counters."""
-    before._progress.statistics = one._progress.statistics
-    return one == before
+    return _isSame(one, before, set())
+
+
+def _isSame(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+    """Whether two objects hold the same, all the way down."""
+    if one is other or type(one) is SessionStatistics:
+        return True
+    if type(one) is not type(other):
+        return False
+    if (id(one), id(other)) in seen:
+        return True
+    seen.add((id(one), id(other)))
+    if isinstance(one, (list, tuple, deque)):
+        return len(one) == len(other) and all(
+            _isSame(first, second, seen) for first, second in zip(one, other, strict=True)
+        )
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(_isSame(one[key], other[key], seen) for key in one)
+    if isinstance(one, MethodType):
+        return one.__func__ is other.__func__ and _isSame(one.__self__, other.__self__, seen)
+    if attrs.has(type(one)):
+        names = [field.name for field in attrs.fields(type(one))]
+    elif hasattr(one, "__dict__"):
+        names = list(one.__dict__)
+    else:
+        return bool(one == other)
+    return all(_isSame(getattr(one, name), getattr(other, name), seen) for name in names)

@@ -75,7 +75,9 @@ class FakePlayer:
         self.asked.append(("join", session_id))
         return succeed(self)
 
-    def play(self, simulation: Any, protocol: Any, settings: Any) -> Deferred[Any]:
+    def play(
+        self, simulation: Any, protocol: Any, settings: Any, log: Any = None
+    ) -> Deferred[Any]:
         """Play as many frames as asked for, without anybody."""
         if self.ending is not None:
             return self.ending

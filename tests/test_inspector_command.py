@@ -58,9 +58,8 @@ class CommandTests(CommandCase):
         self.assertIn("first divergence: frame 73: equal inputs led to different states", ran.out)
         self.assertIn("frame 72 and all before it that were compared are equal", ran.out)
         self.assertIn("state after frame 73: 1 part differs", ran.out)
-        self.assertRegex(
-            ran.out, r"part 'players', byte 16 of 48: player 1 ([0-9a-f]{2}), player 2 (?!\1)[0-9a-f]{2}\n"
-        )
+        values = r"player 1 ([0-9a-f]{2}), player 2 (?!\1)[0-9a-f]{2}\n"
+        self.assertRegex(ran.out, f"part 'players', byte 16 of 48: {values}")
         page = (self.directory / "0badcafe.html").read_text()
         self.assertIn("part &#x27;players&#x27;, byte 16 of 48", page)
         self.assertIn(f"page: {self.directory / '0badcafe.html'}", ran.err)
@@ -114,7 +113,7 @@ class CommandTests(CommandCase):
             ([self.directory.parent], "no *.gamelog in this directory"),
             (writeLogs(self.mktemp(), b""), "not a match log"),
             ([], "the following arguments are required: LOG"),
-            ([path, "--frame", "-1"], "expected one argument"),
+            ([path, "--frame", "-1"], "'-1' is not a frame"),
             ([path, "--frame", "x"], "'x' is not a frame"),
         ):
             ran = self.inspect(*arguments)
@@ -128,8 +127,9 @@ class CommandTests(CommandCase):
     def test_strangers(self) -> None:
         """Bad input: logs of several matches, of one player twice, of other rules; too many."""
         one, other = logBytes(headerOf(1), []), logBytes(headerOf(2), [])
+        stranger = logBytes(headerOf(2, match_id=b"\x01" * 16), [])
         for logs, reason in (
-            ((one, logBytes(headerOf(2, match_id=b"\x01" * 16), [])), "logs of 2 matches (0badcafe, 01010101)"),
+            ((one, stranger), "logs of 2 matches (0badcafe, 01010101)"),
             ((one, one), "player 1 wrote"),
             ((one, logBytes(headerOf(2, players=3), [])), "differ in the number of players"),
             ((one, other) * LOGS_LIMIT, f"{2 * LOGS_LIMIT} logs"),

@@ -35,6 +35,8 @@ from tests.rollback_pipe import Link
 
 __all__ = ["ComparisonTests", "PeerLogTests", "StatesTests"]
 
+Parts = dict[str, bytes | PartDigest]
+
 INPUTS = (b"\x01", b"\x02")
 
 
@@ -46,7 +48,9 @@ def handLog(player: int, *records: LogRecord) -> PeerLog:
     return log
 
 
-def frames(*checksums: int | None, inputs: dict[int, tuple[bytes, ...]] | None = None) -> list[LogRecord]:
+def frames(
+    *checksums: int | None, inputs: dict[int, tuple[bytes, ...]] | None = None
+) -> list[LogRecord]:
     """Final frames from 0 on, with these checksums."""
     chosen = inputs or {}
     return [
@@ -228,7 +232,7 @@ class StatesTests(SynchronousTestCase):
 
     LABELS = ("player 1", "player 2")
 
-    def lines(self, one: dict[str, bytes | PartDigest], other: dict[str, bytes | PartDigest]) -> str:
+    def lines(self, one: Parts, other: Parts) -> str:
         """Return what is printed of two states."""
         states = compareStates(7, self.LABELS, (one, other))
         log = handLog(1)

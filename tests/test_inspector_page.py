@@ -219,7 +219,7 @@ class HostileTests(SynchronousTestCase):
         for sign in (b"\x00", b"\x1b", "\u202e".encode(), b"<img", b"<!--"):
             self.assertNotIn(sign, page)
 
-    @given(st.text(max_size=30))
+    @given(st.text(min_size=1, max_size=30))
     @settings(deadline=None, max_examples=40)
     def test_anyText(self, text: str) -> None:
         """Bad input: no text changes what elements the page has."""

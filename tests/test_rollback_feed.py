@@ -80,12 +80,12 @@ class FramesTests(BroadcastCase):
             self.assertTrue(wanted <= gap < wanted + 0.06, gaps)
 
     def test_window(self) -> None:
-        """Who catches up gets 8 packets, and more when they are acknowledged."""
+        """Who catches up gets 16 packets, and more when they are acknowledged."""
         self.make()
         self.commit(500, 60)
         self.follow(0, 0.0)
         packets = self.due(0.0)
-        self.assertEqual(len(packets), 8)
+        self.assertEqual(len(packets), 16)
         ends = [packet.first_frame + len(packet.rows) for packet in packets]
         self.assertEqual([packet.first_frame for packet in packets], [0, *ends[:-1]])
         self.assertEqual(self.due(0.01), [])
@@ -316,7 +316,7 @@ class MisuseTests(BroadcastCase):
             packets = self.due(now)
             if packets and packets[0].rows:
                 self.assertEqual(packets[0].first_frame, frame)
-            self.assertLessEqual(len(packets), 8)
+            self.assertLessEqual(len(packets), 16)
         while not (packets and packets[0].rows):
             now += 0.25
             self.assertLess(now, 60)

@@ -11,7 +11,7 @@ from gamenet.rollback.spectator import SpectatorSession
 from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.steps import Advance
 from gamenet.wire.feed_packets import NotFedReason, encodeFeedFrames
-from tests.feed_world import FeedWorld, Network, SpectatorCase
+from tests.feed_world import FeedWorld, Network, SpectatorCase, largest
 
 
 class LateTests(SpectatorCase):
@@ -244,6 +244,16 @@ class LossTests(SpectatorCase):
         frames = [event.frame for event in viewer.confirmed()]
         self.assertEqual(frames, list(range(len(frames))))
         self.assertSame(world, viewer, 300)
+
+    def test_largestInputs(self) -> None:
+        """16 players with 64 new bytes each in every frame, 200 ms there and back: nobody lags."""
+        network = Network(1, 0.02, 0.0, 0.1)
+        world = FeedWorld(network=network, players=16, script=largest)
+        viewer = world.view(from_beginning=True, delay=1.0, catchup_speed=4)
+        world.run(900)
+        self.assertEqual(world.hosts[1].snapshots, 0)
+        self.assertLess(viewer.session.frames_behind, 110)
+        self.assertSame(world, viewer, 780)
 
     def test_cleanLinkRate(self) -> None:
         """On a clean link a spectator costs at most 20 packets a second each way."""

@@ -84,12 +84,12 @@ class Recording:
         """
         if self._closed:
             return
+        self._closed = True
         log, replay = self._match_log, self._replay
         if replay is not None and self._recorder.frames:
             self._write(REPLAY, lambda: replay(self._recorder.finish()))
         if log is not None:
             self._write(LOG, lambda: log.closed(now, why))
-        self._closed = True
 
     def _record(self, event: FrameConfirmed) -> None:
         if event.checksum is None:

@@ -54,8 +54,8 @@ class Acceptance:
         """
         if self.horizon is None:
             self.horizon = max(standing.horizon, standing.confirmed + 1)
-        frozen = {*self.frozen, *prepare.suspects, *prepare.leavers} - {peer}
-        self.frozen = tuple(sorted(frozen))
+        others = (*self.frozen, *prepare.suspects, *prepare.leavers)
+        self.frozen = tuple(sorted({other for other in others if other != peer}))
         self.prepare = prepare
         self.promise = Promise(
             prepare.number,

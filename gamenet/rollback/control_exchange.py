@@ -14,12 +14,12 @@ from gamenet.rollback.hosting import Hosting
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.membership import Membership
 from gamenet.rollback.progress import Progress
+from gamenet.rollback.recommendations import Recommendations
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump
 from gamenet.rollback.state_events import StateTooLarge
 from gamenet.rollback.state_exchange import StateExchange
-from gamenet.rollback.steps import Restore
 from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.input_frames import decodeHeader
 from gamenet.wire.state_packets import STATE_WANTED
@@ -54,6 +54,7 @@ class ControlExchange:
     @ivar backfill: What is missing of those who left.
     @ivar hosting: What is done for those who follow.
     @ivar states: The states that we ask for and give.
+    @ivar recommendations: What is recommended to the game.
     @ivar leaving: Whether we leave on purpose.
     @ivar _settings: The rules.
     @ivar _progress: How far the session is.
@@ -70,6 +71,7 @@ class ControlExchange:
     backfill: Backfill
     hosting: Hosting
     states: StateExchange
+    recommendations: Recommendations
     leaving: bool
     _settings: RollbackSettings
     _progress: Progress
@@ -97,8 +99,9 @@ class ControlExchange:
         self.membership = Membership(settings, progress, exchange, view)
         self.backfill = Backfill(settings, progress, exchange, confirmation)
         self.hosting = Hosting(settings, progress, exchange, confirmation, transfer)
+        self.recommendations = Recommendations(settings, progress, exchange)
         self.states = StateExchange(settings, progress, exchange, transfer)
-        self.leaving = False
+        self.leaving = progress.stopped = False
         self._transfer = transfer
         self._said = []
         self._told_size = False
@@ -108,11 +111,6 @@ class ControlExchange:
         self._exchange = exchange
         self._peers = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
         self._next_round = -1e9
-
-    @property
-    def stopped(self) -> bool:
-        """Whether no frames are played and no inputs sent any more."""
-        return self.membership.outvoted or self.leaving
 
     @property
     def state(self) -> SessionState | None:
@@ -181,6 +179,7 @@ class ControlExchange:
         for difference in self._progress.differences:
             self.states.differs(difference)
         self._progress.differences.clear()
+        self.recommendations.look(now)
         packets += self.states.packetsDue(now)
         packets += self.hosting.packetsDue(now)
         packets += self._transfer.packetsDue(now)
@@ -190,13 +189,11 @@ class ControlExchange:
         statistics.bytes_sent += sum([len(body) for _, body in packets])
         return packets
 
-    def restored(self) -> Restore | None:
-        """Return a state that is to be taken over now, once."""
-        return self.states.restored()
-
     def dumpsWanted(self) -> tuple[int, ...]:
         """Return the final frames whose states are wanted."""
-        return self.hosting.dumpsWanted() + self.states.dumpsWanted()
+        wanted = self.hosting.dumpsWanted() + self.states.dumpsWanted()
+        self._progress.wants_dumps = bool(wanted) or self.hosting.awaitsDump
+        return wanted
 
     def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
         """
@@ -221,7 +218,7 @@ class ControlExchange:
 
     def leave(self, now: float) -> None:
         """Leave the match on purpose."""
-        self.leaving = True
+        self.leaving = self._progress.stopped = True
         self.membership.agreement.leave(now)
         self.hosting.stop()
         self._next_round = now
@@ -241,5 +238,5 @@ class ControlExchange:
         if request.digest != self._settings.digest():
             refused = JoinRefused(JoinRefusal.CONFIGURATION_DIFFERS)
             self.say(((peer, encodeViewMessage(refused)),), now)
-        elif not self.stopped:
+        elif not self._progress.stopped:
             self.membership.agreement.admit(peer, now)

@@ -59,7 +59,7 @@ class FeedSettings:
     silent_after: float = attrs.field(default=1.0, validator=seconds())
     packet_interval: float = attrs.field(default=0.05, validator=seconds())
     keep_alive_interval: float = attrs.field(default=0.2, validator=seconds())
-    packets_in_flight: int = attrs.field(default=8, validator=wholeNumber(1, 64))
+    packets_in_flight: int = attrs.field(default=16, validator=wholeNumber(1, 64))
     first_timeout: float = attrs.field(default=0.3, validator=seconds())
     longest_timeout: float = attrs.field(default=2.0, validator=seconds())
     snapshot_grace: float = attrs.field(default=1.0, validator=seconds())

@@ -50,7 +50,7 @@ class Follower:
     @ivar settings: The L{FollowerSettings}.
     @ivar host: The host that is asked now.
     @ivar committed_frame: The newest committed frame that was heard of, or -1.
-    @ivar host_frame: The frame that the host played next, as it said last.
+    @ivar host_frame: The newest frame that a host said it plays next.
     @ivar snapshot: The state to become before the frames that L{take} gives next, or
         C{None}; see L{takeSnapshot}.
     @ivar paused: Whether no frames are wanted for now; the owner writes it.
@@ -315,7 +315,7 @@ class Follower:
         self._lost = False
         if packet.committed <= FRAMES_LIMIT:
             self.committed_frame = max(self.committed_frame, packet.committed - 1)
-        self.host_frame = packet.current_frame
+        self.host_frame = max(self.host_frame, packet.current_frame)
         following = self._next
         if following is None:
             return

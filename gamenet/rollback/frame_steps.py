@@ -94,7 +94,9 @@ class FrameSteps:
             progress.statistics.rolledBack(end - wrong_frame)
             steps.append(Load(wrong_frame))
             end = wrong_frame
-        if end < progress.current_frame:
+        if end + 1 == progress.current_frame and wrong_frame is None:
+            self._playOne(steps, end)
+        elif end < progress.current_frame:
             self._play(steps, end, progress.current_frame)
         return steps
 
@@ -116,6 +118,17 @@ class FrameSteps:
             if start < final:
                 self.base = final
         return steps
+
+    def _playOne(self, steps: list[Step], frame: int) -> None:
+        """Add the steps that play a frame for the first time, and save."""
+        table = self._table
+        absent = table.absent if frame >= table.settled else table.absentAt(frame)
+        steps.append(
+            Advance(frame, tuple([queue.playOne(frame) for queue in table.queues]), absent)
+        )
+        save = Save(frame + 1, self._isKept(frame))
+        self._saves[(frame + 1) % len(self._saves)] = save
+        steps.append(save)
 
     def _play(self, steps: list[Step], start: int, end: int) -> None:
         """Add the steps that play frames and save after each."""

@@ -75,6 +75,11 @@ class Hosting:
         """Who follows."""
         return () if self._broadcast is None else self._broadcast.followers
 
+    @property
+    def awaitsDump(self) -> bool:
+        """Whether a state will be wanted as soon as everybody has confirmed its frame."""
+        return self._kept_frame is not None
+
     def received(self, follower: int, body: bytes, now: float) -> None:
         """
         Take a packet of a follower, or of who wants to be one.
@@ -126,6 +131,7 @@ class Hosting:
         broadcast.current_frame = self._progress.current_frame
         if broadcast.snapshotWanted and self._kept_frame is None:
             self._kept_frame = self._progress.kept_frame = self._progress.current_frame
+            self._progress.wants_dumps = True
         return broadcast.packetsDue(now)
 
     def stop(self) -> None:

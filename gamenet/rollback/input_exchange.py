@@ -44,7 +44,7 @@ class InputExchange:
     @ivar local: Those that are pressed here.
     @ivar others: The other peers that are members of the view, ascending.
     @ivar frozen: Peers whose inputs must not be taken now.
-    @ivar _remotes: The same peers by number.
+    @ivar remotes: The same peers by number.
     @ivar _pace: Seconds between two packets while frames are played.
     """
 
@@ -54,7 +54,7 @@ class InputExchange:
     local: LocalInputs
     others: tuple[RemotePeer, ...]
     frozen: tuple[int, ...]
-    _remotes: dict[int, RemotePeer]
+    remotes: dict[int, RemotePeer]
     _pace: float
 
     def __init__(
@@ -73,14 +73,14 @@ class InputExchange:
         self.frozen = ()
         queues = tuple(table.queues[player - 1] for player in settings.local_players)
         self.local = LocalInputs(settings, queues, progress.frames)
-        self._remotes = {}
+        self.remotes = {}
         self._pace = (settings.frames_a_packet - 0.5) / settings.frame_rate
         self.others = ()
         for peer in members:
             if peer != settings.peer:
                 remote = self._remoteFor(peer, self.local.acknowledged)
                 remote.joining = progress.current_frame > 0
-                self._remotes[peer] = remote
+                self.remotes[peer] = remote
         self._membersChanged()
 
     def remote(self, peer: int) -> RemotePeer:
@@ -89,18 +89,18 @@ class InputExchange:
 
         @raise LocalProtocolError: It is not a member, or our own.
         """
-        remote = self._remotes.get(peer)
+        remote = self.remotes.get(peer)
         if remote is None:
             raise LocalProtocolError(f"peer {peer} is not another member of the match")
         return remote
 
     def isMember(self, peer: int) -> bool:
         """Return whether another peer is a member."""
-        return peer in self._remotes
+        return peer in self.remotes
 
     def remove(self, peer: int) -> None:
         """A peer is not a member any more."""
-        del self._remotes[peer]
+        del self.remotes[peer]
         self._membersChanged()
 
     def admit(self, peer: int, first_frame: int) -> None:
@@ -113,19 +113,18 @@ class InputExchange:
         remote.first_frame = first_frame
         remote.view = self.progress.view
         remote.joining = True
-        self._remotes[peer] = remote
-        self._remotes = dict(sorted(self._remotes.items()))
+        self.remotes[peer] = remote
+        self.remotes = dict(sorted(self.remotes.items()))
         self._membersChanged()
 
-    def packetReceived(self, peer: int, body: bytes, now: float) -> int:
+    def packetReceived(self, remote: RemotePeer, body: bytes, now: float) -> int:
         """
         Take an input packet.
 
+        @param remote: The member that sent it.
         @return: The number of its sender's view, modulo 256.
         @raise RemoteProtocolError: It cannot rightly have been sent; nothing changed.
-        @raise LocalProtocolError: C{peer} is not another member.
         """
-        remote = self.remote(peer)
         progress = self.progress
         statistics = progress.statistics
         try:
@@ -173,10 +172,13 @@ class InputExchange:
         if report is not None and acknowledged > remote.reported and report[0] != frames - 1:
             report = None
         if first_frame > blobs.first_kept:
-            base, *pending = blobs.since(first_frame - 1)
+            pending = blobs.since(first_frame - 1)
+            base = pending.pop(0)
         else:
             base, pending = b"", blobs.since(first_frame)
         current_frame = progress.current_frame
+        advantage = remote.advantageOf(current_frame, self.settings.frame_rate)
+        remote.ahead.measured(current_frame, advantage, remote.advantage)
         body, included = encodeInputPacket(
             progress.view,
             first_frame,
@@ -185,7 +187,7 @@ class InputExchange:
             wanted + 1 if ends else wanted,
             current_frame,
             progress.confirmed_frame,
-            round(2 * remote.advantageOf(current_frame, self.settings.frame_rate)),
+            round(2 * advantage),
             report,
         )
         sent = first_frame + included
@@ -275,13 +277,14 @@ class InputExchange:
         base = blobs.known(first_frame - 1) if first_frame > blobs.first_kept else b""
         inputs = decodeBlobs(body, header.position, base)
         remote.check(header, first_frame + len(inputs), self.progress.frames, self.settings)
-        self._checkInputs(remote, inputs)
         if known:
             known = min(known, len(inputs))
             if not blobs.agrees(first_frame, inputs[:known]):
                 self.progress.statistics.inconsistent_inputs += 1
                 raise RemoteProtocolError(f"other inputs from frame {first_frame} than before")
             inputs = inputs[known:]
+        if inputs:
+            self._checkInputs(remote, inputs)
         if remote.joining:
             self._believe(remote, header)
         return [] if remote.peer in self.frozen else inputs
@@ -292,8 +295,6 @@ class InputExchange:
 
         @raise RemoteProtocolError: One is too long, or they are not one per player.
         """
-        if not inputs:
-            return
         if len(remote.queues) > 1:
             for blob in inputs:
                 self._split(remote, blob)
@@ -330,6 +331,7 @@ class InputExchange:
             queues,
             blobs,
             checksums,
+            first_frame=count,
             acknowledged=acknowledged,
             sent=acknowledged,
             current_frame=self.progress.current_frame,
@@ -337,7 +339,7 @@ class InputExchange:
 
     def _membersChanged(self) -> None:
         """Who is a member has changed."""
-        self.others = tuple(self._remotes.values())
+        self.others = tuple(self.remotes.values())
         self.local.acknowledged = min(
             [other.acknowledged for other in self.others], default=ENDLESS
         )

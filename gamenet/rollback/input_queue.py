@@ -214,6 +214,19 @@ class InputQueue:
                 inputs += self._predict(self._predictor, end - missing, end)
         return inputs
 
+    def playOne(self, frame: int) -> bytes:
+        """
+        Return what L{play} would for one frame that is played for the first time.
+        """
+        inputs = self._inputs
+        place = frame - self._base
+        if place < len(inputs):
+            return inputs[place]
+        if self._repeats and inputs and self.known_until != ENDLESS:
+            self.prediction = inputs[-1]
+            return self.prediction
+        return self.play(frame, frame + 1)[0]
+
     def close(self, frame: int, filler: bytes | None) -> None:
         """
         The seat is empty from a frame on; also called again with an earlier one.

@@ -29,6 +29,8 @@ class InputTable:
     @ivar settled: The frame from which on nobody's seat changes, as far as is
         known.
     @ivar absent: The players whose seats are empty from frame C{settled} on.
+    @ivar _changes: Per player, when the seat became taken or empty, in ascending
+        frames: what was before all of them, and all that may be played again.
     @ivar _remote: The remote players' queues.
     @ivar _filler: The input of an empty seat, or C{None} to repeat the last.
     """
@@ -40,6 +42,7 @@ class InputTable:
     wrong_frame: int | None
     settled: int
     absent: tuple[int, ...]
+    _changes: tuple[list[tuple[int, bool]], ...]
     _remote: tuple[InputQueue, ...]
     _filler: bytes | None
 
@@ -75,6 +78,9 @@ class InputTable:
         self.horizon = ENDLESS
         self.wrong_frame = None
         self.seats = seats
+        self._changes = tuple(
+            [[(-1, not seat.taken), (seat.since, seat.taken)] for seat in seats]
+        )
         for seat, queue, text in zip(seats, self.queues, inputs, strict=True):
             if not seat.taken:
                 past = freezes and seat.since < first_frame
@@ -117,9 +123,15 @@ class InputTable:
         @param confirmed_frame: The newest frame that is final here.
         @param current_frame: The frame that is played next.
         """
-        for seat, old, queue in zip(seats, self.seats, self.queues, strict=True):
+        places = zip(seats, self.seats, self.queues, self._changes, strict=True)
+        for seat, old, queue, changes in places:
             if seat == old:
                 continue
+            while len(changes) > 1 and changes[-1][0] >= seat.since:
+                changes.pop()
+            changes.append((seat.since, seat.taken))
+            while len(changes) > 2 and changes[1][0] <= confirmed_frame:
+                del changes[0]
             if not seat.taken:
                 queue.close(seat.since, self._filler)
             elif not old.taken:
@@ -152,8 +164,8 @@ class InputTable:
         return tuple(
             [
                 player
-                for player, seat in enumerate(self.seats, 1)
-                if seat.taken == (frame < seat.since)
+                for player, changes in enumerate(self._changes, 1)
+                if not next(taken for since, taken in reversed(changes) if since <= frame)
             ]
         )
 

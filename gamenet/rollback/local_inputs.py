@@ -96,6 +96,13 @@ class LocalInputs:
         @param given: The only player's input, or inputs by player number.
         @raise LocalProtocolError: One is not wanted now, is not bytes or too long.
         """
+        if type(given) is bytes and len(self._queues) == 1:
+            if not self._wants(0, current_frame):
+                raise LocalProtocolError("no input is wanted now")
+            if len(given) > self._settings.input_limit:
+                self._check(given)
+            self.blobs.append(given)
+            return
         if isinstance(given, Mapping):
             places = [(self._place(player), text) for player, text in given.items()]
         elif len(self._queues) == 1:

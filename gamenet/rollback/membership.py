@@ -138,7 +138,7 @@ class Membership:
             if isinstance(event, ViewChanged):
                 self._install(event)
             elif isinstance(event, Outvoted):
-                self.outvoted = True
+                self.outvoted = self._progress.stopped = True
                 seat = event.view.seats[self._settings.local_player - 1]
                 self._progress.events.append(Dropped(seat.since, event.view.number))
             elif isinstance(event, (Isolated, Reunited)):

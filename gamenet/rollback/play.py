@@ -38,6 +38,7 @@ class Play:
     @ivar _confirmation: What becomes of final frames.
     @ivar _progress: How far the session is.
     @ivar _window: How many frames may be played on predicted inputs.
+    @ivar _sparse: Whether not all final frames have checksums.
     @ivar _catching_up: Whether we came late, and are still behind the others.
     """
 
@@ -48,6 +49,7 @@ class Play:
     _confirmation: Confirmation
     _progress: Progress
     _window: int
+    _sparse: bool
     _catching_up: bool
 
     def __init__(
@@ -77,6 +79,7 @@ class Play:
         self._confirmation = confirmation
         self._progress = progress
         self._window = settings.prediction_window
+        self._sparse = settings.sparse_saving
         self._catching_up = progress.current_frame > 0
 
     @property
@@ -101,7 +104,7 @@ class Play:
         @raise LocalProtocolError: C{player} is not played here.
         """
         wanted = self.exchange.local.wanted(player, self._progress.current_frame)
-        if wanted is None or self.controls.stopped:
+        if wanted is None or self._progress.stopped:
             return None
         return wanted if not self._window or self._isWithinWindow() else None
 
@@ -113,7 +116,7 @@ class Play:
         @raise LocalProtocolError: An input is not wanted now, is not bytes or
             is too long.  Nothing changed then.
         """
-        if self.controls.stopped:
+        if self._progress.stopped:
             if local_input is not None:
                 raise LocalProtocolError("no input is wanted now")
             return []
@@ -130,10 +133,10 @@ class Play:
             asks = (within_window or not self._window) and self._wantsInput()
             if not asks:
                 progress.statistics.stalled(now)
-        restored = self.controls.restored()
         steps: list[Step] = []
-        if restored is not None:
-            steps = self.steps.takeOver(restored)
+        if progress.restored is not None:
+            steps = self.steps.takeOver(progress.restored)
+            progress.restored = None
         if plays or self.table.wrong_frame is not None:
             steps += self.steps.plan(plays, now)
         if self._catching_up:
@@ -141,7 +144,8 @@ class Play:
         end = progress.current_frame
         known = self.table.known
         progress.confirmed_frame = (end if end < known else known) - 1
-        self._confirmation.settle()
+        if self._sparse:
+            self._confirmation.settle()
         return steps
 
     def _catchUp(self, steps: list[Step], now: float) -> None:

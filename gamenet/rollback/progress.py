@@ -9,6 +9,7 @@ import attrs
 from gamenet.rollback.events import Desynchronized
 from gamenet.rollback.session_events import SessionEvent
 from gamenet.rollback.statistics import SessionStatistics
+from gamenet.rollback.steps import Restore
 
 __all__ = ["Progress"]
 
@@ -26,6 +27,9 @@ class Progress:
         checksum, and that of the inputs since the report before; C{None} before
         the first.
     @ivar kept_frame: A frame whose state is to be kept for long, or -1.
+    @ivar stopped: Whether no frames are played and no inputs sent any more.
+    @ivar restored: The state of another peer that is to be taken over, or C{None}.
+    @ivar wants_dumps: Whether a state may be wanted to be sent or compared.
     @ivar view: The number of the view that all peers agreed on last.
     @ivar statistics: The L{SessionStatistics}.
     @ivar events: What was not drained yet.
@@ -37,6 +41,9 @@ class Progress:
     confirmed_frame: int = -1
     report: tuple[int, int, int] | None = None
     kept_frame: int = -1
+    stopped: bool = False
+    restored: Restore | None = None
+    wants_dumps: bool = False
     view: int = 0
     statistics: SessionStatistics = attrs.field(factory=SessionStatistics)
     events: list[SessionEvent] = attrs.field(factory=list)

@@ -8,6 +8,7 @@ import attrs
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.checksum_comparison import ChecksumComparison
+from gamenet.rollback.frame_advantage import FrameAdvantage
 from gamenet.rollback.input_queue import InputQueue
 from gamenet.rollback.settings import DELAY_LIMIT, WINDOW_LIMIT, RollbackSettings
 from gamenet.wire.input_frames import INPUTS_LIMIT, NO_REPORT, InputHeader
@@ -39,6 +40,7 @@ class RemotePeer:
     @ivar confirmed_frame: The newest frame that is final there, by any of its
         packets, or -1.
     @ivar advantage: By how many frames it says to be ahead of us.
+    @ivar ahead: By how many frames we are ahead of it, averaged from both sides' view.
     @ivar heard_at: When its newest packet came, in seconds, or C{None}.
     @ivar silent: Whether the game was told that it is silent.
     @ivar round_trip: Seconds from the first sending of an input to the arrival of
@@ -66,6 +68,7 @@ class RemotePeer:
     current_frame: int = 0
     confirmed_frame: int = -1
     advantage: float = attrs.field(default=0.0, init=False)
+    ahead: FrameAdvantage = attrs.field(factory=FrameAdvantage, init=False)
     heard_at: float | None = attrs.field(default=None, init=False)
     silent: bool = attrs.field(default=False, init=False)
     round_trip: float | None = attrs.field(default=None, init=False)

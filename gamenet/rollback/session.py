@@ -235,9 +235,12 @@ class RollbackSession:
         """
         if self._joining is not None:
             self._joiningReceived(self._joining, peer, body, now)
-        elif body and body[0] < _CONTROL and self._exchange.isMember(peer):
-            view = self._exchange.packetReceived(peer, body, now)
-            self._play.controls.heard(peer, view, now)
+            return
+        remote = self._exchange.remotes.get(peer)
+        if remote is not None and body and body[0] < _CONTROL:
+            view = self._exchange.packetReceived(remote, body, now)
+            if remote.silent or view != self._progress.view & 0xFF:
+                self._play.controls.heard(peer, view, now)
         else:
             self._play.controls.packetReceived(peer, body, now)
 
@@ -264,7 +267,7 @@ class RollbackSession:
         """
         if self._joining is not None:
             return self._joining.packetsDue(now)
-        packets = [] if self._play.controls.stopped else self._exchange.packetsDue(now)
+        packets = [] if self._progress.stopped else self._exchange.packetsDue(now)
         if self._play.controls.isDue(now):
             packets += self._play.controls.packetsDue(now)
         return packets
@@ -334,7 +337,7 @@ class RollbackSession:
         Return the final frames whose states are wanted by others, or to be
         compared with theirs: asked for by the timeline after it applied some steps.
         """
-        return () if self._joining is not None else self._play.controls.dumpsWanted()
+        return self._play.controls.dumpsWanted() if self._progress.wants_dumps else ()
 
     def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
         """
@@ -360,6 +363,7 @@ class RollbackSession:
 
     def _join(self) -> None:
         """Begin to follow the match."""
+        self._progress.wants_dumps = False
         self._joining = Joining(self.settings, self._progress, self._confirmation, self._transfer)
 
     def _follow(self, joining: Joining, now: float) -> Sequence[Step]:

@@ -58,6 +58,7 @@ class SpectatorSession:
     @ivar follower: The L{Follower}.
     @ivar transfer: What carries snapshots here.
     @ivar rewound: Whether the viewer went back, and is not at the live position again.
+    @ivar _hurrying: Whether it was too far behind, and is not where it should be again.
     @ivar _delay: How far may be played.
     @ivar _began: Whether there is a state to play on from.
     @ivar _base: The snapshot that C{_first} began with, as it was sent, or C{None}.
@@ -79,6 +80,7 @@ class SpectatorSession:
     follower: Follower
     transfer: ITransfer
     rewound: bool
+    _hurrying: bool
     _delay: StreamDelay
     _began: bool
     _base: bytes | None
@@ -94,8 +96,8 @@ class SpectatorSession:
     def __init__(self, settings: SpectatorSettings, transfer: ITransfer | None = None) -> None:
         """
         @param settings: The rules.
-        @param transfer: What carries snapshots; C{None} is a L{DatagramTransfer} of its
-            own, whose packets come and go with the others.
+        @param transfer: What carries snapshots, and nothing else; its packets come and go
+            with the others.  C{None} is a L{DatagramTransfer}.
         """
         self.settings = settings
         self.current_frame = 0
@@ -105,6 +107,7 @@ class SpectatorSession:
         self.follower = Follower(settings.follower(), settings.hosts)
         self.transfer = DatagramTransfer() if transfer is None else transfer
         self.rewound = False
+        self._hurrying = False
         self._delay = StreamDelay(settings.delay)
         self._began = settings.from_beginning
         self._base = None
@@ -169,8 +172,9 @@ class SpectatorSession:
         steps = self._takeFrames(playable)
         behind = min(self._end, playable) - self.current_frame
         if self._began and behind > 0:
-            late = playable - self.current_frame > self.settings.max_frames_behind
-            count = self.settings.catchup_speed if late and not self.rewound else 1
+            late = playable - self.current_frame
+            self._hurrying = late > (1 if self._hurrying else self.settings.max_frames_behind)
+            count = self.settings.catchup_speed if self._hurrying and not self.rewound else 1
             steps += self._play(self.current_frame + min(count, behind), now)
         elif self.state is not SessionState.FINISHED:
             self.statistics.stalled(now)

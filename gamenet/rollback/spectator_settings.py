@@ -36,7 +36,7 @@ class SpectatorSettings:
     @ivar snapshot_interval: How many frames lie between two snapshots and checksums;
         at most L{SNAPSHOTS_LIMIT} of them lie in C{buffer_frames}.
     @ivar max_frames_behind: How many frames behind what it should play it may be
-        before it plays faster.
+        before it plays faster, until it is where it should be.
     @ivar catchup_speed: How many frames are played per call then, 1 to 64.
     @ivar from_beginning: Whether the match is wanted from frame 0 on, if a host still
         has that; else it begins with a snapshot of now.

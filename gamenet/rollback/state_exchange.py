@@ -65,7 +65,6 @@ class StateExchange:
     @ivar _own: Our own state of the frame that is to be compared, by peer.
     @ivar _theirs: Theirs.
     @ivar _dumped: The peers whose state was compared.
-    @ivar _restored: The authority's state that is to be taken over, or C{None}.
     """
 
     _settings: RollbackSettings
@@ -77,7 +76,6 @@ class StateExchange:
     _own: dict[int, StateDump]
     _theirs: dict[int, StateDump]
     _dumped: dict[int, int]
-    _restored: Restore | None
 
     def __init__(
         self,
@@ -99,7 +97,6 @@ class StateExchange:
         self._own = {}
         self._theirs = {}
         self._dumped = {}
-        self._restored = None
 
     def differs(self, difference: Desynchronized) -> None:
         """A final frame led to different states here and at another peer."""
@@ -108,6 +105,7 @@ class StateExchange:
         if settings.dump_states and peer not in self._dumped:
             self._dumped[peer] = frame
             self._requests[peer, TransferPurpose.DUMP, frame] = _Request()
+            self._progress.wants_dumps = True
         interval = settings.state_exchange_interval
         authority = min([settings.peer, *[remote.peer for remote in self._exchange.others]])
         if not interval or (frame + 1) % interval:
@@ -131,6 +129,7 @@ class StateExchange:
         if self._exchange.isMember(peer) and self._transfer.progress(peer) is None:
             self._owed = {key: None for key in self._owed if key[0] != peer}
             self._owed[peer, asked.purpose, asked.frame] = None
+            self._progress.wants_dumps = True
 
     def received(self, received: TransferReceived) -> None:
         """
@@ -152,19 +151,12 @@ class StateExchange:
         else:
             oldest = max([queue.first_kept for queue in self._exchange.table.queues])
             if frame + 1 >= oldest:
-                self._restored = Restore(frame + 1, received.content)
+                self._progress.restored = Restore(frame + 1, received.content)
+                self._progress.report = None
+                for remote in self._exchange.others:
+                    remote.checksums.forget()
                 self._progress.events.append(StateTakenOver(frame, peer))
         del self._requests[peer, received.purpose, frame]
-
-    def restored(self) -> Restore | None:
-        """Return the state that is to be taken over now, once."""
-        restored = self._restored
-        if restored is not None:
-            self._restored = None
-            self._progress.report = None
-            for remote in self._exchange.others:
-                remote.checksums.forget()
-        return restored
 
     def dumpsWanted(self) -> tuple[int, ...]:
         """Return the final frames whose states are wanted."""

@@ -54,10 +54,21 @@ def _historyOf(world: World) -> dict[int, Confirmed]:
             row = process.confirmed[frame]
             known = history.setdefault(frame, row)
             if known != row:
-                raise WorldFailed(
-                    f"peer {process.peer} confirmed {row} as frame {frame}, another {known}"
-                )
+                raise WorldFailed(_difference(process, frame, row, known))
     return history
+
+
+def _difference(process: SimulatedPeer, frame: int, here: Confirmed, there: Confirmed) -> str:
+    """Return in words how two confirmed frames differ."""
+    inputs = [
+        f"player {player} {one!r}, not {other!r}"
+        for player, (one, other) in enumerate(zip(here[0], there[0], strict=True), 1)
+        if one != other
+    ]
+    return (
+        f"peer {process.peer} confirmed frame {frame} with {here[2]} absent, others {there[2]}:"
+        f" {', '.join(inputs) or 'the same inputs'}, state {here[1].hex()}, not {there[1].hex()}"
+    )
 
 
 def _validFrames(world: World, process: SimulatedPeer) -> list[int]:
@@ -66,17 +77,19 @@ def _validFrames(world: World, process: SimulatedPeer) -> list[int]:
     everybody: of who was dropped, none from the first frame on that the others then saw
     in another way, until the state that it was given to come back.
     """
-    end = 1 << 40
+    never = end = 1 << 40
     spans: list[tuple[int, int]] = []
     start, view = 0, 0
     for _, event in process.told:
         if isinstance(event, Dropped):
             spans.append((start, min(event.frame, _firstChange(world, view))))
-            start = end
+            start = never
         elif isinstance(event, Restored):
             start = event.frame
         elif isinstance(event, (PlayerDropped, PlayerJoined, SeatTaken)):
             view = event.view
+    if process not in world.mesh.peers.values() or not process.plays:
+        end = _firstChange(world, view)
     spans.append((start, end))
     return [frame for frame in sorted(process.confirmed) if any(a <= frame < b for a, b in spans)]
 
@@ -99,8 +112,7 @@ def _judgeFrames(world: World, process: SimulatedPeer, history: dict[int, Confir
     for frame in frames:
         if frame in history and process.confirmed[frame] != history[frame]:
             raise WorldFailed(
-                f"peer {process.peer} confirmed {process.confirmed[frame]} as frame {frame},"
-                f" those who play {history[frame]}"
+                _difference(process, frame, process.confirmed[frame], history[frame])
             )
     confirmed = sorted(process.confirmed)
     first = confirmed[0] if confirmed else 0

@@ -1,0 +1,57 @@
+"""Tests of L{gamenet.rollback.proposal}: the value that is proposed."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gamenet.rollback.proposal import nextView
+from gamenet.rollback.view import Seating
+from gamenet.wire.view_values import Ballot, Promise, Seat, View
+
+FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))
+SEATS = (Seat(True, 0), Seat(True, 0), Seat(True, 40), Seat(False, 30), Seat(False, 0))
+VIEW = View(6, (1, 2, 3), SEATS)
+
+
+def promise(floors: tuple[int, ...], confirmed: int = 24, horizon: int = 50) -> Promise:
+    """Return a promise."""
+    return Promise(7, Ballot(1, 1), floors, confirmed, horizon)
+
+
+class NextViewTests(SynchronousTestCase):
+    """Cuts and join frames."""
+
+    def test_cut(self) -> None:
+        """A dropped player is there up to the highest floor of those who stay."""
+        promises = {1: promise((30, 28, 44, 30, 0)), 3: promise((27, 31, 46, 30, 0))}
+        view = nextView(VIEW, FIVE, promises, None)
+        self.assertEqual(view, View(7, (1, 3), (SEATS[0], Seat(False, 31), *SEATS[2:])))
+
+    def test_cutOfJoiner(self) -> None:
+        """Who joined, and goes before anybody had its inputs, was never there."""
+        promises = {1: promise((30, 28, 0, 30, 0)), 2: promise((27, 31, 0, 30, 0))}
+        view = nextView(VIEW, FIVE, promises, None)
+        self.assertEqual(view.seats[2], Seat(False, 40))
+
+    def test_lostInputs(self) -> None:
+        """
+        Where nobody who stays has all inputs up to an old cut, it is lowered to
+        what is known, but not below what is confirmed.
+        """
+        promises = {1: promise((30, 30, 40, 26, 0)), 2: promise((30, 30, 40, 28, 0))}
+        self.assertEqual(nextView(VIEW, FIVE, promises, None).seats[3], Seat(False, 28))
+        promises = {1: promise((30, 30, 40, 26, 0)), 2: promise((30, 30, 40, 26, 0), 27)}
+        self.assertEqual(nextView(VIEW, FIVE, promises, None).seats[3], Seat(False, 28))
+        promises = {1: promise((30, 30, 40, 0, 0)), 2: promise((36, 36, 40, 0, 0), 35)}
+        self.assertEqual(nextView(VIEW, FIVE, promises, None).seats[3], Seat(False, 30))
+
+    def test_joiner(self) -> None:
+        """It joins at the latest horizon, when all have confirmed its seat's last frame."""
+        early = promise((30, 30, 40, 30, 0), 30, 50)
+        promises = {1: early, 2: promise((36, 36, 40, 30, 0), 35, 47), 3: early}
+        view = nextView(VIEW, FIVE, promises, 4)
+        self.assertEqual(view, View(7, (1, 2, 3, 4), (*SEATS[:3], Seat(True, 50), SEATS[4])))
+        promises[3] = promise((30, 30, 40, 30, 0), 29, 50)
+        self.assertEqual(nextView(VIEW, FIVE, promises, 4), View(7, (1, 2, 3), SEATS))
+        view = nextView(VIEW, FIVE, promises, 5)
+        self.assertEqual(view, View(7, (1, 2, 3, 5), (*SEATS[:4], Seat(True, 50))))
