@@ -120,6 +120,28 @@ class PeerLogTests(SynchronousTestCase):
         self.assertEqual((log.why, log.label), ("finished", "player 1"))
 
 
+    def test_again(self) -> None:
+        """Who took over another's state may have a frame twice: the newer one counts."""
+        log = handLog(
+            1,
+            *frames(1, 2, 3, 4),
+            TickRecord(0.0, 2, restored=2),
+            TickRecord(0.0, 2, (b"x", b""), (3, 0)),
+            FrameRecord(2, (b"x", b"y"), 9),
+            StateRecord(5, ()),
+            StateRecord(2, ()),
+        )
+        log.settle()
+        self.assertEqual(list(log.frames), [0, 1, 2, 3])
+        self.assertEqual(log.frames[2], ((b"x", b"y"), 9))
+        self.assertEqual((log.marks, log.state_frames), ({2: "km"}, [2, 5]))
+
+    def test_spectator(self) -> None:
+        """A spectator's log has no player of its own."""
+        log = PeerLog("a", headerOf(local_players=()))
+        self.assertEqual((log.label, log.first_player), ("a spectator", 0))
+
+
 class ComparisonTests(SynchronousTestCase):
     """Where logs differ."""
 

@@ -147,7 +147,8 @@ class RecordTests(SynchronousTestCase):
         log.ticked(0.7, (Restore(9, b"state"),), session)
         log.ticked(0.8, (Advance(9, (b"", b"")),), session)
         log.ticked(0.9, (), session)
-        _, back, restored, on = recordsOf(lines)
+        *played, back, restored, on = recordsOf(lines)
+        self.assertEqual([each.frame for each in played], [0, 1, 2])
         self.assertEqual(
             back,
             TickRecord(
@@ -156,6 +157,17 @@ class RecordTests(SynchronousTestCase):
         )
         self.assertEqual((restored.restored, restored.inputs), (9, None))
         self.assertEqual((on.frame, on.inputs), (9, (b"", b"")))
+
+    def test_takenOver(self) -> None:
+        """A state that is taken over, and all since then played again: a way back."""
+        log, lines = begun()
+        session = FakeSession(3)
+        log.ticked(0.5, [Advance(n, (b"a", b"b")) for n in range(3)], session)
+        again = [Advance(n, (b"a", b"b")) for n in (1, 2)]
+        log.ticked(0.6, (Restore(1, b""), *again, Advance(3, (b"", b""))), session)
+        record = recordsOf(lines)[-1]
+        self.assertEqual((record.frame, record.load, record.restored), (3, 1, 1))
+        self.assertEqual(record.replayed, ((b"a", b"b"), (b"a", b"b")))
 
     def test_events(self) -> None:
         """An event of any kind is written by its class and the names of its fields."""
@@ -376,7 +388,6 @@ class StateTests(SynchronousTestCase):
             StateRecord(5, (("a", PartPatch(3, b"12")),)),
             StateRecord(5, (("d", PartPatch(0, b"")),)),
             StateRecord(5, (), ("z",)),
-            StateRecord(3, ()),
         ):
             reader = StateReader()
             reader.changed(StateRecord(3, (("a", b"1234"), ("d", PartDigest(9, 9)))))
@@ -488,6 +499,10 @@ class ReaderTests(SynchronousTestCase):
             ([TickRecord(0.0, 1, counts=(1, 2, 3))], "3 entries"),
             ([TickRecord(0.0, 1, load=0, replayed=((b"",),))], "1 entries"),
             ([EndRecord(0.0, ""), NoteRecord(0.0, "")], "after the end"),
+            (
+                [FrameRecord(9, (b"", b"")), TickRecord(0.0, 9, restored=5), FrameRecord(4, ())],
+                "frame 4 after frame 4",
+            ),
         ):
             error = self.assertRaises(BadMatchLog, read, logBytes(headerOf(), records))
             self.assertIn(reason, str(error))

@@ -160,7 +160,7 @@ class FormatTests(SynchronousTestCase):
             ({"gamenet": "replay"}, "not a match log"),
             ({"v": 2}, "version 2"),
             ({"players": 17}, "'players'"),
-            ({"local": []}, "names no player"),
+            ({"local": [0]}, "names no player"),
             ({"local": [3]}, "one of the numbers"),
             ({"peers": [[0]]}, "names no player"),
             ({"rate": 0}, "'rate'"),

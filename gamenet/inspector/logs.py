@@ -103,15 +103,12 @@ def statesOf(path: Path, frames: Iterable[int]) -> dict[int, dict[str, bytes | P
     @raise UnreadableLog: The log cannot be read.
     """
     wanted = dict.fromkeys(frames)
-    last = max(wanted, default=-1)
     reader = StateReader()
     found = {}
     try:
         for record in _records(path, MatchLogReader()):
             if not isinstance(record, StateRecord):
                 continue
-            if record.frame > last:
-                break
             reader.changed(record)
             if record.frame in wanted:
                 found[record.frame] = reader.parts()
@@ -132,6 +129,7 @@ def _read(path: Path) -> PeerLog:
         log = log or PeerLog(path.name, _header(reader))
     except BadMatchLog as error:
         raise UnreadableLog(f"{path}: {error}") from error
+    log.settle()
     if reader.cut:
         log.problem = "cut off within a line; what is before that is sound"
     elif reader.end is None:

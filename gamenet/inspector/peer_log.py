@@ -4,6 +4,8 @@ One peer's match log in memory: what is needed of it to compare and to draw.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 
 from gamenet.wire.match_log_records import (
@@ -106,14 +108,16 @@ class PeerLog:
 
     @property
     def label(self) -> str:
-        """Who wrote it: C{"player 1"}, or C{"players 1, 2"}."""
+        """Who wrote it: C{"player 1"}, C{"players 1, 2"} or C{"a spectator"}."""
         players = self.header.local_players
+        if not players:
+            return "a spectator"
         return f"player{'s' * (len(players) > 1)} {', '.join(map(str, players))}"
 
     @property
     def first_player(self) -> int:
-        """The lowest player number of the peer."""
-        return self.header.local_players[0]
+        """The lowest player number of the peer, 0 for a spectator."""
+        return min(self.header.local_players, default=0)
 
     @property
     def last_frame(self) -> int:
@@ -153,6 +157,17 @@ class PeerLog:
         else:
             self.state_frames.append(record.frame)
 
+    def settle(self) -> None:
+        """
+        Put the frames in order, once all was taken: whoever takes over another peer's
+        state may play a frame that it had played before.
+        """
+        frames = list(self.frames)
+        if any(one > other for one, other in pairwise(frames)):
+            self.frames = dict(sorted(self.frames.items()))
+            self.marks = dict(sorted(self.marks.items()))
+        self.state_frames = sorted(dict.fromkeys(self.state_frames))
+
     def _ticked(self, record: TickRecord) -> None:
         frame = record.frame
         if record.stalled:
@@ -160,7 +175,7 @@ class PeerLog:
         if record.restored is not None:
             self.restored.append(record.restored)
             self._waiting.clear()
-        if record.load is not None:
+        if record.load is not None and record.replayed:
             self.rollbacks.append(
                 Rollback(record.time, record.load + len(record.replayed), record.load)
             )
@@ -168,7 +183,7 @@ class PeerLog:
                 played = self._waiting.get(again)
                 if played is not None:
                     played.newest = self._one(inputs)
-        if record.inputs is not None and frame not in self.frames:
+        if record.inputs is not None:
             counts = record.counts
             known = "".join([KNOWN if frame < count else PREDICTED for count in counts])
             inputs = self._one(record.inputs)

@@ -224,9 +224,12 @@ class FrameLoop:
     def _tellEvents(self, now: float) -> None:
         """Tell the game, and whoever writes it down, what happened since the last time."""
         events: Sequence[object] = self._session.drainEvents()
-        if self._effects is not None:
-            confirmed = min(self._session.confirmed_frame, self._effects.newest_frame)
-            events = (*events, *self._effects.settle(confirmed))
+        effects = self._effects
+        if effects is not None:
+            cancelled, self._observed.cancelled = self._observed.cancelled, []
+            confirmed = min(self._session.confirmed_frame, effects.newest_frame)
+            settled = effects.settle(max(confirmed, effects.confirmed_frame))
+            events = (*events, *cancelled, *settled)
         for event in events:
             if isinstance(event, FrameConfirmed) and event.checksum is not None:
                 self.checksum = event.checksum

@@ -12,9 +12,9 @@ from zope.interface import directlyProvides, providedBy
 
 from gamenet.errors import MomentFailed
 from gamenet.interfaces import ISimulation
-from gamenet.rollback.effects import EffectTracker
+from gamenet.rollback.effects import Cancelled, EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
-from gamenet.rollback.steps import Advance, Step
+from gamenet.rollback.steps import Advance, Restore, Step
 
 __all__ = ["ObservedSimulation"]
 
@@ -25,6 +25,8 @@ class ObservedSimulation:
     that simulation.  Owned by L{gamenet.match.frame_loop.FrameLoop}.
 
     @ivar failure: What went wrong with a picture, C{None} for nothing.
+    @ivar cancelled: The effects that ended because another peer's state was taken over;
+        whoever tells the game of them empties it.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ObservedSimulation:
         @param pictures: Given the picture of each frame that would be drawn.
         """
         self.failure: MomentFailed | None = None
+        self.cancelled: list[Cancelled] = []
         self._simulation: Any = simulation
         self._effects = effects
         self._pictures = pictures
@@ -66,7 +69,13 @@ class ObservedSimulation:
         """
         self._now = now
         self._frames.clear()
-        self._frames.extend(step.frame for step in steps if isinstance(step, Advance))
+        effects = self._effects
+        for step in steps:
+            if isinstance(step, Advance):
+                self._frames.append(step.frame)
+            elif isinstance(step, Restore) and effects is not None:
+                if step.frame > effects.newest_frame + 1:
+                    self.cancelled += effects.takeOver(step.frame)
 
     def advance(self, inputs: Sequence[bytes]) -> None:
         """Play the next of the frames that are expected."""
@@ -82,8 +91,12 @@ class ObservedSimulation:
 
     def _begin(self) -> int:
         frame = self._frames.popleft()
-        if self._effects is not None:
-            self._effects.begin(frame)
+        effects = self._effects
+        if effects is not None:
+            if frame <= effects.confirmed_frame:
+                effects.repeat(frame)
+            else:
+                effects.begin(frame)
         return frame
 
     def _played(self, frame: int) -> None:

@@ -97,13 +97,9 @@ class AgreementState:
         if self.peer != present[0] or now < self.admission_pause_until:
             return None
         for peer, heard in sorted(self.joiners.items()):
-            if now - heard > self.settings.admission_timeout:
-                continue
-            emptied = [
-                self.view.seats[player - 1].since for player in playersOf(self.seating, peer)
-            ]
-            if max(emptied) <= standing.confirmed:
-                return peer
+            if now - heard <= self.settings.admission_timeout:
+                settled = max([seat.since for seat in self.view.seats])
+                return peer if settled <= standing.confirmed else None
         return None
 
     def heard(self, peer: int, number: int) -> None:

@@ -75,7 +75,7 @@ class Confirmation:
     def wanted(self) -> range | list[int]:
         """Return the final frames whose checksums were not taken and are wanted."""
         frames = range(self.told + 1, self._progress.confirmed_frame + 1)
-        if self._sparse:
+        if self._sparse or self._given:
             return [frame for frame in frames if self.isReported(frame)]
         return frames
 
@@ -88,7 +88,7 @@ class Confirmation:
         @return: The report that the others are to be told, if it is one.
         @raise LocalProtocolError: It is another frame.
         """
-        if self._sparse:
+        if self._sparse or self._given:
             self._tellUnchecked()
         if frame != self.told + 1 or frame > self._progress.confirmed_frame:
             raise LocalProtocolError(f"the checksum of frame {frame} is not wanted now")
@@ -96,13 +96,16 @@ class Confirmation:
         report = None
         if not (frame + 1) % self._interval or frame == self._progress.frames - 1:
             report = frame, checksum, self._inputsChecksum(frame)
-        if self._sparse:
+        if self._sparse or self._given:
             self._tellUnchecked()
         return report
 
     def settle(self) -> None:
-        """Tell of the final frames that have no checksum: those of a sparse session."""
-        if self._sparse:
+        """
+        Tell of the final frames that have no checksum: those of a sparse session, and
+        those that came from others.
+        """
+        if self._sparse or self._given:
             self._tellUnchecked()
 
     def give(self, row: ConfirmedRow) -> None:

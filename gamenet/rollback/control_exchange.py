@@ -12,7 +12,7 @@ from gamenet.rollback.backfill import Backfill
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.hosting import Hosting
 from gamenet.rollback.input_exchange import InputExchange
-from gamenet.rollback.membership import Membership
+from gamenet.rollback.membership import ROUND_INTERVAL, Membership
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.recommendations import Recommendations
 from gamenet.rollback.session_state import SessionState
@@ -26,13 +26,10 @@ from gamenet.wire.state_packets import STATE_WANTED
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import JoinRefusal, JoinRefused, JoinRequest, View
 
-__all__ = ["ROUND_INTERVAL", "ControlExchange"]
+__all__ = ["ControlExchange"]
 
 #: The first byte of a request for a seat.
 JOIN_REQUEST = 0x18
-
-#: Seconds between two rounds in which it is looked what has to be said.
-ROUND_INTERVAL = 0.05
 
 _INPUTS = 0x00
 _AGREEMENT = 0x10

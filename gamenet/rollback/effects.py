@@ -141,6 +141,8 @@ class TrackerState(Enum):
     SETTLED = "settled"
     #: A frame is being played: effects may be announced.
     PLAYING = "playing"
+    #: A final frame is being played again: what is announced was told already.
+    REPEATING = "repeating"
 
 
 @attrs.define
@@ -229,6 +231,19 @@ class EffectTracker:
         self.newest_frame = frame
         self.state = TrackerState.PLAYING
 
+    def repeat(self, frame: int) -> None:
+        """
+        A final frame is about to be played again, because an older state was taken
+        over: nothing that is announced in it counts.  What is not final yet stays as
+        it is until it is played again too.
+
+        @param frame: At most C{confirmed_frame}.
+        @raise LocalProtocolError: It is not final.  Nothing changed then.
+        """
+        if frame > self.confirmed_frame:
+            raise LocalProtocolError(f"frame {frame} is not final")
+        self.state = TrackerState.REPEATING
+
     def announce(self, key: Hashable, payload: object = None) -> None:
         """
         Say that something is to be heard or seen; called by the simulation
@@ -241,6 +256,8 @@ class EffectTracker:
             example where it happens.  Must not be changed later.
         @raise LocalProtocolError: No frame is being played.
         """
+        if self.state is TrackerState.REPEATING:
+            return
         if self.state is not TrackerState.PLAYING:
             raise LocalProtocolError("an effect was announced while no frame was being played")
         if self._count >= self.effects_limit:

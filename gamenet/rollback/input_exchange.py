@@ -79,7 +79,11 @@ class InputExchange:
         for peer in members:
             if peer != settings.peer:
                 remote = self._remoteFor(peer, self.local.acknowledged)
-                remote.joining = progress.current_frame > 0
+                if progress.current_frame > 0:
+                    remote.joining = True
+                    remote.view = progress.view
+                    seated = table.seats[peer - 1].since
+                    remote.first_frame = seated if seated > progress.current_frame else 0
                 self.remotes[peer] = remote
         self._membersChanged()
 

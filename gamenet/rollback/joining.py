@@ -173,14 +173,17 @@ class Joining:
             self.before = None
         if not self._has_state:
             return steps
-        frames = self._follower.take(min(CATCH_UP, self._settings.prediction_window + 1))
+        frames = self._follower.take(min(CATCH_UP, 4 * self._settings.checksum_interval))
         for frame, inputs, absent in frames:
             steps.append(Advance(frame, inputs, absent))
-            steps.append(Save(frame + 1, self._confirmation.isReported(frame)))
+            if self._confirmation.isReported(frame):
+                steps.append(Save(frame + 1, True))
             self._confirmation.give((inputs, absent))
             progress.statistics.played(now)
             progress.current_frame = frame + 1
             self.before = inputs
+        if frames and not self._confirmation.isReported(frames[-1][0]):
+            steps.append(Save(progress.current_frame))
         progress.confirmed_frame = progress.current_frame - 1
         self._confirmation.settle()
         return steps

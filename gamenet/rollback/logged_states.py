@@ -83,8 +83,7 @@ class WatchedSimulation:
     def _named(self) -> dict[str, bytes]:
         """Return the state by parts; none of them where the game cannot tell them."""
         try:
-            parts = list(self._parts().items())[:PARTS_LIMIT]
-            return {str(name)[:NAME_LIMIT]: bytes(part) for name, part in parts}
+            return _bounded(self._parts())
         except Exception as error:
             # The match goes on without: a game may be wrong in what only the log asks for.
             return {"(parts raised)": type(error).__name__.encode("ascii", "replace")}
@@ -145,8 +144,7 @@ class LoggedStates:
 
     def given(self, number: int, state: Mapping[str, bytes] | bytes) -> None:
         """Take the state of a snapshot's number, by parts or as a whole."""
-        parts = state if isinstance(state, bytes) else dict(list(state.items())[:PARTS_LIMIT])
-        self._keep(number, parts)
+        self._keep(number, state if isinstance(state, bytes) else _bounded(state))
 
     def tickEnded(self) -> None:
         """All steps of a tick were looked at."""
@@ -205,6 +203,11 @@ class LoggedStates:
         self._waiting[number] = state
         if len(self._waiting) > STATES_LIMIT:
             del self._waiting[next(iter(self._waiting))]
+
+
+def _bounded(parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return a state by its parts as it goes into a log: not too many, nor of long names."""
+    return {str(name)[:NAME_LIMIT]: bytes(part) for name, part in list(parts.items())[:PARTS_LIMIT]}
 
 
 def changedSpan(former: bytes, present: bytes) -> tuple[int, int]:

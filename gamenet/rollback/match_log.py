@@ -170,7 +170,7 @@ class MatchLog:
         if not steps and not stalled:
             return
         load = restored = None
-        newest: Advance | None = None
+        fresh: list[Advance] = []
         replayed: list[tuple[bytes, ...]] = []
         moves = 0
         self._states.expect(sum([not isinstance(step, Save) for step in steps]))
@@ -181,27 +181,28 @@ class MatchLog:
             moves += 1
             if isinstance(step, Advance):
                 if step.frame >= self._next_frame:
-                    newest = step
+                    fresh.append(step)
                     self._next_frame = step.frame + 1
                 else:
                     replayed.append(step.inputs)
-            elif isinstance(step, Load):
-                load = step.frame
-            elif isinstance(step, Restore):
-                restored = self._next_frame = step.frame
-        record = TickRecord(
-            self._time(now),
-            session.current_frame if newest is None else newest.frame,
-            None if newest is None else newest.inputs,
-            self._counts(session),
-            () if newest is None else newest.absent,
-            stalled,
-            load,
-            tuple(replayed),
-            restored,
-        )
+                continue
+            if step.frame < self._next_frame:
+                # Of several ways back in one tick the newest is told.
+                load, replayed = step.frame, []
+            if isinstance(step, Restore):
+                restored = step.frame
+                self._next_frame = max(self._next_frame, restored)
         self._states.tickEnded()
-        self._append(encodeRecord(record))
+        time, counts = self._time(now), self._counts(session)
+        back = TickRecord(
+            time, session.current_frame, None, counts, (), stalled, load, tuple(replayed), restored
+        )
+        if not fresh:
+            self._put(back)
+            return
+        self._put(attrs.evolve(back, **_playing(fresh[0])))
+        for each in fresh[1:]:
+            self._put(TickRecord(time, each.frame, each.inputs, counts, each.absent))
 
     def told(self, now: float, event: object) -> None:
         """
@@ -258,7 +259,7 @@ class MatchLog:
         members = getattr(session, "members", None)
         if members is None or self.header is None:
             return ()
-        # Whoever is played here or has left is known: nothing of theirs is predicted.
+        # Nothing is predicted of those who are played here, or have left.
         counts = [self._next_frame] * self.header.players
         for peer in members:
             if peer not in self.header.local_players:
@@ -296,6 +297,11 @@ class MatchLog:
             self.ended = f"{type(error).__name__}: {error}"
         if self.ended is not None:
             self._states.clear()
+
+
+def _playing(step: Advance) -> dict[str, Any]:
+    """Return what a tick says of the frame that it played for the first time."""
+    return {"frame": step.frame, "inputs": step.inputs, "absent": step.absent}
 
 
 def _fieldsOf(event: object) -> dict[str, Any]:

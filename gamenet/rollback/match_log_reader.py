@@ -115,11 +115,14 @@ class MatchLogReader:
         """Refuse what cannot be in this log."""
         if isinstance(record, FrameRecord):
             if record.frame <= self._frame:
+                # What was final stays so, unless another peer's state was taken over.
                 raise MalformedMessage(f"frame {record.frame} after frame {self._frame}")
             self._frame = record.frame
             if len(record.inputs) != header.players:
                 raise MalformedMessage(f"{len(record.inputs)} inputs of {header.players} players")
         elif isinstance(record, TickRecord):
+            if record.restored is not None:
+                self._frame = min(self._frame, record.restored - 1)
             counted = (record.inputs, record.counts or None, *record.replayed)
             for each in counted:
                 if each is not None and len(each) != header.players:
@@ -133,11 +136,9 @@ class StateReader:
 
     Takes time and memory in proportion to the records, whatever they say.
 
-    @ivar frame: The frame that led to the present state, -1 before the first.
     @ivar _parts: The present state.
     """
 
-    frame: int = attrs.field(default=-1, init=False)
     _parts: dict[str, bytearray | PartDigest] = attrs.field(factory=dict, init=False)
 
     def changed(self, record: StateRecord) -> None:
@@ -146,8 +147,6 @@ class StateReader:
 
         @raise MalformedMessage: It changes what is not there.
         """
-        if record.frame <= self.frame:
-            raise MalformedMessage(f"the state of frame {record.frame} after {self.frame}'s")
         for name, change in record.parts:
             if isinstance(change, PartPatch):
                 part = self._parts.get(name)
@@ -160,7 +159,6 @@ class StateReader:
         for name in record.gone:
             if self._parts.pop(name, None) is None:
                 raise MalformedMessage(f"part {name!r:.80} is not there to go")
-        self.frame = record.frame
 
     def parts(self) -> dict[str, bytes | PartDigest]:
         """Return the present state by its parts, C{""} being the whole snapshot."""

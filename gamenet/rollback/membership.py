@@ -24,7 +24,10 @@ from gamenet.rollback.seat_events import (
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.wire.view_values import View
 
-__all__ = ["Membership"]
+__all__ = ["ROUND_INTERVAL", "Membership"]
+
+#: Seconds between two rounds in which it is looked what has to be said.
+ROUND_INTERVAL = 0.05
 
 
 @attrs.define(init=False)
@@ -57,7 +60,13 @@ class Membership:
         """
         @param view: Who plays at first; we are one of them.
         """
-        rules = AgreementSettings(both_stop=settings.both_stop)
+        patience = max(0.75, settings.lost_after or 2.0)
+        rules = AgreementSettings(
+            both_stop=settings.both_stop,
+            resend_interval=ROUND_INTERVAL,
+            promise_timeout=patience,
+            decision_timeout=patience + 1.0,
+        )
         self.agreement = Agreement(rules, settings.peer, settings.peers, view)
         self.outvoted = False
         self._settings = settings

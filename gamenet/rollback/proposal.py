@@ -114,7 +114,8 @@ def nextView(
     A seat that becomes empty is so from the highest floor of that player on,
     a seat that is empty already perhaps from an earlier frame on: what no
     member has or has confirmed is lost.  A joiner is seated from the latest horizon on, and
-    only where all have confirmed all frames before its seats became empty.
+    only where all have confirmed all frames before any seat changed last: a joiner
+    learns of no change before that.
 
     @param promises: By peer, of those that are to be members.
     @param joiner: Who wants its seat, or C{None}.
@@ -123,7 +124,7 @@ def nextView(
     join_frame = max(promise.horizon for promise in promises.values())
     confirmed = [promise.confirmed for promise in promises.values()]
     joining = playersOf(seating, joiner) if joiner is not None else ()
-    if any(view.seats[player - 1].since > min(confirmed) for player in joining):
+    if any(seat.since > min(confirmed) for seat in view.seats):
         joining = ()
     staying = [player for peer in members for player in playersOf(seating, peer)]
     seats = []

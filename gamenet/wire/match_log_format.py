@@ -71,7 +71,6 @@ TEXT_LIMIT = 1024
 
 _KIND = "match log"
 _TIME_LIMIT = 1e12
-_REPLAYED_LIMIT = 1024
 _LENGTH_LIMIT = 1 << 48
 
 
@@ -171,7 +170,7 @@ def decodeHeader(line: bytes) -> LogHeader:
         _numbers(seats, PLAYERS_LIMIT, players) for seats in _list(fields, "peers", players)
     )
     local = _numbers(fields.get("local"), PLAYERS_LIMIT, players)
-    if not local or 0 in local or any(0 in seats for seats in seating):
+    if 0 in local or any(0 in seats for seats in seating):
         raise MalformedMessage("'local' or 'peers' names no player")
     return LogHeader(
         _hex(fields.get("match")),
@@ -204,7 +203,7 @@ def decodeRecord(line: bytes) -> LogRecord | None:
 
 
 def _tick(fields: dict[str, Any]) -> TickRecord:
-    replayed = _list(fields, "g", _REPLAYED_LIMIT)
+    replayed = _list(fields, "g", LINE_LIMIT)
     return TickRecord(
         _time(fields, "n"),
         _whole(fields, "f", 0, FRAME_LIMIT),

@@ -29,7 +29,7 @@ class LogHeader:
 
     @ivar match_id: The match's id.
     @ivar players: How many seats the match has.
-    @ivar local_players: Which of them are played here, ascending.
+    @ivar local_players: Which of them are played here, ascending; none for a spectator.
     @ivar seating: The players of every peer, a tuple per peer.
     @ivar digest: What the peers compared before they began to play.
     @ivar frame_rate: Frames a second.
@@ -63,7 +63,7 @@ class TickRecord:
         from that number on were predicted.  Empty where that is not known.
     @ivar absent: The players whose seat was empty in the frame.
     @ivar stalled: Whether nothing was played because others are too far behind.
-    @ivar load: The frame to which the session went back first, or C{None}.
+    @ivar load: The frame to which the session went back, or C{None}.
     @ivar replayed: The inputs of the frames played again, from C{load} on.
     @ivar restored: The snapshot's number, where another peer's state was taken over,
         or C{None}.
