@@ -52,7 +52,7 @@ class IPeerProtocol(Interface):
 
         @param player: The player's number, from 1.
         @param frame: The frame that the input will take effect in.
-        @return: The input, at most L{gamenet.rollback.session.INPUT_LIMIT} bytes.
+        @return: The input, at most L{gamenet.wire.frame_runs.INPUT_LIMIT} bytes.
         """
 
     def frameReady(simulation: ISimulation, blend: float) -> None:

@@ -14,7 +14,7 @@ from collections import Counter
 from gamenet.rollback.agreement import MESSAGES_PER_PEER, Agreement
 from gamenet.rollback.agreement_events import Dropped, Isolated, Reunited, Standing, ViewChanged
 from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import faultOf, firstView, isQuorum, playersOf
+from gamenet.rollback.view import changesBetween, faultOf, firstView, isQuorum, playersOf
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.view_values import View
 
@@ -154,9 +154,6 @@ class SimulatedPeer:
             self.history[player - 1].append((frame, True))
             self.floors[player - 1] = frame
             self.world.produced[player] = max(frame, self.world.produced.get(player, 0))
-        self.world.histories.setdefault(
-            self.agreement.view.number, [list(changes) for changes in self.history]
-        )
 
     def _enter(self, view: View) -> None:
         """Begin where the feed of confirmed frames has got to."""
@@ -246,6 +243,15 @@ class AgreementWorld:
         if 2 * held == sum(seat.taken for seat in before.seats):
             self.counts["exact half"] += 1
         self.committed[view.number] = view
+        history = [list(changes) for changes in self.histories[before.number]]
+        dropped, joined = changesBetween(before, view)
+        for player, cut in dropped:
+            if not history[player - 1][-1][1]:
+                history[player - 1].pop()
+            history[player - 1].append((cut, False))
+        for player, frame in joined:
+            history[player - 1].append((frame, True))
+        self.histories[view.number] = history
 
     def block(self, one: int, other: int, both: bool = True) -> None:
         self.blocked.add((one, other))

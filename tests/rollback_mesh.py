@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
+from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.events import Desynchronized, FrameConfirmed
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.session_events import SessionEvent
@@ -37,6 +38,7 @@ class Mesh:
     @ivar cut: The links, (from, to), that lose everything.
     @ivar dead: The peers that stand still.
     @ivar forge: Given (from, to, body), what is sent instead.
+    @ivar attacker: Whose packets, to and from, may be refused.
     @ivar sent: Packets of each link, (from, to).
     """
 
@@ -65,6 +67,7 @@ class Mesh:
         self.now = 0.0
         self.cut: set[tuple[int, int]] = set()
         self.dead: set[int] = set()
+        self.attacker = 0
         self.forge: Callable[[int, int, bytes], bytes] = lambda sender, to, body: body
         self.sessions: dict[int, RollbackSession] = {}
         self.games: dict[int, HashGame] = {}
@@ -101,10 +104,18 @@ class Mesh:
             while self._flying and self._flying[0][0] <= self.now:
                 _, _, sender, to, body = heapq.heappop(self._flying)
                 if to not in self.dead:
-                    self.sessions[to].packetReceived(sender, body, self.now)
+                    self.deliver(sender, to, body)
             for peer in self.sessions:
                 if peer not in self.dead:
                     self.tick(peer)
+
+    def deliver(self, sender: int, to: int, body: bytes) -> None:
+        """Hand a packet over."""
+        try:
+            self.sessions[to].packetReceived(sender, body, self.now)
+        except RemoteProtocolError:
+            if self.attacker not in (sender, to):
+                raise
 
     def tick(self, peer: int) -> None:
         """One peer's frame is due."""

@@ -104,12 +104,33 @@ class InputDelayTests(SynchronousTestCase):
         self.assertGreater(scene.confirmed(), before + 50)
 
 
+class KeptEvents:
+    """A log that keeps the events."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+
+    def told(self, now: float, event: object) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def ticked(self, now: float, steps: object, session: object) -> None:
+        """Keep nothing."""
+
+    def closed(self, now: float, why: str) -> None:
+        """Keep nothing."""
+
+
 class RecommendationTests(SynchronousTestCase):
     """What the session recommends reaches the game, and the log has what it does not know."""
 
     def test_told(self) -> None:
         """Events of the session become moments in their order."""
-        scene = playing(60)
+        scene = seatedPlayers()
+        log = KeptEvents()
+        scene.ada.attached = {"log": log}
+        scene.play()
+        scene.playUntilConfirmed(60, 20.0)
         told: list[object] = []
         protocol = scene.ada.protocol
         protocol.waitRecommended = told.append  # type: ignore[method-assign, assignment]
@@ -128,6 +149,7 @@ class RecommendationTests(SynchronousTestCase):
         self.patch(type(session), "drainEvents", drainEvents)
         scene.network.advance(0.5)
         self.assertEqual(told, [3, (2, 0.1, 0.01)])
+        self.assertEqual([each for each in log.events if each in events], list(events))
 
 
 class MatchLogTests(SynchronousTestCase):

@@ -172,6 +172,24 @@ class FailOverTests(FollowerCase):
         self.assertEqual(self.taken(), [0, 1, 2, 3, 4, 5])
         self.assertEqual(decodeFeedPacket(self.follower.leave()[0][1]), Unfollow())
 
+    def test_noFarewellToTheNext(self) -> None:
+        """The host that is asked now is not told goodbye for what it sent before."""
+        self.make()
+        self.due(0.0)
+        self.hear(0, 3, host=2, now=0.9)
+        packets = self.due(1.0)
+        self.assertEqual(packets, [(1, Unfollow()), (2, Follow(bytes(16), 2, 0))])
+
+    def test_pausedIsNotStuck(self) -> None:
+        """Who wants nothing for now does not leave a host that has no news."""
+        for paused, host in ((True, 1), (False, 2)):
+            self.make(stuck_after=3.0)
+            self.follower.paused = paused
+            for n in range(40):
+                self.follower.packetReceived(1, encodeFeedFrames(0, (), 0, 0, 2)[0], n / 10)
+                self.due(n / 10)
+            self.assertEqual(self.follower.host, host)
+
     def test_earlyFramesGo(self) -> None:
         """Two hosts never mix frames: what the former sent too early is forgotten."""
         self.make()

@@ -204,7 +204,7 @@ class FuzzTests(SynchronousTestCase):
             self.assertTrue(isUnchanged(one, before))
             self.assertEqual(one.statistics.packets_refused, refused + 1)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, max_examples=60)
     @given(st.lists(st.binary(max_size=40), max_size=8), st.integers(0, 80))
     def test_arbitrary(self, bodies: list[bytes], ticks: int) -> None:
         """Arbitrary bytes, at any time of a match: refused, and nothing changed."""
@@ -213,7 +213,7 @@ class FuzzTests(SynchronousTestCase):
         for body in bodies:
             self.feed(game.players[1].session, body)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, max_examples=60)
     @given(
         st.integers(1, 70),
         st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zope.interface.verify import verifyObject
@@ -15,7 +16,9 @@ from gamenet.rollback.spectator import SpectatorSession
 from gamenet.rollback.spectator_settings import SNAPSHOTS_LIMIT, SpectatorSettings
 from gamenet.rollback.steps import Advance, Restore, Save
 from gamenet.rollback.stream_delay import StreamDelay
+from gamenet.rollback.transfer_outcomes import TransferReceived
 from gamenet.wire.feed_packets import encodeFeedFrames
+from gamenet.wire.transfer_packets import TransferPurpose
 from tests.feed_world import FeedWorld, SpectatorCase, committed
 
 
@@ -98,6 +101,18 @@ class DelayTests(SpectatorCase):
             world.tick()
             self.assertIn(viewer.session.frames_behind, range(117, 124))
         self.assertSame(world, viewer, 400)
+
+    def test_snapshot(self) -> None:
+        """Who comes late sees nothing for 2 s either: a snapshot waits as long as its frame."""
+        world = FeedWorld()
+        world.run(700)
+        viewer = world.view(delay=2.0)
+        for _ in range(300):
+            world.tick()
+            if viewer.frames:
+                self.assertGreaterEqual(world.hosts[1].game.frame - viewer.game.frame, 118)
+            self.assertEqual(bool(viewer.frames), viewer.session.seekable != range(0))
+        self.assertSame(world, viewer, 150)
 
     def test_exactly(self) -> None:
         """A frame may be played 2 s after it was heard to be committed, and not sooner."""
@@ -264,6 +279,26 @@ class MisuseTests(SpectatorCase):
                 for frame in session.checksumsWanted():
                     session.checksumTaken(frame, 0)
         self.assertLess(session.current_frame, 64)
+
+    def test_undrained(self) -> None:
+        """No frame is forgotten, for age or for a snapshot, before it was told."""
+        rules = {"delay": 0, "from_beginning": True, "buffer_frames": 20, "snapshot_interval": 10}
+        session = SpectatorSession(SpectatorSettings(1, (1,), **rules))
+        rows = [((bytes([n]),), ()) for n in range(100)]
+        session.packetReceived(1, encodeFeedFrames(0, rows, 100, 100, 1)[0], 0.0)
+        for _ in range(60):
+            session.advance(None, 0.0)
+            for frame in session.checksumsWanted():
+                session.checksumTaken(frame, 1)
+        received = TransferReceived(1, TransferPurpose.SNAPSHOT, 100, b"state")
+        self.assertFalse(session.follower.snapshotReceived(received, 0.0))
+        received = attrs.evolve(received, frame=101)
+        self.assertTrue(session.follower.snapshotReceived(received, 0.0))
+        session.packetReceived(1, encodeFeedFrames(101, rows[:1], 102, 102, 1)[0], 0.0)
+        self.assertEqual((session.current_frame, session.advance(None, 0.0)), (100, ()))
+        told = [event for event in session.drainEvents() if isinstance(event, FrameConfirmed)]
+        self.assertEqual([event.inputs for event in told], [row[0] for row in rows])
+        self.assertEqual(session.advance(None, 0.0)[0], Restore(101, b"state"))
 
     def test_settings(self) -> None:
         """Settings that cannot work are refused by name."""

@@ -52,7 +52,7 @@ GOLDEN: tuple[tuple[ViewMessage, str], ...] = (
     (Outbid(7, Ballot(2, 3)), "17 0007 00000002 03"),
     (
         JoinRequest(bytes(range(16)), 5, 1000),
-        "18 000102030405060708090a0b0c0d0e0f 0005 000003e8",
+        "18 000102030405060708090a0b0c0d0e0f 0005 000003e8 01",
     ),
     (JoinRefused(JoinRefusal.NOT_YET), "19 02"),
 )
@@ -104,7 +104,11 @@ messages = st.one_of(
     st.builds(Leave, st.integers(0, VIEWS_LIMIT - 1)),
     st.builds(Outbid, numbers, ballots),
     st.builds(
-        JoinRequest, st.binary(min_size=16, max_size=16), st.integers(0, VIEWS_LIMIT - 1), frames
+        JoinRequest,
+        st.binary(min_size=16, max_size=16),
+        st.integers(0, VIEWS_LIMIT - 1),
+        frames,
+        st.booleans(),
     ),
     st.builds(JoinRefused, st.sampled_from(JoinRefusal)),
 )

@@ -32,7 +32,7 @@ from gamenet.inspector.peer_log import PeerLog
 from gamenet.inspector.script import SCRIPT
 from gamenet.inspector.state_view import drawStates
 from gamenet.inspector.style import STYLE
-from gamenet.inspector.verdict import headline, plural, stateText
+from gamenet.inspector.verdict import headline, plural, restoredText, stateText
 from gamenet.wire.match_log_records import EventRecord
 
 __all__ = ["EVENTS_SHOWN", "Inspection", "drawPage"]
@@ -169,6 +169,8 @@ def _totals(inspection: Inspection) -> Markup:
             shown = ", ".join(map(str, log.unexplained))
             words = f"; frames {shown} became final with other inputs than they were played with"
             state.append(tag("span", words, class_="warn"))
+        if log.restored:
+            state.append(tag("span", f"; {restoredText(log)}", class_="warn"))
         rows.append(
             tag("tr", tag("th", log.label, scope="row"), *[tag("td", c) for c in cells],
                 tag("td", *state))
@@ -310,7 +312,8 @@ def _near(inspection: Inspection, frame: int) -> Markup:
     start = max(first, frame - _NEAR)
     columns = Columns(start, max(start, min(last, start + 2 * _NEAR)))
     chart = _chart(inspection, columns)
-    drawing = tag("div", drawChart(chart, _SCALE), class_="scroll", tabindex=0)
+    drawing = tag("div", drawChart(chart, _SCALE), class_="scroll", id="near", tabindex=0,
+                  data_center=f"{(frame - start) * _SCALE:g}")
     return tag("div", tag("div", drawLabels(chart), drawing, class_="frames"), class_="card")
 
 

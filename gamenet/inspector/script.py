@@ -126,6 +126,8 @@ SCRIPT = """
     var share = (event.clientX - box.left) / box.width;
     show(Math.round(data.first + share * (data.last - data.first)), true);
   });
+  var near = byId("near");
+  if (near) { near.scrollLeft = Number(near.dataset.center) - near.clientWidth / 2; }
   byId("tools").hidden = false;
   draw();
   show(data.focus, true);

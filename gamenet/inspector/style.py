@@ -45,6 +45,7 @@ thead th{color:var(--soft);font-weight:500;font-size:13px;border-bottom:1px soli
 tbody tr+tr>*{border-top:1px solid var(--line)}
 .totals{width:100%}.totals td:not(:last-child){white-space:nowrap}
 .totals td{font-variant-numeric:tabular-nums}
+.totals td:last-child{min-width:15em;overflow-wrap:anywhere}
 .totals tbody th{font-weight:600;white-space:nowrap}
 .warn{color:var(--bad)}
 .frames{display:flex;position:relative}
@@ -77,6 +78,7 @@ button{cursor:pointer}input{width:8em}
 color:var(--soft);font-size:13.5px}
 .key svg{vertical-align:-2px;margin-right:6px}
 .states{display:grid;gap:12px}
+.states>*{min-width:0}
 .part{padding:12px 14px}
 summary{cursor:pointer}
 pre{margin:8px 0 0;overflow-x:auto;max-height:22em}

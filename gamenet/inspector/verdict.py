@@ -26,6 +26,7 @@ __all__ = [
     "headline",
     "plural",
     "printable",
+    "restoredText",
     "stateText",
     "verdictText",
 ]
@@ -99,6 +100,8 @@ def _lines(
         yield f"  {log.label}: {_totals(log)}"
         if log.problem:
             yield f"    {printable(log.problem)}"
+        if log.restored:
+            yield f"    {restoredText(log)}"
         if log.unexplained:
             shown = ", ".join(map(str, log.unexplained))
             yield f"    became final with other inputs than they were played with: frames {shown}"
@@ -112,6 +115,13 @@ def _lines(
         yield from stateText(compared)
     if divergence is not None and not any(divergence.frame <= each.frame for each in states):
         yield "  the logs do not have both states of it, so the part is not known"
+
+
+def restoredText(log: PeerLog) -> str:
+    """Return where a peer took over another's state."""
+    shown = ", ".join(map(str, log.restored[:_PARTS_SHOWN]))
+    more = ", ..." if len(log.restored) > _PARTS_SHOWN else ""
+    return f"took over another peer's state before frame {shown}{more}"
 
 
 def _totals(log: PeerLog) -> str:

@@ -73,9 +73,8 @@ class ObservedSimulation:
         for step in steps:
             if isinstance(step, Advance):
                 self._frames.append(step.frame)
-            elif isinstance(step, Restore) and effects is not None:
-                if step.frame > effects.newest_frame + 1:
-                    self.cancelled += effects.takeOver(step.frame)
+            elif effects is not None and isinstance(step, Restore):
+                self._takeOver(effects, step.frame)
 
     def advance(self, inputs: Sequence[bytes]) -> None:
         """Play the next of the frames that are expected."""
@@ -88,6 +87,11 @@ class ObservedSimulation:
         frame = self._begin()
         self._simulation.advanceSeated(inputs, absent)
         self._played(frame)
+
+    def _takeOver(self, effects: EffectTracker, frame: int) -> None:
+        """Another peer's state comes: where it is ahead of ours nothing of ours goes on."""
+        if frame > effects.newest_frame + 1:
+            self.cancelled += effects.takeOver(frame)
 
     def _begin(self) -> int:
         frame = self._frames.popleft()

@@ -22,7 +22,11 @@ from gamenet.wire.view_values import (
     ViewMessage,
 )
 
-__all__ = ["take"]
+__all__ = ["AHEAD_LIMIT", "take"]
+
+#: How far another peer's frames may be ahead of our horizon: more than any windows
+#: and delays bring about, and few enough to keep an input of each.
+AHEAD_LIMIT = 1024
 
 
 def take(
@@ -38,7 +42,7 @@ def take(
         case Prepare():
             _takePrepare(state, peer, message, standing, now)
         case Promise():
-            _takePromise(state, peer, message, now)
+            _takePromise(state, peer, message, standing, now)
         case Accept(ballot, view):
             _takeAccept(state, peer, ballot, view, standing, now)
         case Accepted(number, ballot):
@@ -103,7 +107,9 @@ def _takePrepare(
         state.replies[peer] = acceptance.promise
 
 
-def _takePromise(state: AgreementState, peer: int, promise: Promise, now: float) -> None:
+def _takePromise(
+    state: AgreementState, peer: int, promise: Promise, standing: Standing, now: float
+) -> None:
     current = promise.number == state.newest.number + 1 and state.isMember
     if promise.ballot.proposer != state.peer:
         raise RemoteProtocolError(f"peer {peer} answers peer {promise.ballot.proposer}")
@@ -111,6 +117,8 @@ def _takePromise(state: AgreementState, peer: int, promise: Promise, now: float)
     if current:
         _requireOurs(state, peer, promise.ballot)
         _checkPromise(state, peer, promise)
+        if max(promise.horizon, *promise.floors) > standing.horizon + AHEAD_LIMIT:
+            raise RemoteProtocolError(f"peer {peer} is at frame {promise.horizon}, far ahead")
         if proposal is not None and proposal.ballot == promise.ballot:
             if peer not in proposal.asked:
                 raise RemoteProtocolError(f"peer {peer} was not asked")
@@ -189,6 +197,10 @@ def _checkNext(state: AgreementState, peer: int, view: View, standing: Standing)
         dropped, joined = changesBetween(state.view, view)
         if any(frame <= standing.confirmed for _, frame in (*dropped, *joined)):
             fault = f"a view that changes frame {standing.confirmed}, which is confirmed"
+        elif any(frame > standing.horizon + AHEAD_LIMIT for _, frame in (*dropped, *joined)):
+            fault = "a view that changes frames far ahead"
+        elif any(standing.floors[one - 1] < state.view.seats[one - 1].since for one, _ in joined):
+            fault = "a view that seats somebody before all inputs of that seat are here"
     if fault is not None:
         raise RemoteProtocolError(f"peer {peer} says {fault}")
 

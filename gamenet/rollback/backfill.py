@@ -13,6 +13,7 @@ import attrs
 from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.input_exchange import InputExchange
+from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_events import InconsistentInputs
@@ -152,6 +153,8 @@ class Backfill:
         queue = table.queues[packet.player - 1]
         if queue.closed_at is None or queue.count >= queue.closed_at:
             return
+        if table.horizon != ENDLESS:
+            return  # we have told how many are here, and the others decide by that
         known = queue.overlap(packet.first_frame, len(packet.inputs))
         if not queue.agrees(packet.first_frame, packet.inputs[:known]):
             raise RemoteProtocolError(f"other inputs of player {packet.player} than before")

@@ -24,7 +24,7 @@ from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.input_frames import decodeHeader
 from gamenet.wire.state_packets import STATE_WANTED
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
-from gamenet.wire.view_values import JoinRefusal, JoinRefused, JoinRequest, View
+from gamenet.wire.view_values import Commit, JoinRefusal, JoinRefused, JoinRequest, View
 
 __all__ = ["ControlExchange"]
 
@@ -210,7 +210,7 @@ class ControlExchange:
 
     def say(self, packets: tuple[tuple[int, bytes], ...], now: float) -> None:
         """Send something at the next round, which is now."""
-        self._said += packets
+        self._said += [packet for packet in packets if packet not in self._said]
         self._next_round = now
 
     def leave(self, now: float) -> None:
@@ -236,4 +236,9 @@ class ControlExchange:
             refused = JoinRefused(JoinRefusal.CONFIGURATION_DIFFERS)
             self.say(((peer, encodeViewMessage(refused)),), now)
         elif not self._progress.stopped:
-            self.membership.agreement.admit(peer, now)
+            view = self.membership.view
+            newest = request.number == view.number
+            answer = JoinRefused(JoinRefusal.NOT_YET) if newest else Commit(view)
+            self.say(((peer, encodeViewMessage(answer)),), now)
+            if newest and request.hears_all:
+                self.membership.agreement.admit(peer, now)

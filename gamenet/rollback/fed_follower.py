@@ -69,19 +69,18 @@ class FedFollower:
             self.idle_since = None
             self.catching_up = True
 
-    def takeTimeout(self, settings: FeedSettings, now: float) -> bool:
-        """Return whether an acknowledgement is overdue; then all goes again."""
+    def takeTimeout(self, settings: FeedSettings, now: float) -> None:
+        """Look whether an acknowledgement is overdue; then all goes again."""
         if not self.flying:
-            return False
+            return
         measured = settings.first_timeout
         if self._smoothed is not None:
             measured = max(_SHORTEST_TIMEOUT, self._smoothed + 4 * self._deviation)
         if now - self.flying[0][1] < min(settings.longest_timeout, measured * self._factor):
-            return False
+            return
         self._factor = min(self._factor * 2, 64.0)
         self.flying.clear()
         self.sent_end = self.next_wanted or 0
-        return True
 
     def noteSent(self, end: int, limit: int, now: float) -> None:
         """

@@ -245,9 +245,9 @@ class Broadcast:
         waited = now - fed.sent_at + _MOMENT
         if wanted is None or fed.paused or not self._first <= wanted < committed:
             return self._signOfLife(fed, now) if waited >= settings.keep_alive_interval else []
-        late = fed.takeTimeout(settings, now)
+        fed.takeTimeout(settings, now)
         fed.sent_end = max(fed.sent_end, wanted)
-        if waited >= settings.packet_interval and (late or fed.sent_end < committed):
+        if waited >= settings.packet_interval and fed.sent_end < committed:
             body, end = self._encode(wanted)
             fed.behind = end < committed
             if not fed.behind:

@@ -31,7 +31,6 @@ from gamenet.wire.feed_packets import (
     encodeFollow,
     encodeUnfollow,
 )
-from gamenet.wire.input_frames import FRAMES_LIMIT
 
 __all__ = ["CommittedFrame", "Follower"]
 
@@ -313,8 +312,7 @@ class Follower:
         """Take frames of the host that is asked."""
         self._heard_at = self._answered_at = now
         self._lost = False
-        if packet.committed <= FRAMES_LIMIT:
-            self.committed_frame = max(self.committed_frame, packet.committed - 1)
+        self.committed_frame = max(self.committed_frame, packet.committed - 1)
         self.host_frame = max(self.host_frame, packet.current_frame)
         following = self._next
         if following is None:

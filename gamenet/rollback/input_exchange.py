@@ -82,8 +82,6 @@ class InputExchange:
                 if progress.current_frame > 0:
                     remote.joining = True
                     remote.view = progress.view
-                    seated = table.seats[peer - 1].since
-                    remote.first_frame = seated if seated > progress.current_frame else 0
                 self.remotes[peer] = remote
         self._membersChanged()
 

@@ -46,6 +46,9 @@ CLOSE_BEHIND = 30
 #: Seconds between two requests for the seat.
 _REQUEST_INTERVAL = 0.2
 
+#: Seconds for which an answer of a member says that we hear each other.
+_ANSWER_TIMEOUT = 1.5
+
 #: Seconds after which a host that has nothing for us is left.
 _STUCK_AFTER = 2.0
 
@@ -68,7 +71,8 @@ class Joining:
     @ivar _transfer: What brings the snapshot.
     @ivar _follower: What brings the frames.
     @ivar _hosts: All other peers.
-    @ivar _known_view: The number of the newest view that we heard of.
+    @ivar _known_view: The newest view that we heard of.
+    @ivar _answered_at: When each peer answered us last, in seconds.
     @ivar _requested_at: When the seat was asked for last, in seconds.
     @ivar _refusal: Why the seat was refused, as the game was told, or C{None}.
     @ivar _acknowledgements: Whom to tell that we know the view.
@@ -84,7 +88,8 @@ class Joining:
     _transfer: DatagramTransfer
     _follower: Follower
     _hosts: tuple[int, ...]
-    _known_view: int
+    _known_view: View
+    _answered_at: dict[int, float]
     _requested_at: float
     _refusal: JoinRefusal | None
     _acknowledgements: list[int]
@@ -97,8 +102,10 @@ class Joining:
         progress: Progress,
         confirmation: Confirmation,
         transfer: DatagramTransfer,
+        view: View,
     ) -> None:
         """
+        @param view: The newest view that we know.
         @param settings: The rules.
         @param transfer: What brings the snapshot; its packets are ours to send now.
         """
@@ -116,7 +123,8 @@ class Joining:
         self._transfer = transfer
         self._hosts = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
         self._follower = Follower(rules, self._hosts)
-        self._known_view = progress.view
+        self._known_view = view
+        self._answered_at = {}
         self._requested_at = -1e9
         self._refusal = None
         self._acknowledgements = []
@@ -152,6 +160,7 @@ class Joining:
                 self._follower.noteProgress(now)
         elif family == _AGREEMENT:
             self._messageReceived(peer, body)
+            self._answered_at[peer] = now
 
     def advance(self, now: float) -> list[Step]:
         """
@@ -193,7 +202,7 @@ class Joining:
         packets = list(self._follower.packetsDue(now))
         packets += self._transfer.packetsDue(now)
         packets += [
-            (peer, encodeViewMessage(CommitAck(self._known_view)))
+            (peer, encodeViewMessage(CommitAck(self._known_view.number)))
             for peer in self._acknowledgements
         ]
         self._acknowledgements.clear()
@@ -203,7 +212,9 @@ class Joining:
         if self._isClose() and now - self._requested_at >= _REQUEST_INTERVAL:
             self._requested_at = now
             digest = self._settings.digest()
-            request = JoinRequest(digest, self._known_view, self._progress.current_frame)
+            frame = self._progress.current_frame
+            hears_all = self._hearsAll(now)
+            request = JoinRequest(digest, self._known_view.number, frame, hears_all)
             packets += [(host, encodeViewMessage(request)) for host in self._hosts]
         return packets
 
@@ -217,6 +228,14 @@ class Joining:
             return False
         return self._follower.host_frame - self._progress.current_frame <= (
             CLOSE_BEHIND + 2 * self._settings.prediction_window
+        )
+
+    def _hearsAll(self, now: float) -> bool:
+        """Whether every member has answered us just now."""
+        return all(
+            now - self._answered_at.get(peer, -1e9) < _ANSWER_TIMEOUT
+            for peer in self._known_view.members
+            if peer != self._settings.peer
         )
 
     def _snapshotReceived(self, received: TransferReceived, now: float) -> None:
@@ -242,10 +261,10 @@ class Joining:
         settings = self._settings
         if len(view.seats) != settings.players:
             raise RemoteProtocolError(f"a view of {len(view.seats)} players")
-        if view.number > self._known_view:
-            self._known_view = view.number
+        if view.number > self._known_view.number:
+            self._known_view = view
             self.view = None
-        if view.number == self._known_view:
+        if view.number == self._known_view.number:
             if peer not in self._acknowledgements:
                 self._acknowledgements.append(peer)
             if settings.peer in view.members:

@@ -5,7 +5,7 @@ written as what changed since the state before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -39,10 +39,11 @@ class WatchedSimulation:
         @param simulation: The game.
         @param states: Takes what it saves.
         """
-        self._simulation: Any = simulation
+        game: Any = simulation
+        self._simulation = game
         self._states = states
-        named = INamedParts.providedBy(simulation)
-        self._parts: Any = self._simulation.parts if named else None
+        parts = game.parts if INamedParts.providedBy(game) else None
+        self._parts: Callable[[], Mapping[str, bytes]] | None = parts
         directlyProvides(self, providedBy(simulation))
 
     def __getattr__(self, name: str) -> Any:
@@ -78,15 +79,8 @@ class WatchedSimulation:
     def _taken(self, snapshot: bytes | memoryview) -> None:
         states = self._states
         if states.active:
-            states.taken[states.moves] = bytes(snapshot) if self._parts is None else self._named()
-
-    def _named(self) -> dict[str, bytes]:
-        """Return the state by parts; none of them where the game cannot tell them."""
-        try:
-            return _bounded(self._parts())
-        except Exception as error:
-            # The match goes on without: a game may be wrong in what only the log asks for.
-            return {"(parts raised)": type(error).__name__.encode("ascii", "replace")}
+            parts = self._parts
+            states.taken[states.moves] = bytes(snapshot) if parts is None else _named(parts)
 
 
 @attrs.define
@@ -171,7 +165,7 @@ class LoggedStates:
         compared = number in self._kept or compared
         for table in (self._waiting, self._kept):
             for earlier in [each for each in table if each <= number]:
-                table.pop(earlier)  # type: ignore[attr-defined]
+                table.pop(earlier)
         if state is None:
             return None
         parts = {"": state} if isinstance(state, bytes) else state
@@ -203,6 +197,15 @@ class LoggedStates:
         self._waiting[number] = state
         if len(self._waiting) > STATES_LIMIT:
             del self._waiting[next(iter(self._waiting))]
+
+
+def _named(parts: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:
+    """Return a state by its parts; what was raised where the game cannot tell them."""
+    try:
+        return _bounded(parts())
+    except Exception as error:
+        # The match goes on without: a game may be wrong in what only the log asks for.
+        return {"(parts raised)": type(error).__name__.encode("ascii", "replace")}
 
 
 def _bounded(parts: Mapping[str, bytes]) -> dict[str, bytes]:

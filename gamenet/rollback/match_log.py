@@ -28,7 +28,7 @@ from gamenet.bounds import wholeNumber
 from gamenet.interfaces import ISimulation
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.logged_states import LoggedStates
-from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
+from gamenet.rollback.steps import Advance, Restore, Save, Step
 from gamenet.wire.match_log_format import (
     LINE_LIMIT,
     TEXT_LIMIT,

@@ -112,15 +112,12 @@ class Membership:
 
         @raise gamenet.errors.RemoteProtocolError: It cannot rightly have been sent.
         """
-        self._now = now
         self.agreement.received(peer, body, self.standing(), now)
+        self._now = now
         self._follow()
 
     def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
         """Look who is silent, and return what is to be said to agree on it."""
-        if self._now is None:
-            for remote in self._exchange.others:
-                remote.heard_at = now
         self._now = now
         self.agreement.suspect(self._silent(now), now)
         packets = self.agreement.due(self.standing(), now)
@@ -132,7 +129,9 @@ class Membership:
         settings = self._settings
         lost = []
         for remote in self._exchange.others:
-            silence = now - (now if remote.heard_at is None else remote.heard_at)
+            if remote.heard_at is None:
+                remote.heard_at = now
+            silence = now - remote.heard_at
             if silence >= settings.interrupted_after and not remote.silent:
                 remote.silent = True
                 self._progress.events.append(PeerInterrupted(remote.peer, silence))

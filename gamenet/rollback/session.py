@@ -364,7 +364,11 @@ class RollbackSession:
     def _join(self) -> None:
         """Begin to follow the match."""
         self._progress.wants_dumps = False
-        self._joining = Joining(self.settings, self._progress, self._confirmation, self._transfer)
+        agreement = self._play.controls.membership.agreement
+        view = agreement.dropped or agreement.view
+        self._joining = Joining(
+            self.settings, self._progress, self._confirmation, self._transfer, view
+        )
 
     def _follow(self, joining: Joining, now: float) -> Sequence[Step]:
         """Play what others have confirmed, and take our seat when it is time."""

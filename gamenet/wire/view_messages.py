@@ -18,7 +18,8 @@ number 1::
     0x15 COMMIT_ACK    number 2: the newest view that the sender knows
     0x16 LEAVE         number 2: the view that the sender is in and leaves
     0x17 OUTBID        number 2, ballot: the one that the sender has promised
-    0x18 JOIN_REQUEST  digest 16, newest known view 2, followed up to frame 4
+    0x18 JOIN_REQUEST  digest 16, newest known view 2, followed up to frame 4,
+                       hears all members 1
     0x19 JOIN_REFUSED  reason 1
 
     seating            members (set), taken seats (set), since 4 each player
@@ -68,7 +69,7 @@ _ACCEPT = Struct(">BHIBB")
 _BALLOTED = Struct(">BHIB")
 _COMMIT = Struct(">BHB")
 _NUMBERED = Struct(">BH")
-_JOIN_REQUEST = Struct(f">B{DIGEST_BYTES}sHI")
+_JOIN_REQUEST = Struct(f">B{DIGEST_BYTES}sHIB")
 _SETS = Struct(">HH")
 _LEAVING = 0x01
 _HAS_ACCEPTED = 0x02
@@ -110,8 +111,8 @@ def _pack(message: ViewMessage) -> bytes:
             return _NUMBERED.pack(0x16, number)
         case Outbid(number, ballot):
             return _BALLOTED.pack(0x17, number, *ballot)
-        case JoinRequest(digest, number, frame):
-            return _JOIN_REQUEST.pack(0x18, digest, number, frame)
+        case JoinRequest(digest, number, frame, hears_all):
+            return _JOIN_REQUEST.pack(0x18, digest, number, frame, hears_all)
         case JoinRefused(reason):
             return bytes((0x19, reason))
 
@@ -223,8 +224,10 @@ def _decodeCommit(body: bytes) -> Commit:
 
 
 def _decodeJoinRequest(body: bytes) -> JoinRequest:
-    _, digest, number, frame = _JOIN_REQUEST.unpack(body)
-    return JoinRequest(digest, number, _frame(frame))
+    _, digest, number, frame, hears_all = _JOIN_REQUEST.unpack(body)
+    if hears_all > 1:
+        raise MalformedMessage("a request for a seat with unknown flags")
+    return JoinRequest(digest, number, _frame(frame), bool(hears_all))
 
 
 def _decodeJoinRefused(body: bytes) -> JoinRefused:

@@ -205,11 +205,14 @@ class JoinRequest:
     @ivar digest: L{gamenet.wire.peer_packets.DIGEST_BYTES} bytes of the sender's configuration.
     @ivar number: The newest view it knows.
     @ivar frame: The first frame that it has not followed yet.
+    @ivar hears_all: Whether every member of that view has answered it just now;
+        before that nobody seats it, as it would only be dropped again.
     """
 
     digest: bytes
     number: int
     frame: int
+    hears_all: bool = True
 
 
 class JoinRefusal(IntEnum):

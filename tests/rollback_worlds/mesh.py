@@ -90,6 +90,11 @@ class Mesh:
         for link in self._links.values():
             link.cut = 0
 
+    @property
+    def cuts(self) -> bool:
+        """Whether any link is cut."""
+        return any(link.cut for link in self._links.values())
+
     def call(self, delay: float, act: Callable[..., object], *arguments: Any) -> None:
         """Do something later."""
         self._order += 1

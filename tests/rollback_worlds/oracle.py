@@ -26,7 +26,7 @@ class WorldFailed(AssertionError):
     """A world did not do what every world must; the text says what."""
 
 
-def judge(world: World, outcome: Outcome) -> None:
+def judge(world: World, outcomes: list[Outcome]) -> None:
     """
     Compare everything with everything.
 
@@ -38,7 +38,7 @@ def judge(world: World, outcome: Outcome) -> None:
         _judgeEvents(process)
         _judgeStatistics(process)
     _judgeInputs(world, history)
-    _judgeDrops(world, outcome)
+    _judgeDrops(world, outcomes)
     for process in world.mesh.peers.values():
         _judgeStandstill(process)
 
@@ -179,24 +179,38 @@ def _judgeInputs(world: World, history: dict[int, Confirmed]) -> None:
         before = inputs
 
 
-def _judgeDrops(world: World, outcome: Outcome) -> None:
-    """Exactly those were dropped whom the fault takes out, and everybody says the same."""
-    told: dict[tuple[int, int, str], int] = {}
+def _judgeDrops(world: World, outcomes: list[Outcome]) -> None:
+    """Exactly those were dropped whom the faults take out, and everybody says the same."""
+    told: dict[tuple[int, int], tuple[bool, int]] = {}
     for process in world.everybody:
         for _, event in process.told:
             if isinstance(event, (PlayerDropped, PlayerJoined)):
-                key = event.view, event.player, type(event).__name__
-                if told.setdefault(key, event.frame) != event.frame:
-                    raise WorldFailed(
-                        f"peer {process.peer} says {event}, another frame {told[key]}"
-                    )
-    players = sorted({player for _, player, kind in told if kind == "PlayerDropped"})
+                change = isinstance(event, PlayerJoined), event.frame
+                if told.setdefault((event.view, event.player), change) != change:
+                    raise WorldFailed(f"peer {process.peer} says {event}, another {change}")
+    plan = world.plan
+    seated = {
+        player: local[0] not in plan.joiners for local in plan.seating for player in local
+    }
+    dropped = []
+    for (_, player), (taken, _) in sorted(told.items()):
+        if seated[player] and not taken:
+            dropped.append(player)
+        seated[player] = taken
     wanted = [
-        sorted(player for peer in peers for player in world.plan.settings[peer].local_players)
-        for peers in outcome.dropped
+        sorted(player for peer in peers for player in plan.settings[peer].local_players)
+        for peers in _combinations(outcomes)
     ]
-    if players not in wanted:
-        raise WorldFailed(f"players {players} were dropped, not one of {wanted}")
+    if sorted(dropped) not in wanted:
+        raise WorldFailed(f"players {sorted(dropped)} were dropped, not one of {wanted}")
+
+
+def _combinations(outcomes: list[Outcome]) -> list[tuple[int, ...]]:
+    """Return who may have been dropped by all faults together."""
+    chosen: list[tuple[int, ...]] = [()]
+    for outcome in outcomes:
+        chosen = [(*before, *out) for before in chosen for _, out in outcome.choices]
+    return chosen
 
 
 def _judgeStandstill(process: SimulatedPeer) -> None:

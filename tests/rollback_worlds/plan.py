@@ -136,7 +136,7 @@ def planOf(seed: int, cell: Cell | None = None) -> Plan:
     if cell.fault is Fault.LATE_JOIN:
         random.shuffle(peers)
         joiners = tuple(sorted(peers[: random.between(1, min(2, len(peers) - 1))]))
-    vacant = tuple(player for local in seating if local[0] in joiners for player in local)
+    vacant = tuple(sorted(p for local in seating if local[0] in joiners for p in local))
     shared = _shared(cell, seating, vacant, random)
     settings = {}
     for local in seating:

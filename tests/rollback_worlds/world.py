@@ -10,12 +10,12 @@ from typing import Any
 import attrs
 
 from gamenet.rollback.session_state import SessionState
-from tests.rollback_worlds.faults import Outcome, beginFault
+from tests.rollback_worlds.faults import Outcome, beginFault, beginSecondFault
 from tests.rollback_worlds.game import InputScript
 from tests.rollback_worlds.mesh import Mesh
 from tests.rollback_worlds.oracle import WorldFailed, judge
 from tests.rollback_worlds.peer import SimulatedPeer
-from tests.rollback_worlds.plan import Cell, Fault, Plan, planOf
+from tests.rollback_worlds.plan import Cell, Plan, planOf
 
 __all__ = ["HEALED_FRAMES", "HEALED_SECONDS", "SETTLED_SECONDS", "World", "runWorld"]
 
@@ -24,6 +24,9 @@ HEALED_FRAMES = 300
 
 #: ... within so many seconds after who plays was settled.
 HEALED_SECONDS = 30.0
+
+#: They join one after the other; each may take so many seconds longer.
+JOIN_SECONDS = 6.0
 
 #: Within so many seconds after the last fault, who plays must be settled.
 SETTLED_SECONDS = 15.0
@@ -36,12 +39,15 @@ class World:
     @ivar plan: What was drawn for it.
     @ivar mesh: The processes and links.
     @ivar everybody: All processes that ever were.
+    @ivar outcomes: How each fault so far had to end.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.mesh = Mesh(plan.seed, plan.cell.profile)
         self.everybody: list[SimulatedPeer] = []
+        self.outcomes: list[Outcome] = []
+        self._members: tuple[int, ...] = ()
         self.scripts = {
             player: InputScript(plan.seed, player, plan.settings[local[0]].input_limit)
             for local in plan.seating
@@ -73,15 +79,50 @@ class World:
         random = self.plan.random
         self.mesh.run(random.uniform(0.8, 2.0))
         self._trifles()
-        outcome = beginFault(self)
+        self._members = self.playing
+        self._live(beginFault(self))
+        self._members = self.playing
+        if len(self.playing) > 1 and random.chance(0.3):
+            self._live(beginSecondFault(self))
+        self._mustMove()
+        judge(self, self.outcomes)
+        return self._report()
+
+    @property
+    def playing(self) -> tuple[int, ...]:
+        """The peers that play now, ascending."""
+        return tuple(sorted(n for n, process in self.mesh.peers.items() if process.plays))
+
+    def someOf(self, count: int) -> tuple[int, ...]:
+        """Draw some of those who play, but not all."""
+        peers = list(self.playing)
+        self.plan.random.shuffle(peers)
+        return tuple(sorted(peers[: min(count, len(peers) - 1)]))
+
+    def letRejoin(self) -> None:
+        """Let all who play now, or were just dropped, come back when they are dropped."""
+        for number in self._members:
+            process = self.mesh.peers.get(number)
+            if process is not None:
+                process.rejoins = True
+                if process.session.state is SessionState.DROPPED:
+                    process.session.rejoin(process.local(self.mesh.now))
+
+    def _live(self, outcome: Outcome) -> None:
+        """Wait until a fault is over, and all know who plays."""
+        self.outcomes.append(outcome)
+        for process in self.mesh.peers.values():
+            process.rejoins = False
         self._until(
             lambda: self._isSettled(outcome),
-            outcome.seconds + SETTLED_SECONDS,
+            outcome.healed_at - self.mesh.now + SETTLED_SECONDS + self._joinSeconds(outcome),
             f"{outcome} to be settled",
         )
-        self._mustMove(outcome)
-        judge(self, outcome)
-        return self._report()
+
+    def _joinSeconds(self, outcome: Outcome) -> float:
+        """How many seconds longer it may take until those who join have their seats."""
+        joiners = max(len([p for p in m if p in out]) for m, out in outcome.choices)
+        return JOIN_SECONDS * (joiners + len(self.plan.joiners))
 
     def _trifles(self) -> None:
         """Small things that happen in any match."""
@@ -110,20 +151,23 @@ class World:
     def _isSettled(self, outcome: Outcome) -> bool:
         """Whether who plays is as it must become."""
         return self.mesh.now >= outcome.healed_at and any(
-            self._isAs(members) for members in outcome.allowed
+            self._isAs(members) for members, _ in outcome.choices
         )
 
     def _isAs(self, members: tuple[int, ...]) -> bool:
         """Whether exactly these play, and everybody else knows that they do not."""
+        aside = [SessionState.DROPPED] if members else [SessionState.ISOLATED]
+        if self.mesh.cuts:
+            aside.append(SessionState.ISOLATED)
         for number, process in self.mesh.peers.items():
             if number in members:
                 if not process.plays or process.session.members != members:
                     return False
-            elif process.plays:
+            elif process.session.state not in aside:
                 return False
         return True
 
-    def _mustMove(self, outcome: Outcome) -> None:
+    def _mustMove(self) -> None:
         """Those who play must confirm more frames."""
         playing = [process for process in self.mesh.peers.values() if process.plays]
         if not playing:
@@ -135,7 +179,8 @@ class World:
             HEALED_SECONDS,
             f"frame {wanted} to be confirmed",
         )
-        if not any(self._isAs(members) for members in outcome.allowed):
+        outcome = self.outcomes[-1]
+        if not any(self._isAs(members) for members, _ in outcome.choices):
             raise WorldFailed(f"{self._standing()} did not stay as {outcome}")
 
     def _until(self, done: Callable[[], bool], limit: float, what: str) -> None:
