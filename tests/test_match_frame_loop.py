@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.match import MatchSettings
 from gamenet.match.attachments import Attachments
 from gamenet.match.frame_loop import FrameLoop
+from gamenet.rollback.events import Desynchronized
 from gamenet.wire.lobby_answers import MatchTicket
 from tests.golden.samples_of_version_1 import LOBBY_MESSAGES
 from tests.scenes import HashGame, RecordingPlayer
@@ -65,6 +66,17 @@ class FrameLoopTests(SynchronousTestCase):
         self.assertEqual((loop.heardAt(2), loop.acknowledged(2)), (0.0, False))
         self.assertEqual(protocol.confirmed, [])
         self.assertEqual(loop._pace._schedule.frame, loop.current_frame)
+
+    def test_toldAtOnce(self) -> None:
+        """What a packet brings to light is told when it comes, not a frame later."""
+        loop, protocol = loopOf(1, MatchSettings())
+        event = Desynchronized(5, 1, 2, 2, True)
+        other, _ = loopOf(2, MatchSettings())
+        other.run(0.0)
+        ((_, body),) = other.packetsDue(0.0)
+        self.patch(type(loop._session), "drainEvents", lambda session: (event,))
+        loop.packetReceived(2, body, 0.1)
+        self.assertEqual(protocol.desyncs, [(5, 1, 2, 2)])
 
     def test_whoDoesNotPlay(self) -> None:
         """Of who is no member any more nothing is awaited."""

@@ -121,8 +121,9 @@ class ObservedTests(ObservedCase):
 
     def test_stepsThatFailed(self) -> None:
         """Frames that were expected and never played are forgotten."""
-        self.observed.expect(played(range(3)), 0.0)
         self.apply(played(range(1)))
+        self.observed.expect(played(range(1, 4)), 0.0)
+        self.apply([Load(0), *played(range(1))])
         self.assertEqual(self.effects.newest_frame, 0)
 
     def test_correction(self) -> None:
@@ -141,6 +142,7 @@ class ObservedTests(ObservedCase):
         assert isinstance(failure, MomentFailed)
         self.assertEqual((failure.moment, failure.frame), ("picture", 0))
         self.assertEqual(self.pictures.newest_frame, -1)
+        self.assertIsInstance(failure.__cause__, ZeroDivisionError)
 
 
 class TakenOverTests(ObservedCase):
@@ -155,6 +157,19 @@ class TakenOverTests(ObservedCase):
         self.assertIsInstance(self.observed.cancelled[0], Cancelled)
         started = [each.frame for each in self.effects.settle(100) if type(each) is Played]
         self.assertEqual(started, [100, 101])
+
+    def test_next(self) -> None:
+        """As the next frame, or an open one: what was begun goes on, unless undone."""
+        for restored, cancelled in ((4, []), (3, [3])):
+            self.setUp()
+            self.apply(played(range(4)))
+            self.effects.settle(1)
+            self.game.effects = None
+            self.apply([Restore(restored, b"state"), *played(range(restored, 5))])
+            self.assertEqual(self.observed.cancelled, [])
+            settled = self.effects.settle(1)
+            found = [each.frame for each in settled if type(each) is Cancelled]
+            self.assertEqual(found, cancelled)
 
     def test_back(self) -> None:
         """A final state is repaired: effects of final frames are not heard again."""

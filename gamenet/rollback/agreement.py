@@ -25,6 +25,7 @@ from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     VIEWS_LIMIT,
     Accept,
+    Accepted,
     Commit,
     CommitAck,
     Leave,
@@ -57,6 +58,7 @@ class Agreement:
     _questions: dict[int, tuple[Prepare | Accept, float]]
     _told: dict[int, tuple[int, float]]
     _asked: dict[int, float]
+    _voted_at: float
 
     def __init__(
         self, settings: AgreementSettings, peer: int, seating: Seating, view: View
@@ -84,6 +86,7 @@ class Agreement:
         self._questions = {}
         self._told = {}
         self._asked = {}
+        self._voted_at = float("-inf")
 
     @property
     def view(self) -> View:
@@ -237,7 +240,7 @@ class Agreement:
                 state.propose(missing, standing, now)
             return
         silent = proposal.missing
-        if waiting >= state.settings.promise_timeout:
+        if waiting >= state.settings.promise_timeout and (missing or state.leavers):
             missing = tuple(sorted({*missing, *silent}))
             if state.isQuorum(state.without(missing)):
                 state.propose(missing, standing, now)
@@ -303,6 +306,21 @@ class Agreement:
         if late or all_leave or not state.isMember:
             self._left = True
 
+    def _voteFor(self, peer: int, now: float) -> ViewMessage | None:
+        """
+        Return our vote, told to its proposer again and again until there is a decision:
+        on a bad path a question and its answer would seldom both arrive.
+        """
+        acceptance = self._state.acceptance
+        ballot = acceptance.ballot
+        if ballot is None or acceptance.promise is None or ballot.proposer != peer:
+            return None
+        if now - self._voted_at < self._state.settings.resend_interval:
+            return None
+        if acceptance.accepted_ballot == ballot:
+            return Accepted(self._state.view.number + 1, ballot)
+        return acceptance.promise
+
     def _messagesTo(self, peer: int, now: float) -> list[ViewMessage]:
         """Return what that peer is to be told now."""
         state = self._state
@@ -311,8 +329,9 @@ class Agreement:
         if state.commits.isDue(peer, now) and state.newest.number > 0:
             state.commits.sent(peer, now)
             messages.append(Commit(state.newest))
-        reply = state.replies.pop(peer, None)
+        reply = state.replies.pop(peer, None) or self._voteFor(peer, now)
         if reply is not None:
+            self._voted_at = now
             messages.append(reply)
         question = None if state.proposal is None else state.proposal.question(peer)
         if question is not None and len(messages) < MESSAGES_PER_PEER:

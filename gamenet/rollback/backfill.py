@@ -14,6 +14,7 @@ from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_queue import ENDLESS
+from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_events import InconsistentInputs
@@ -148,10 +149,14 @@ class Backfill:
         return bodies
 
     def _fill(self, packet: BackfillPacket) -> None:
-        """Take inputs of somebody who left."""
+        """
+        Take inputs of somebody who left; but not while the peers agree on what is
+        left of them, or we would confirm more than we promised to have.
+        """
         table = self._exchange.table
         queue = table.queues[packet.player - 1]
-        if queue.closed_at is None or queue.count >= queue.closed_at:
+        lacks = queue.closed_at is not None and queue.count < queue.closed_at
+        if not lacks or table.horizon != ENDLESS:
             return
         if table.horizon != ENDLESS:
             return  # we have told how many are here, and the others decide by that

@@ -163,7 +163,7 @@ class Confirmation:
             inputs = table.row(frame)
             absent = table.absent if frame >= table.settled else table.absentAt(frame)
         self._rows.append((inputs, absent))
-        self._progress.events.append(FrameConfirmed(frame, inputs, checksum))
+        self._progress.events.append(FrameConfirmed(frame, inputs, checksum, absent))
         self.told = frame
 
     def _inputsChecksum(self, frame: int) -> int:

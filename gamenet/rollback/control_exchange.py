@@ -59,6 +59,7 @@ class ControlExchange:
     @ivar _transfer: What carries states.
     @ivar _said: What is to be sent at the next round.
     @ivar _told_size: Whether the game was told that its state is too large to be sent.
+    @ivar _members: Who played at the last round.
     @ivar _now: The newest time that we were told, in seconds.
     @ivar _peers: The numbers of all other peers, members or not.
     @ivar _next_round: When the next round is, in seconds.
@@ -77,6 +78,7 @@ class ControlExchange:
     _peers: tuple[int, ...]
     _said: list[tuple[int, bytes]]
     _told_size: bool
+    _members: tuple[int, ...]
     _now: float
     _next_round: float
 
@@ -102,6 +104,7 @@ class ControlExchange:
         self._transfer = transfer
         self._said = []
         self._told_size = False
+        self._members = view.members
         self._now = 0.0
         self._settings = settings
         self._progress = progress
@@ -161,6 +164,15 @@ class ControlExchange:
         statistics.bytes_received += len(body)
         self._next_round = now
 
+    def _membersChanged(self) -> None:
+        """Forget the transfers of those who are gone: who comes back may count anew."""
+        members = self.membership.view.members
+        if members != self._members:
+            for peer in self._members:
+                if peer not in members:
+                    self._transfer.forget(peer)
+            self._members = members
+
     def isDue(self, now: float) -> bool:
         """Return whether L{packetsDue} is to be called."""
         return now >= self._next_round
@@ -172,6 +184,7 @@ class ControlExchange:
         packets = self._said
         self._said = []
         packets += self.membership.packetsDue(now)
+        self._membersChanged()
         packets += self.backfill.packetsDue(now)
         for difference in self._progress.differences:
             self.states.differs(difference)
@@ -237,8 +250,8 @@ class ControlExchange:
             self.say(((peer, encodeViewMessage(refused)),), now)
         elif not self._progress.stopped:
             view = self.membership.view
-            newest = request.number == view.number
-            answer = JoinRefused(JoinRefusal.NOT_YET) if newest else Commit(view)
+            older = request.number < view.number
+            answer = Commit(view) if older else JoinRefused(JoinRefusal.NOT_YET)
             self.say(((peer, encodeViewMessage(answer)),), now)
-            if newest and request.hears_all:
+            if request.number == view.number and request.hears_all:
                 self.membership.agreement.admit(peer, now)

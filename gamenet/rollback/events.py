@@ -27,12 +27,15 @@ class FrameConfirmed:
     @ivar frame: The frame.
     @ivar inputs: All players' inputs of it, in order of player number.
     @ivar checksum: The checksum of the state that the frame led to; C{None} where
-        none was taken: in a sparse session, for frames that are not reported.
+        none was taken: in a sparse session, for frames that are not reported, and for
+        frames that others played before we came.
+    @ivar absent: The players whose seats were empty in it, ascending.
     """
 
     frame: int
     inputs: tuple[bytes, ...]
     checksum: int | None
+    absent: tuple[int, ...] = ()
 
 
 @attrs.frozen

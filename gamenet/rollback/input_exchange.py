@@ -272,6 +272,9 @@ class InputExchange:
         blobs = remote.blobs
         if remote.view and (header.view - remote.view) & 0x80:
             return []
+        if remote.joining:
+            # The feed may have told it of inputs that were never sent to it.
+            remote.sent = max(remote.sent, self.local.blobs.count)
         if first_frame < remote.first_frame or (remote.joining and first_frame > blobs.count):
             remote.check(header, first_frame, self.progress.frames, self.settings)
             return []

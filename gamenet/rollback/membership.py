@@ -64,8 +64,8 @@ class Membership:
         rules = AgreementSettings(
             both_stop=settings.both_stop,
             resend_interval=ROUND_INTERVAL,
-            promise_timeout=patience,
-            decision_timeout=patience + 1.0,
+            promise_timeout=2 * patience,
+            decision_timeout=2 * patience + 1.0,
         )
         self.agreement = Agreement(rules, settings.peer, settings.peers, view)
         self.outvoted = False
@@ -144,7 +144,8 @@ class Membership:
         agreement = self.agreement
         for event in agreement.drainEvents():
             if isinstance(event, ViewChanged):
-                self._install(event)
+                if not self.outvoted:
+                    self._install(event)
             elif isinstance(event, Outvoted):
                 self.outvoted = self._progress.stopped = True
                 seat = event.view.seats[self._settings.local_player - 1]
@@ -170,6 +171,6 @@ class Membership:
             progress.events.append(PlayerDropped(player, frame, view.number))
         for player, frame in change.joined:
             progress.events.append(PlayerJoined(player, frame, view.number))
-            if player in view.members:
+            if player in view.members and player != self._settings.peer:
                 exchange.admit(player, frame)
                 exchange.remote(player).heard_at = self._now

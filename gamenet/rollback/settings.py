@@ -133,7 +133,7 @@ class RollbackSettings:
     @ivar default_input: See L{Prediction.DEFAULT} and L{LeaverPolicy.DEFAULT_INPUT}.
     @ivar leaver_policy: See L{LeaverPolicy}.
     @ivar interrupted_after: Seconds of silence after which
-        L{gamenet.rollback.events.PeerInterrupted} is told.
+        L{gamenet.rollback.seat_events.PeerInterrupted} is told.
     @ivar lost_after: Seconds of silence after which a peer is to be dropped;
         C{None} never drops anybody for being silent.
     @ivar both_stop: In a game of two players, neither plays on without the other.

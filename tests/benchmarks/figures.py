@@ -31,6 +31,7 @@ class Figure:
     @ivar unit: Of all of them.
     @ivar goal: What it should be, or C{None} where it is only watched.
     @ivar better: C{"higher"} or C{"lower"}.
+    @ivar note: What else there is to say, in a few words.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Figure:
     unit: str
     goal: float | None
     better: str
+    note: str = ""
 
     def met(self) -> bool:
         """Return whether the median is as good as the goal."""
@@ -49,14 +51,20 @@ class Figure:
 
 
 def fromRounds(
-    name: str, rounds: Sequence[float], unit: str, *, goal: float | None = None, better: str
+    name: str,
+    rounds: Sequence[float],
+    unit: str,
+    *,
+    goal: float | None = None,
+    better: str,
+    note: str = "",
 ) -> Figure:
     """
     Return the figure that several rounds come to.
 
     @param rounds: What each round measured, one at least.
     """
-    return Figure(name, median(rounds), min(rounds), max(rounds), unit, goal, better)
+    return Figure(name, median(rounds), min(rounds), max(rounds), unit, goal, better, note)
 
 
 def cpuSeconds(work: Callable[[], object]) -> float:
@@ -81,9 +89,10 @@ def report(benchmark: str, figures: Sequence[Figure], arguments: Sequence[str]) 
             sign = ">=" if figure.better == "higher" else "<="
             verdict = "met" if figure.met() else "MISSED"
             goal = f"   goal {sign} {_number(figure.goal)}: {verdict}"
+        note = f"   ({figure.note})" if figure.note else ""
         print(
             f"  {figure.name:<{width}}  {_number(figure.value):>12} {figure.unit}"
-            f"  ({_number(figure.low)} to {_number(figure.high)}){goal}"
+            f"  ({_number(figure.low)} to {_number(figure.high)}){goal}{note}"
         )
     if "--json" in arguments:
         rows = [
@@ -95,6 +104,7 @@ def report(benchmark: str, figures: Sequence[Figure], arguments: Sequence[str]) 
                 "unit": figure.unit,
                 "goal": figure.goal,
                 "better": figure.better,
+                "note": figure.note,
             }
             for figure in figures
         ]

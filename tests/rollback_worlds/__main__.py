@@ -3,6 +3,8 @@ Run worlds by seed::
 
     python -m tests.rollback_worlds --seeds 0-499 --processes 2
     python -m tests.rollback_worlds --seed 17 --log
+
+The whole product, with seeds for every combination: L{tests.rollback_worlds.sweep}.
 """
 
 from __future__ import annotations
@@ -12,12 +14,10 @@ import json
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
+from tests.rollback_worlds.outcomes import neverHappened, outcomesOf, seedsNamed
 from tests.rollback_worlds.plan import cellOf, planOf
-from tests.rollback_worlds.world import World, runWorld
+from tests.rollback_worlds.world import World
 
 
 def main() -> int:
@@ -35,20 +35,24 @@ def main() -> int:
     options = parser.parse_args()
     if options.seed is not None:
         return _runOne(options.seed, options.log)
-    seeds = _named(options.seeds)
+    seeds = seedsNamed(options.seeds)
     failed = 0
     total: Counter[str] = Counter()
-    for line in _outcomes(seeds, options.processes):
+    for line in outcomesOf(seeds, options.processes):
         failed += "failure" in line
         total.update(line.get("counters", {}))
         if options.json:
             print(json.dumps(line), flush=True)
         elif "failure" in line:
             print(f"{line['cell']}: {line['failure']}")
-            print(f"replay it: python -m tests.rollback_worlds --seed {line['seed']} --log")
+            print(
+                f"replay it: python -m tests.rollback_worlds --seed {line['seed']} --log",
+                flush=True,
+            )
     if not options.json:
         for name, count in sorted(total.items()):
-            print(f"  {name:40} {count:>10}")
+            print(f"  {name:45} {count:>10}")
+        print(f"never happened: {neverHappened(total)}")
         print(f"{len(seeds)} worlds, {failed} failed")
     return 1 if failed else 0
 
@@ -65,6 +69,8 @@ def _runOne(seed: int, log: bool) -> int:
         print(f"{cellOf(seed)}: {world.plan.seating}, vacant {world.plan.joiners}")
         for process in world.everybody:
             print(process.settings)
+        for outcome in world.outcomes:
+            print(f"must end with {outcome}")
         told = [
             (now, process.peer, event) for process in world.everybody for now, event in process.told
         ]
@@ -73,31 +79,6 @@ def _runOne(seed: int, log: bool) -> int:
     if failure is not None:
         print(failure)
     return 1 if failure else 0
-
-
-def _named(text: str) -> list[int]:
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        seeds.extend(range(int(first), int(last or first) + 1))
-    return seeds
-
-
-def _outcomes(seeds: list[int], processes: int) -> Iterator[dict[str, Any]]:
-    if processes == 1:
-        yield from map(_outcome, seeds)
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_outcome, seeds, chunksize=4)
-
-
-def _outcome(seed: int) -> dict[str, Any]:
-    """Run one world; what went wrong is in C{failure}."""
-    try:
-        return {"seed": seed, **runWorld(seed)}
-    except Exception:
-        failure = traceback.format_exc()
-        return {"seed": seed, "cell": str(cellOf(seed)), "failure": failure}
 
 
 if __name__ == "__main__":

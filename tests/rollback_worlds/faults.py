@@ -15,11 +15,14 @@ from tests.rollback_worlds.plan import Fault
 if TYPE_CHECKING:
     from tests.rollback_worlds.world import World
 
-__all__ = ["CERTAIN", "Outcome", "beginFault", "beginSecondFault"]
+__all__ = ["DECIDED_SECONDS", "Outcome", "beginFault", "beginSecondFault"]
 
-#: How much longer than C{lost_after} a silence must last to be certainly noticed and
-#: answered over any link, in seconds.
-CERTAIN = 6.0
+#: How much longer than C{lost_after} a silence lasts at the most until it was answered,
+#: in seconds; links heal soon after it was.
+DECIDED_SECONDS = 8.0
+
+#: How long links without which nothing can be decided stay cut, beside C{lost_after}.
+_ISOLATED_SECONDS = 2.5
 
 
 @attrs.frozen
@@ -29,11 +32,9 @@ class Outcome:
 
     @ivar choices: Who may play in the end, and who are dropped or leave on the way: any
         of these pairs.
-    @ivar healed_at: When all links work again, in the world's time.
     """
 
     choices: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-    healed_at: float
 
     def __str__(self) -> str:
         return " or ".join(f"{out} out, {members} play" for members, out in self.choices)
@@ -66,7 +67,7 @@ def _leave(world: World) -> Outcome:
     """Somebody leaves on purpose."""
     mesh, peers = world.mesh, world.playing
     if len(peers) == 1:
-        return Outcome(((peers, ()),), mesh.now)
+        return Outcome(((peers, ()),))
     leaver = world.plan.random.choice(peers)
     process = mesh.peers[leaver]
     process.session.leave(process.local(mesh.now))
@@ -80,7 +81,7 @@ def _leave(world: World) -> Outcome:
             mesh.call(0.05, goOn)
 
     goOn()
-    return Outcome(((_without(peers, (leaver,)), (leaver,)),), mesh.now)
+    return Outcome(((_without(peers, (leaver,)), (leaver,)),))
 
 
 def _drop(world: World) -> Outcome:
@@ -89,22 +90,20 @@ def _drop(world: World) -> Outcome:
     victims = world.someOf(random.choice((1, 1, 1, 2, 3)))
     rest = _without(peers, victims)
     if not victims:
-        return Outcome(((peers, ()),), mesh.now)
+        return Outcome(((peers, ()),))
     spread = random.choice((0.0, 0.1, 0.5))
-    last = 0.0
     for victim in victims:
         delay = random.uniform(0.0, spread)
-        last = max(last, delay)
         for other in _without(peers, (victim,)):
             if random.chance(0.5):
                 before = random.uniform(0.0, min(0.25, delay)) if delay else 0.0
                 mesh.call(delay - before, mesh.cut, (victim,), (other,), random.chance(0.5))
-        mesh.call(delay, mesh.kill, victim)
+        world.later(delay, mesh.kill, victim)
         mesh.counters["deaths"] += 1
     if world.plan.holdsQuorum(rest, peers):
-        return Outcome(((rest, victims),), mesh.now + last)
+        return Outcome(((rest, victims),))
     mesh.counters["deaths of a quorum"] += 1
-    return Outcome((((), ()),), mesh.now + last + world.plan.lost_after + CERTAIN)
+    return Outcome((((), ()),))
 
 
 def _split(world: World) -> Outcome:
@@ -128,8 +127,21 @@ def _reconnect(world: World) -> Outcome:
     random = world.plan.random
     peers = world.playing
     gone = world.someOf(2 if len(peers) > 4 and random.chance(0.3) else 1)
-    groups = [[peer] for peer in gone] + [list(_without(peers, gone))]
+    rest = _without(peers, gone)
+    if random.chance(0.3) and world.plan.holdsQuorum(rest, peers):
+        return _restart(world, gone, rest)
+    groups = [[peer] for peer in gone] + [list(rest)]
     return _apart(world, groups, True, False)
+
+
+def _restart(world: World, gone: tuple[int, ...], rest: tuple[int, ...]) -> Outcome:
+    """Some processes die, and are started anew, before or after the others noticed."""
+    random, mesh = world.plan.random, world.mesh
+    for peer in gone:
+        mesh.kill(peer)
+        world.later(random.uniform(0.1, 2 * world.plan.lost_after), world.start, peer, True)
+        mesh.counters["restarts"] += 1
+    return Outcome(((tuple(sorted((*rest, *gone))), gone),))
 
 
 def _apart(world: World, groups: list[list[int]], rejoin: bool, short: bool) -> Outcome:
@@ -147,18 +159,42 @@ def _apart(world: World, groups: list[list[int]], rejoin: bool, short: bool) -> 
         sum(len(plan.settings[peer].local_players) for peer in group) for group in groups
     ]
     mesh.counters["splits in equal halves"] += len(seats) == 2 and seats[0] == seats[1]
-    seconds = plan.lost_after + CERTAIN + random.uniform(0.0, 1.0)
-    if short:
-        seconds = random.uniform(0.1, plan.lost_after * 0.6)
     mesh.counters["short splits" if short else "long splits"] += 1
-    mesh.call(seconds, mesh.heal)
     goes_on = next((tuple(sorted(g)) for g in groups if plan.holdsQuorum(g, everybody)), None)
     staying = everybody if short or goes_on is None else goes_on
     mesh.counters["splits without a quorum"] += not short and goes_on is None
-    if rejoin:
-        mesh.call(seconds, world.letRejoin)
-    members = everybody if rejoin else staying
-    return Outcome(((members, _without(everybody, staying)),), mesh.now + seconds)
+    if short:
+        world.later(random.uniform(0.1, plan.lost_after * 0.6), mesh.heal)
+    else:
+        _healOnceDecided(world, () if goes_on is None else (goes_on,), rejoin)
+    return Outcome(((everybody if rejoin else staying, _without(everybody, staying)),))
+
+
+def _healOnceDecided(world: World, choices: tuple[tuple[int, ...], ...], rejoin: bool) -> None:
+    """
+    Let all links work again soon after it was decided who goes on without the others.
+
+    @param choices: Who may go on; where nobody may, some time passes.
+    @param rejoin: Whether the others come back then.
+    """
+    random, mesh, plan = world.plan.random, world.mesh, world.plan
+    pause = random.uniform(0.1, 1.0)
+    began = mesh.now
+
+    def heal() -> None:
+        mesh.heal()
+        if rejoin:
+            world.letRejoin()
+
+    def look() -> None:
+        waited = mesh.now - began - plan.lost_after
+        decided = any(world.haveAgreed(members) for members in choices)
+        if decided or waited > (DECIDED_SECONDS if choices else _ISOLATED_SECONDS):
+            world.later(pause, heal)
+        else:
+            world.later(0.1, look)
+
+    look()
 
 
 def _partial(world: World) -> Outcome:
@@ -171,7 +207,6 @@ def _partial(world: World) -> Outcome:
     both = random.chance(0.5)
     mesh.counters["partial partitions " + ("both ways" if both else "one way")] += 1
     mesh.cut((one,), (other,), both)
-    seconds = plan.lost_after + CERTAIN
     rejoin = random.chance(0.3)
     choices = []
     for out in (one, other):
@@ -179,25 +214,22 @@ def _partial(world: World) -> Outcome:
         # Who hears everybody suspects nobody: with two, only who does not hear may go on.
         hears = len(everybody) == 2 and not both and rest == (one,)
         if plan.holdsQuorum(rest, everybody) and not hears:
-            choices.append((everybody if rejoin else rest, (out,)))
+            choices.append((rest, (out,)))
     if rejoin or not choices or random.chance(0.5):
-        mesh.call(seconds, mesh.heal)
-    if rejoin:
-        mesh.call(seconds, world.letRejoin)
+        _healOnceDecided(world, tuple(rest for rest, _ in choices), rejoin)
     mesh.counters["partial partitions without a quorum"] += not choices
-    return Outcome(tuple(choices) or ((everybody, ()),), mesh.now + seconds)
+    if not choices:
+        return Outcome(((everybody, ()),))
+    return Outcome(tuple((everybody if rejoin else rest, out) for rest, out in choices))
 
 
 def _lateJoin(world: World) -> Outcome:
     """Vacant seats are taken."""
     random, mesh, plan = world.plan.random, world.mesh, world.plan
-    last = 0.0
     for peer in plan.joiners:
-        delay = random.uniform(0.0, 2.0)
-        last = max(last, delay)
-        mesh.call(delay, world.start, peer, True)
+        world.later(random.uniform(0.0, 2.0), world.start, peer, True)
         mesh.counters["late joiners"] += 1
-    return Outcome(((tuple(sorted(plan.settings)), ()),), mesh.now + last)
+    return Outcome(((tuple(sorted(plan.settings)), ()),))
 
 
 def _without(peers: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:

@@ -39,7 +39,7 @@ class Mesh:
         """
         self.now = 0.0
         self.peers: dict[int, SimulatedPeer] = {}
-        self.dead: dict[int, SimulatedPeer] = {}
+        self.dead: list[SimulatedPeer] = []
         self.counters: Counter[str] = Counter()
         self.trace = 0
         self._seed = seed
@@ -65,7 +65,7 @@ class Mesh:
 
     def kill(self, number: int) -> None:
         """A process dies; what it sent before still arrives."""
-        self.dead[number] = self.peers.pop(number)
+        self.dead.append(self.peers.pop(number))
 
     def stop(self, number: int, seconds: float, connected: bool = True) -> None:
         """

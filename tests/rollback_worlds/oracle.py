@@ -114,10 +114,11 @@ def _judgeFrames(world: World, process: SimulatedPeer, history: dict[int, Confir
             raise WorldFailed(
                 _difference(process, frame, process.confirmed[frame], history[frame])
             )
-    confirmed = sorted(process.confirmed)
-    first = confirmed[0] if confirmed else 0
-    if not process.restored and confirmed != list(range(first, first + len(confirmed))):
-        raise WorldFailed(f"peer {process.peer} did not confirm every frame once, in order")
+    restored = [event.frame for _, event in process.told if isinstance(event, Restored)]
+    first = restored[-1] if restored else 0
+    newest = [frame for frame in sorted(process.confirmed) if frame >= first]
+    if newest != list(range(first, first + len(newest))):
+        raise WorldFailed(f"peer {process.peer} did not confirm every frame from {first} on")
 
 
 def _judgeEvents(process: SimulatedPeer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from gamenet.rollback.session_state import SessionState
-from tests.rollback_worlds.faults import Outcome, beginFault, beginSecondFault
+from tests.rollback_worlds.faults import DECIDED_SECONDS, Outcome, beginFault, beginSecondFault
 from tests.rollback_worlds.game import InputScript
 from tests.rollback_worlds.mesh import Mesh
 from tests.rollback_worlds.oracle import WorldFailed, judge
@@ -28,7 +28,7 @@ HEALED_SECONDS = 30.0
 #: They join one after the other; each may take so many seconds longer.
 JOIN_SECONDS = 6.0
 
-#: Within so many seconds after the last fault, who plays must be settled.
+#: Within so many seconds, beside those of the fault, who plays must be settled.
 SETTLED_SECONDS = 15.0
 
 
@@ -48,6 +48,7 @@ class World:
         self.everybody: list[SimulatedPeer] = []
         self.outcomes: list[Outcome] = []
         self._members: tuple[int, ...] = ()
+        self._awaited = 0
         self.scripts = {
             player: InputScript(plan.seed, player, plan.settings[local[0]].input_limit)
             for local in plan.seating
@@ -77,7 +78,7 @@ class World:
         @raise WorldFailed: Something did not hold.
         """
         random = self.plan.random
-        self.mesh.run(random.uniform(0.8, 2.0))
+        self.mesh.run(random.uniform(0.6, 1.5))
         self._trifles()
         self._members = self.playing
         self._live(beginFault(self))
@@ -99,6 +100,21 @@ class World:
         self.plan.random.shuffle(peers)
         return tuple(sorted(peers[: min(count, len(peers) - 1)]))
 
+    def later(self, delay: float, act: Callable[..., object], *arguments: Any) -> None:
+        """Do something later, before which the present fault is not over."""
+
+        def do() -> None:
+            self._awaited -= 1
+            act(*arguments)
+
+        self._awaited += 1
+        self.mesh.call(delay, do)
+
+    def haveAgreed(self, members: tuple[int, ...]) -> bool:
+        """Return whether all of these have agreed that they are those who play."""
+        peers = self.mesh.peers
+        return all(peers[number].session.members == members for number in members)
+
     def letRejoin(self) -> None:
         """Let all who play now, or were just dropped, come back when they are dropped."""
         for number in self._members:
@@ -115,7 +131,7 @@ class World:
             process.rejoins = False
         self._until(
             lambda: self._isSettled(outcome),
-            outcome.healed_at - self.mesh.now + SETTLED_SECONDS + self._joinSeconds(outcome),
+            DECIDED_SECONDS + SETTLED_SECONDS + self._joinSeconds(outcome),
             f"{outcome} to be settled",
         )
 
@@ -150,13 +166,11 @@ class World:
 
     def _isSettled(self, outcome: Outcome) -> bool:
         """Whether who plays is as it must become."""
-        return self.mesh.now >= outcome.healed_at and any(
-            self._isAs(members) for members, _ in outcome.choices
-        )
+        return not self._awaited and any(self._isAs(members) for members, _ in outcome.choices)
 
     def _isAs(self, members: tuple[int, ...]) -> bool:
         """Whether exactly these play, and everybody else knows that they do not."""
-        aside = [SessionState.DROPPED] if members else [SessionState.ISOLATED]
+        aside = [SessionState.DROPPED] + [SessionState.ISOLATED] * (not members)
         if self.mesh.cuts:
             aside.append(SessionState.ISOLATED)
         for number, process in self.mesh.peers.items():
