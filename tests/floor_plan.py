@@ -39,12 +39,11 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         VALUES,
         "wire",
         """
-        __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs framing heartbeats
-        input_frames input_packet run_length lobby_answers
-        lobby_fields lobby_messages lobby_requests lobby_values match_log_format match_log_records
-        peer_packets replay_columns
-        replay_file replay_reader stun
-        stun_attributes transfer_packets transport_address turn turn_credentials
+        __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs
+        framing heartbeats input_frames input_packet lobby_answers lobby_fields
+        lobby_messages lobby_requests lobby_values match_log_format match_log_records
+        peer_packets replay_columns replay_file replay_reader run_length state_packets
+        stun stun_attributes transfer_packets transport_address turn turn_credentials
         view_messages view_values
         """,
     ),
@@ -58,16 +57,19 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "rollback",
         """
-        __init__ acceptance agreement agreement_commits agreement_events agreement_reception
-        agreement_settings agreement_state proposal view
-        checksum_comparison determinism_check determinism_report determinism_session
-        effects events frame_advantage frame_schedule delay_recommendation lockstep
-        input_queue interpolation logged_states match_log match_log_reader
-        playback remote_player replay session session_state settings state_difference statistics
-        peerless_session saved_states state_dump timeline_rules
-        fed_follower feed feed_events feed_settings follower incoming_transfer outgoing_transfer
-        spectator spectator_settings stream_delay transfer transfer_outcomes transfer_settings
-        steps time_sync timeline
+        __init__ acceptance agreement agreement_commits agreement_events
+        agreement_reception agreement_settings agreement_state backfill
+        checksum_comparison confirmation control_exchange delay_recommendation
+        determinism_check determinism_report determinism_session effects events
+        fed_follower feed feed_events feed_settings follower frame_advantage
+        frame_schedule frame_steps hosting incoming_transfer input_exchange input_queue
+        input_table interpolation joining local_inputs lockstep logged_states match_log
+        match_log_reader membership outgoing_transfer peerless_session play playback
+        progress proposal recommendations remote_peer replay saved_states seat_events
+        session session_events session_state settings spectator spectator_settings
+        state_difference state_dump state_events state_exchange statistics steps
+        stream_delay time_sync timeline timeline_rules transfer transfer_outcomes
+        transfer_settings view
         """,
     ),
     (

@@ -102,7 +102,8 @@ class ProposerTests(ScriptedCase):
     def test_healed(self) -> None:
         """
         While too few are heard nothing is asked; when enough are again, the
-        others have half a second to be heard too before they are dropped.
+        others have half a second to be heard too before they are dropped; who
+        is heard but does not answer is asked until it is not heard either.
         """
         self.agreement.suspect((5,), 0.0)
         self.sent(0.0)
@@ -121,9 +122,11 @@ class ProposerTests(ScriptedCase):
         self.assertEqual(self.sent(5.82), dict.fromkeys((1, 3, 4, 5), whole))
         for peer in (1, 3, 4):
             self.take(peer, self.promiseOf(Ballot(2, 2)))
-        self.assertEqual(self.sent(6.55), {5: whole})
+        for now in (6.55, 6.6, 8.0):
+            self.assertEqual(self.sent(now), {5: whole})
+        self.agreement.suspect((5,), 8.05)
         again = [Prepare(1, Ballot(3, 2), (5,), ())]
-        self.assertEqual(self.sent(6.6), dict.fromkeys((1, 3, 4), again))
+        self.assertEqual(self.sent(8.05), dict.fromkeys((1, 3, 4), again))
 
     def test_heardAgain(self) -> None:
         """Who is heard again before all have promised is asked too."""
@@ -275,12 +278,13 @@ class AcceptorTests(ScriptedCase):
         for accepts in (False, True):
             self.setUp()
             self.take(3, Prepare(1, Ballot(2, 3), (5,), ()))
-            self.sent(0.0)
+            vote = self.sent(0.0)[3]
             if accepts:
                 self.take(3, Accept(Ballot(2, 3), value))
+                vote = [Accepted(1, Ballot(2, 3))]
             self.agreement.suspect((3,), 0.5)
-            self.sent(0.5)
-            self.assertEqual(self.sent(1.15), {})
+            self.assertEqual(self.sent(0.5), {3: vote})
+            self.assertEqual(self.sent(1.15), {3: vote})
             ballot = Ballot(3, 2)
             self.assertEqual(self.sent(1.21)[1], [Prepare(1, ballot, (3,), ())])
             for peer in (1, 4, 5):

@@ -186,7 +186,7 @@ messages = st.one_of(
     st.builds(CommitAck, st.integers(0, 3)),
     st.builds(Leave, st.integers(0, 3)),
     st.builds(Outbid, numbers, ballots),
-    st.builds(JoinRequest, st.just(bytes(16)), st.integers(0, 3), frames),
+    st.builds(JoinRequest, st.just(bytes(16)), st.integers(0, 3), frames, st.booleans()),
     st.builds(JoinRefused, st.sampled_from(JoinRefusal)),
 )
 

@@ -37,8 +37,9 @@ class PatienceTests(ScriptedCase):
         self.sent(0.0)
         self.now = 0.8
         self.take(3, Accept(Ballot(2, 3), value))
-        self.sent(0.8)
-        self.assertEqual(self.sent(1.9), {})
+        accepted = {3: [Accepted(1, Ballot(2, 3))]}
+        self.assertEqual(self.sent(0.8), accepted)
+        self.assertEqual(self.sent(1.9), accepted)
         self.assertEqual(self.sent(2.01)[1], [Prepare(1, Ballot(3, 2), (), ())])
 
     def test_leavingPromise(self) -> None:

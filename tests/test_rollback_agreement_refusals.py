@@ -153,5 +153,10 @@ class RefusalTests(ScriptedCase):
         """The session's own two messages are ignored here."""
         before = repr(self.agreement)
         self.agreement.received(1, b"\x19\x00", self.standing, 0.0)
-        self.agreement.received(1, b"\x18" + bytes(22), self.standing, 0.0)
+        for hears_all in (b"\x00", b"\x01"):
+            body = b"\x18" + bytes(22) + hears_all
+            self.agreement.received(1, body, self.standing, 0.0)
+        for body in (b"\x18" + bytes(22), b"\x18" + bytes(22) + b"\x02"):
+            received = self.agreement.received
+            self.assertRaises(MalformedMessage, received, 1, body, self.standing, 0.0)
         self.assertEqual(repr(self.agreement), before)

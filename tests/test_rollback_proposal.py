@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.rollback.proposal import nextView
@@ -47,11 +48,29 @@ class NextViewTests(SynchronousTestCase):
 
     def test_joiner(self) -> None:
         """It joins at the latest horizon, when all have confirmed its seat's last frame."""
-        early = promise((30, 30, 40, 30, 0), 30, 50)
-        promises = {1: early, 2: promise((36, 36, 40, 30, 0), 35, 47), 3: early}
-        view = nextView(VIEW, FIVE, promises, 4)
-        self.assertEqual(view, View(7, (1, 2, 3, 4), (*SEATS[:3], Seat(True, 50), SEATS[4])))
-        promises[3] = promise((30, 30, 40, 30, 0), 29, 50)
-        self.assertEqual(nextView(VIEW, FIVE, promises, 4), View(7, (1, 2, 3), SEATS))
-        view = nextView(VIEW, FIVE, promises, 5)
-        self.assertEqual(view, View(7, (1, 2, 3, 5), (*SEATS[:4], Seat(True, 50))))
+        seats = (*SEATS[:3], Seat(False, 45), SEATS[4])
+        before = attrs.evolve(VIEW, seats=seats)
+        early = promise((46, 46, 46, 45, 0), 45, 60)
+        promises = {1: early, 2: promise((50, 50, 50, 45, 0), 49, 57), 3: early}
+        view = nextView(before, FIVE, promises, 4)
+        self.assertEqual(view, View(7, (1, 2, 3, 4), (*seats[:3], Seat(True, 60), seats[4])))
+        promises[3] = promise((45, 45, 45, 45, 0), 44, 60)
+        self.assertEqual(nextView(before, FIVE, promises, 4), View(7, (1, 2, 3), seats))
+
+    def test_joinerElsewhere(self) -> None:
+        """
+        A change of any other seat, taken or empty, must be confirmed by all too: a joiner
+        learns of none before the frame from which it follows.
+        """
+        for changed in (2, 3):
+            seats = list(SEATS)
+            seats[changed] = attrs.evolve(SEATS[changed], since=45)
+            before = attrs.evolve(VIEW, seats=tuple(seats))
+            for confirmed, members in ((44, (1, 2, 3)), (45, (1, 2, 3, 5))):
+                floors = (confirmed + 1,) * 3 + (45, 0)
+                late = promise(floors, confirmed, 60)
+                promises = {1: promise((51,) * 3 + (45, 0), 50, 55), 2: late, 3: late}
+                view = nextView(before, FIVE, promises, 5)
+                self.assertEqual(view.members, members)
+                seat = Seat(True, 60) if 5 in members else SEATS[4]
+                self.assertEqual(view.seats, (*seats[:4], seat))

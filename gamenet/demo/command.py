@@ -112,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         " makes no sense.",
         allow_abbrev=False,
     )
+    _addMatch(parser)
+    _addOutput(parser)
+    return parser
+
+
+def _addMatch(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how is played."""
     add = parser.add_argument
     add("--players", type=_players, default=2, metavar="N", help="how many play (2)")
     add(
@@ -156,6 +163,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="what the players' scripts and the losses are drawn from (1)",
     )
+
+
+def _addOutput(parser: argparse.ArgumentParser) -> None:
+    """Add what tells what is printed, drawn and written."""
+    add = parser.add_argument
     add("--json", action="store_true", help="print an object for programs as the last line")
     add("--report", type=_directory, metavar="DIR", help="draw what happened, as DIR/demo.svg")
     add(
@@ -164,7 +176,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write each player's match log into DIR, for gamenet inspect",
     )
-    return parser
 
 
 def parseArguments(arguments: Sequence[str]) -> DemoRequest:

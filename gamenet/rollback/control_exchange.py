@@ -233,6 +233,14 @@ class ControlExchange:
         self.hosting.stop()
         self._next_round = now
 
+    def _isTooLate(self, peer: int) -> bool:
+        """Whether a peer was dropped too long ago to come back."""
+        within = self._settings.rejoin_within
+        seat = self.membership.view.seats[peer - 1]
+        if within is None or seat.taken or not seat.since:
+            return False
+        return self._progress.current_frame - seat.since > within * self._settings.frame_rate
+
     def _messageReceived(self, peer: int, body: bytes, now: float) -> None:
         """
         Take a message of the agreement, or somebody's wish for a seat.
@@ -247,6 +255,9 @@ class ControlExchange:
             raise MalformedMessage("a request for a seat that is none")
         if request.digest != self._settings.digest():
             refused = JoinRefused(JoinRefusal.CONFIGURATION_DIFFERS)
+            self.say(((peer, encodeViewMessage(refused)),), now)
+        elif self._isTooLate(peer):
+            refused = JoinRefused(JoinRefusal.TOO_LATE)
             self.say(((peer, encodeViewMessage(refused)),), now)
         elif not self._progress.stopped:
             view = self.membership.view

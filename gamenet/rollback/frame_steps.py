@@ -154,7 +154,8 @@ class FrameSteps:
         final = min(until, self._table.known)
         start = end
         outgrown = until - self.base > self._window and final < until
-        if wrong_frame is not None or outgrown:
+        goes_back = wrong_frame is not None or outgrown
+        if goes_back:
             if wrong_frame is not None:
                 progress.statistics.rolledBack(end - self.base)
             steps.append(Load(self.base))
@@ -164,7 +165,7 @@ class FrameSteps:
             steps.append(Advance(frame, inputs, self._table.absentAt(frame)))
             number = frame + 1
             kept = self._isKept(frame)
-            renewed = number == final and (start == self.base or number - base >= self._window)
+            renewed = number == final and (goes_back or number - base >= self._window)
             if kept or renewed:
                 steps.append(Save(number, kept))
             if renewed or (kept and number <= final):

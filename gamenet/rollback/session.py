@@ -305,6 +305,10 @@ class RollbackSession:
         """
         return self._exchange.remote(peer)
 
+    def inputCounts(self) -> tuple[int, ...]:
+        """Return the first frame of each player whose input has not come, from player 1."""
+        return self._exchange.table.floors()
+
     @property
     def members(self) -> tuple[int, ...]:
         """The peers that play now, ours too, ascending."""

@@ -136,6 +136,9 @@ class RollbackSettings:
         L{gamenet.rollback.seat_events.PeerInterrupted} is told.
     @ivar lost_after: Seconds of silence after which a peer is to be dropped;
         C{None} never drops anybody for being silent.
+    @ivar rejoin_within: For how many seconds after a drop the seat stays the peer's own,
+        1 to 86 400; C{None} is for ever.  A seat that was vacant from the start can
+        always be taken.
     @ivar both_stop: In a game of two players, neither plays on without the other.
     @ivar state_exchange_interval: Every how many frames the full states are
         compared and repaired (seed row N13); a multiple of C{checksum_interval},
@@ -171,6 +174,7 @@ class RollbackSettings:
     leaver_policy: LeaverPolicy = LeaverPolicy.FREEZE
     interrupted_after: float = attrs.field(default=0.5, validator=number(0.05, 60, "seconds"))
     lost_after: float | None = 2.0
+    rejoin_within: float | None = 30.0
     both_stop: bool = False
     state_exchange_interval: int = 0
     state_repair: StateRepair = StateRepair.TAKE_OVER
@@ -275,6 +279,9 @@ class RollbackSettings:
             raise BadSetting(
                 f"default_input must be at most {self.input_limit} bytes, not {text!r}"
             )
+        within = self.rejoin_within
+        if within is not None and (type(within) not in (int, float) or not 1 <= within <= 86_400):
+            raise BadSetting(f"rejoin_within must be from 1 to 86400 seconds, not {within!r}")
         lost_after = self.lost_after
         if lost_after is None:
             return

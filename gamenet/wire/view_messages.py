@@ -231,7 +231,7 @@ def _decodeJoinRequest(body: bytes) -> JoinRequest:
 
 
 def _decodeJoinRefused(body: bytes) -> JoinRefused:
-    if len(body) != 2 or body[1] > JoinRefusal.MATCH_FULL:
+    if len(body) != 2 or body[1] > JoinRefusal.TOO_LATE:
         raise MalformedMessage("a refusal without a known reason")
     return JoinRefused(JoinRefusal(body[1]))
 

@@ -222,6 +222,7 @@ class JoinRefusal(IntEnum):
     SEAT_TAKEN = 1
     NOT_YET = 2
     MATCH_FULL = 3
+    TOO_LATE = 4
 
 
 @attrs.frozen
