@@ -40,7 +40,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "wire",
         """
         __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs
-        framing heartbeats input_frames input_packet lobby_answers lobby_fields
+        framing heartbeats input_frames lobby_answers lobby_fields
         lobby_messages lobby_requests lobby_values match_log_format match_log_records
         peer_packets replay_columns replay_file replay_reader run_length state_packets
         stun stun_attributes transfer_packets transport_address turn turn_credentials

@@ -13,7 +13,7 @@ from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind, PathSettings
 from gamenet.match.sealed_link import OVERHEAD
 from gamenet.traversal.punch import PunchSettings
-from gamenet.wire.input_packet import BODY_LIMIT
+from gamenet.wire.input_frames import BODY_LIMIT
 from gamenet.wire.peer_packets import Check, Goodbye, GoodbyeReason, Inputs
 from tests.link_pipe import LinkPipe, LinkPlayer, LinkTestCase, PipeSocket
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.view_messages import VIEW_BODY_LIMIT, decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     PLAYERS_LIMIT,

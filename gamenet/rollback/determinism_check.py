@@ -21,7 +21,7 @@ from gamenet.rollback.determinism_session import DeterminismCheckSession, Determ
 from gamenet.rollback.state_difference import INamedParts, SavedState
 from gamenet.rollback.steps import Advance, Save, Step
 from gamenet.seeded_random import SeededRandom
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 
 __all__ = [
     "CheckedTimeline",

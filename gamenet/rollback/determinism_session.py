@@ -44,7 +44,7 @@ from gamenet.rollback.state_difference import SavedState, differences
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Save, Step
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.wire.input_packet import INPUT_LIMIT
+from gamenet.wire.input_frames import INPUT_LIMIT
 
 __all__ = ["PLAYERS_LIMIT", "DeterminismCheckSession", "DeterminismCheckSettings"]
 

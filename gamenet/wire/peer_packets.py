@@ -12,7 +12,7 @@ as long as it says here::
     GOODBYE        4   reason, 1 byte; last confirmed frame, 4   6 bytes
     TERMS          5   fields, canonical CBOR                    2 to 1151 bytes
 
-The body of INPUTS is L{gamenet.wire.input_packet}'s and opaque here.  A READY's
+The body of INPUTS is L{gamenet.wire.input_frames}'s and opaque here.  A READY's
 flags are bit 0, "we have heard your READY"; the others are 0.  A GOODBYE's
 frame is 0xFFFFFFFF where no frame was confirmed.  TERMS follow a READY or a
 GOODBYE of whom the receiver's digest does not suit; they are an array of at most

@@ -65,7 +65,7 @@ import attrs
 
 from gamenet.bounds import wholeNumber
 from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.replay_columns import (
     MASKED_FROM,
     REPLAY_INPUT_LIMIT,

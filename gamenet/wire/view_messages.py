@@ -35,7 +35,7 @@ from struct import Struct
 from struct import error as StructError
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire.input_packet import FRAMES_LIMIT
+from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.peer_packets import DIGEST_BYTES
 from gamenet.wire.view_values import (
     PLAYERS_LIMIT,
