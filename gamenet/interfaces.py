@@ -154,6 +154,8 @@ class ITransfer(Interface):
     L{gamenet.rollback.transfer.DatagramTransfer}.
     """
 
+    size_limit = Attribute("The largest content that can be sent, in bytes, an C{int}.")
+
     def send(peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
         """
         Begin to send.
@@ -188,6 +190,9 @@ class ITransfer(Interface):
 
     def cancel(peer: int) -> None:
         """End all transfers with a peer."""
+
+    def forget(peer: int) -> None:
+        """A peer is gone; who comes back under its number begins anew."""
 
     def progress(peer: int) -> float | None:
         """

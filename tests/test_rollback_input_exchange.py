@@ -46,7 +46,9 @@ class PaceTests(SynchronousTestCase):
         inputPackets(one, 1.0)
         tell(one, wanted=1)
         times = [tick for tick in range(60) if inputPackets(one, 1.0 + tick * FRAME)]
-        self.assertEqual(times, [12, 24, 36, 48])
+        self.assertEqual(len(times), 4)
+        for before, after in zip([0, *times], times, strict=False):
+            self.assertIn(after - before, (12, 13))
         slow = session(keep_alive=0.5)
         self.assertEqual(len(inputPackets(slow, 0.0)), 1)
         tell(slow)
@@ -102,9 +104,7 @@ class ReportTests(SynchronousTestCase):
             tell(one, first=3, wanted=acknowledged)
             play(one, b"a")
             acknowledged = frame
-        self.assertEqual(reports, [2, 2, 2, 2, 2])
-        tell(one, first=3, wanted=4)
-        self.assertEqual(decodeHeader(one.packetFor(2, 0.0)).report_frame, -1)
+        self.assertEqual(reports, [2, 2, 2, -1, -1])
 
     def test_packetWithoutReport(self) -> None:
         """The acknowledgement of a packet that was sent before the report does not end it."""
@@ -183,9 +183,7 @@ class ContentTests(SynchronousTestCase):
         one = session(1, players=16, seating=(everybody, (16,)), prediction_window=32)
         two = session(16, players=16, seating=(everybody, (16,)), prediction_window=32)
         for frame in range(20):
-            inputs = {player: bytes([frame, player] * 32) for player in everybody}
-            for step in one.advance(inputs, 0.0):
-                del step
+            one.advance({player: bytes([frame, player] * 32) for player in everybody}, 0.0)
         rounds = 0
         while two.remote(1).blobs.count < 20:
             before = two.remote(1).blobs.count

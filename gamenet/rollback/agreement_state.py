@@ -14,7 +14,7 @@ from gamenet.rollback.agreement_commits import CommitSpreading
 from gamenet.rollback.agreement_events import AgreementEvent, Dropped, Standing, ViewChanged
 from gamenet.rollback.agreement_settings import AgreementSettings
 from gamenet.rollback.proposal import Proposal
-from gamenet.rollback.view import Seating, changesBetween, isQuorum, playersOf
+from gamenet.rollback.view import Seating, changesBetween, isQuorum
 from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, View, ViewMessage
 
 __all__ = ["AgreementState"]

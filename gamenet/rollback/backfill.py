@@ -14,7 +14,6 @@ from gamenet.errors import RemoteProtocolError
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_queue import ENDLESS
-from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_events import InconsistentInputs

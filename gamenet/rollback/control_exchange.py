@@ -8,6 +8,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
+from gamenet.interfaces import ITransfer
 from gamenet.rollback.backfill import Backfill
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.hosting import Hosting
@@ -20,7 +21,6 @@ from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump
 from gamenet.rollback.state_events import StateTooLarge
 from gamenet.rollback.state_exchange import StateExchange
-from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.input_frames import decodeHeader
 from gamenet.wire.state_packets import STATE_WANTED
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
@@ -74,7 +74,7 @@ class ControlExchange:
     _settings: RollbackSettings
     _progress: Progress
     _exchange: InputExchange
-    _transfer: DatagramTransfer
+    _transfer: ITransfer
     _peers: tuple[int, ...]
     _said: list[tuple[int, bytes]]
     _told_size: bool
@@ -88,7 +88,7 @@ class ControlExchange:
         progress: Progress,
         exchange: InputExchange,
         confirmation: Confirmation,
-        transfer: DatagramTransfer,
+        transfer: ITransfer,
         view: View,
     ) -> None:
         """
@@ -211,7 +211,7 @@ class ControlExchange:
 
         @param dump: The state; C{None} if it is not kept.
         """
-        limit = self._transfer.settings.size_limit
+        limit = self._transfer.size_limit
         if dump is not None and dump.size > limit:
             if not self._told_size:
                 self._told_size = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.feed import Broadcast
 from gamenet.rollback.feed_settings import FeedSettings
@@ -14,7 +15,6 @@ from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump
-from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.feed_packets import FeedFrames, NotFed, decodeFeedPacket
 
 __all__ = ["Hosting"]
@@ -38,7 +38,7 @@ class Hosting:
     _progress: Progress
     _exchange: InputExchange
     _confirmation: Confirmation
-    _transfer: DatagramTransfer
+    _transfer: ITransfer
     _broadcast: Broadcast | None
     _kept_frame: int | None
 
@@ -48,7 +48,7 @@ class Hosting:
         progress: Progress,
         exchange: InputExchange,
         confirmation: Confirmation,
-        transfer: DatagramTransfer,
+        transfer: ITransfer,
     ) -> None:
         """
         @param settings: The rules.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.feed_settings import FollowerSettings
 from gamenet.rollback.follower import Follower
@@ -16,7 +17,7 @@ from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import SeatRefused
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Advance, Restore, Save, Step
-from gamenet.rollback.transfer import DatagramTransfer, TransferReceived
+from gamenet.rollback.transfer import TransferReceived
 from gamenet.wire.feed_packets import (
     Follow,
     NotFedReason,
@@ -85,7 +86,7 @@ class Joining:
     _settings: RollbackSettings
     _progress: Progress
     _confirmation: Confirmation
-    _transfer: DatagramTransfer
+    _transfer: ITransfer
     _follower: Follower
     _hosts: tuple[int, ...]
     _known_view: View
@@ -101,7 +102,7 @@ class Joining:
         settings: RollbackSettings,
         progress: Progress,
         confirmation: Confirmation,
-        transfer: DatagramTransfer,
+        transfer: ITransfer,
         view: View,
     ) -> None:
         """
@@ -145,22 +146,14 @@ class Joining:
         """
         if peer not in self._hosts:
             raise LocalProtocolError(f"there is no other peer {peer}")
-        family = body[0] & 0xF0 if body else -1
-        if family == _FEED:
-            if isinstance(decodeFeedPacket(body), (Follow, Unfollow)):
-                if peer not in self._unfed:
-                    self._unfed.append(peer)
-            else:
-                self._follower.packetReceived(peer, body, now)
-        elif family == _TRANSFER:
-            received = self._transfer.packetReceived(peer, body, now)
-            if received is not None:
-                self._snapshotReceived(received, now)
-            elif self._transfer.progress(self._follower.host) is not None:
-                self._follower.noteProgress(now)
-        elif family == _AGREEMENT:
-            self._messageReceived(peer, body)
-            self._answered_at[peer] = now
+        statistics = self._progress.statistics
+        try:
+            self._take(peer, body, now)
+        except RemoteProtocolError:
+            statistics.packets_refused += 1
+            raise
+        statistics.packets_received += 1
+        statistics.bytes_received += len(body)
 
     def advance(self, now: float) -> list[Step]:
         """
@@ -221,6 +214,25 @@ class Joining:
     def farewell(self) -> tuple[tuple[int, bytes], ...]:
         """Return what tells the host that we follow it no more, once we are seated."""
         return self._follower.leave()
+
+    def _take(self, peer: int, body: bytes, now: float) -> None:
+        """Take a packet of one of the other peers."""
+        family = body[0] & 0xF0 if body else -1
+        if family == _FEED:
+            if isinstance(decodeFeedPacket(body), (Follow, Unfollow)):
+                if peer not in self._unfed:
+                    self._unfed.append(peer)
+            else:
+                self._follower.packetReceived(peer, body, now)
+        elif family == _TRANSFER:
+            received = self._transfer.packetReceived(peer, body, now)
+            if received is not None:
+                self._snapshotReceived(received, now)
+            elif self._transfer.progress(self._follower.host) is not None:
+                self._follower.noteProgress(now)
+        elif family == _AGREEMENT:
+            self._messageReceived(peer, body)
+            self._answered_at[peer] = now
 
     def _isClose(self) -> bool:
         """Whether it is time to ask for the seat."""

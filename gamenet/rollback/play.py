@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from gamenet.errors import LocalProtocolError
+from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.control_exchange import ControlExchange
 from gamenet.rollback.frame_steps import FrameSteps
@@ -20,7 +21,6 @@ from gamenet.rollback.progress import Progress
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Step
-from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.view_values import View
 
 __all__ = ["Play"]
@@ -57,7 +57,7 @@ class Play:
         settings: RollbackSettings,
         progress: Progress,
         confirmation: Confirmation,
-        transfer: DatagramTransfer,
+        transfer: ITransfer,
         view: View,
         table: InputTable,
         starts: tuple[Step, ...],

@@ -29,8 +29,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 from zope.interface import implementer
 
-from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.interfaces import IRollbackSession
+from gamenet.errors import LocalProtocolError
+from gamenet.interfaces import IRollbackSession, ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_table import InputTable
@@ -76,15 +76,21 @@ class RollbackSession:
     settings: RollbackSettings
     _progress: Progress
     _confirmation: Confirmation
-    _transfer: DatagramTransfer
+    _transfer: ITransfer
     _play: Play
     _exchange: InputExchange
     _joining: Joining | None
 
-    def __init__(self, settings: RollbackSettings, joining: bool = False) -> None:
+    def __init__(
+        self,
+        settings: RollbackSettings,
+        joining: bool = False,
+        transfer: ITransfer | None = None,
+    ) -> None:
         """
         @param settings: The rules.
         @param joining: Whether the match goes on already, and we take our seat late.
+        @param transfer: What carries states; C{None} is the simple one.
         @raise LocalProtocolError: Our seat is one of C{settings.vacant}, and we do
             not join.
         """
@@ -96,7 +102,7 @@ class RollbackSession:
         frames = FRAMES_LIMIT if settings.last_frame is None else settings.last_frame + 1
         table = InputTable(settings, view.seats)
         self._progress = Progress(frames)
-        self._transfer = DatagramTransfer()
+        self._transfer = DatagramTransfer() if transfer is None else transfer
         self._confirmation = Confirmation(settings, self._progress, table)
         self._joining = None
         self._sit(view, table, (Save(0),))
@@ -234,7 +240,7 @@ class RollbackSession:
         @raise LocalProtocolError: C{peer} is none of the other peers.
         """
         if self._joining is not None:
-            self._joiningReceived(self._joining, peer, body, now)
+            self._joining.packetReceived(peer, body, now)
             return
         remote = self._exchange.remotes.get(peer)
         if remote is not None and body and body[0] < _CONTROL:
@@ -387,14 +393,3 @@ class RollbackSession:
             seat = view.seats[self.settings.local_player - 1]
             self._progress.events.append(SeatTaken(seat.since, view.number))
         return steps
-
-    def _joiningReceived(self, joining: Joining, peer: int, body: bytes, now: float) -> None:
-        """Take a packet while we have no seat."""
-        statistics = self.statistics
-        try:
-            joining.packetReceived(peer, body, now)
-        except RemoteProtocolError:
-            statistics.packets_refused += 1
-            raise
-        statistics.packets_received += 1
-        statistics.bytes_received += len(body)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.interfaces import ITransfer
 from gamenet.rollback.events import Desynchronized
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
@@ -25,7 +26,7 @@ from gamenet.rollback.state_dump import (
 )
 from gamenet.rollback.state_events import StatesDiffer, StatesDumped, StateTakenOver
 from gamenet.rollback.steps import Restore
-from gamenet.rollback.transfer import DatagramTransfer, TransferReceived
+from gamenet.rollback.transfer import TransferReceived
 from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
 from gamenet.wire.transfer_packets import TransferPurpose
 
@@ -70,7 +71,7 @@ class StateExchange:
     _settings: RollbackSettings
     _progress: Progress
     _exchange: InputExchange
-    _transfer: DatagramTransfer
+    _transfer: ITransfer
     _requests: dict[tuple[int, TransferPurpose, int], _Request]
     _owed: dict[tuple[int, TransferPurpose, int], None]
     _own: dict[int, StateDump]
@@ -82,7 +83,7 @@ class StateExchange:
         settings: RollbackSettings,
         progress: Progress,
         exchange: InputExchange,
-        transfer: DatagramTransfer,
+        transfer: ITransfer,
     ) -> None:
         """
         @param settings: The rules.

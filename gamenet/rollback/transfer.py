@@ -93,6 +93,11 @@ class DatagramTransfer:
         self._sent = 0
         self._failures: list[TransferFailed] = []
 
+    @property
+    def size_limit(self) -> int:
+        """The largest content that can be sent, in bytes."""
+        return self.settings.size_limit
+
     def send(self, peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
         """
         Begin to send; what was being sent for that purpose is withdrawn.
