@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 __all__ = [
     "IBotSimulation",
     "IChecksummed",
+    "IOwnsSnapshots",
     "IRollbackSession",
     "ISavesInto",
     "ISeatedSimulation",
@@ -110,6 +111,58 @@ class IChecksummed(ISimulation):
         Called right after the state was saved.  Equal states must give equal
         checksums, on every player's machine; so it covers nothing that the
         snapshot leaves out.
+        """
+
+
+class IOwnsSnapshots(ISimulation):
+    """
+    A simulation whose snapshots are objects of its own: a tuple, a frozen tree, a
+    list of arrays, whatever is quick to take and to load.  It must provide
+    L{IChecksummed} too, as there are no bytes to take a checksum of; and it cannot
+    provide L{ISavesInto}.
+
+    Snapshots become bytes only where they leave the machine: for who joins late, for
+    the exchange of full states, for dumps; not while frames are played.
+    """
+
+    def save() -> Any:
+        """
+        Return the whole state as anything but C{None}.
+
+        It must never change afterwards, also where it shares parts with the present
+        state or with other snapshots.  It is loaded any number of times, and let go
+        of when it is not needed any more.
+        """
+
+    def load(snapshot: Any) -> None:
+        """
+        Become the state that C{snapshot} was taken of.
+
+        @param snapshot: The very object that L{save} returned, or one that
+            L{decodeSnapshot} did.  It must not be changed, now or later.
+        """
+
+    def encodeSnapshot(snapshot: Any) -> bytes:
+        """
+        Pack a snapshot, which need not be of the present state.
+
+        @param snapshot: What L{save} or L{decodeSnapshot} returned.
+        @return: Bytes that L{decodeSnapshot} understands, on every player's machine.
+            Equal states must give equal bytes: those of two players are compared
+            when their checksums differ.
+        """
+
+    def decodeSnapshot(data: bytes) -> Any:
+        """
+        Unpack a snapshot; the present state does not matter, and is not changed.
+
+        @param data: What another player sent, who may lie: anything.  Check all of it,
+            and make nothing that is much larger than it.
+        @return: The snapshot, which is loaded next.
+        @raise Exception: It is none.  The state was asked for and nothing can be
+            played without it; so the match ends with
+            L{gamenet.rollback.state_dump.StateRefused}, which is the other player's
+            fault and not the game's.
         """
 
 

@@ -122,7 +122,7 @@ class ProposerTests(ScriptedCase):
         self.assertEqual(self.sent(5.82), dict.fromkeys((1, 3, 4, 5), whole))
         for peer in (1, 3, 4):
             self.take(peer, self.promiseOf(Ballot(2, 2)))
-        for now in (6.55, 6.6, 8.0):
+        for now in (6.55, 6.66, 8.0):
             self.assertEqual(self.sent(now), {5: whole})
         self.agreement.suspect((5,), 8.05)
         again = [Prepare(1, Ballot(3, 2), (5,), ())]

@@ -156,7 +156,7 @@ class DesyncTests(SynchronousTestCase):
         of 1234 on one side: exactly one event on each side, for the state before frame
         200, with mirrored checksums.
         """
-        mesh = Mesh(2, script=lambda player, frame: self.steady(player, frame), latency=0.5,
+        mesh = Mesh(2, script=self.steady, latency=0.5,
                     checksum_interval=100)  # fmt: skip
         mesh.run(110)
         self.assertEqual(mesh.events, {1: [], 2: []})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
@@ -53,7 +55,7 @@ class FillTests(SynchronousTestCase):
         want = Want((InputRange(4, 3, 8),))
         self.assertEqual([sent for _, _, sent in asked], [want] * len(asked))
         self.assertEqual([peer for _, peer, _ in asked][:4], [2, 3, 2, 3])
-        self.assertGreaterEqual(min(b[0] - a[0] for a, b in zip(asked, asked[1:], strict=False)), 6)
+        self.assertGreaterEqual(min(b[0] - a[0] for a, b in itertools.pairwise(asked)), 6)
 
     def test_filled(self) -> None:
         """What comes is taken, in parts and repeated, whoever sends it; then nothing is asked."""

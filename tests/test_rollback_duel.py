@@ -128,8 +128,8 @@ class WorldTests(SynchronousTestCase):
             session = player.session
             self.assertGreater(session.confirmed_frame, 7100)
             self.assertIs(session.state, SessionState.RUNNING)
-            self.assertLess(len(session._exchange.local.blobs._inputs), 512)
-            self.assertLess(len(session.remote(3 - number).blobs._inputs), 512)
+            self.assertLess(len(session._exchange.local.blobs.inputs), 512)
+            self.assertLess(len(session.remote(3 - number).blobs.inputs), 512)
             self.assertLess(len(session.remote(3 - number).checksums._own), 10)
         one, two = duel.players[1].confirmed, duel.players[2].confirmed
         both_confirmed = min(len(one), len(two))
@@ -143,11 +143,7 @@ class MetamorphicTests(SynchronousTestCase):
         self, link: Link, seed: int, both: tuple[RollbackSettings, RollbackSettings]
     ) -> list[FrameConfirmed]:
         """The frames of a match in which nothing is pressed before frame 6."""
-
-        def script(player: int, frame: int) -> bytes:
-            return pressed(1, player, frame) if frame >= 6 else b""
-
-        duel = Duel(both, link, seed, script)
+        duel = Duel(both, link, seed, self.script)
         self.assertTrue(duel.runUntilFinished(4000))
         self.assertEqual(duel.players[1].confirmed, duel.players[2].confirmed)
         return duel.players[1].confirmed
@@ -183,6 +179,43 @@ class MetamorphicTests(SynchronousTestCase):
         for interval in (1, 3, 3600):
             both = settings(checksum_interval=interval)
             self.assertEqual(self.confirmed(Link(latency=2.0), 4, both), self.reference())
+
+    def test_sendInterval(self) -> None:
+        """How often packets go out changes nothing."""
+        for first, second in ((1, 1), (1, 4), (2, 3), (4, 4)):
+            one, two = settings()
+            both = (attrs.evolve(one, send_interval=first), attrs.evolve(two, send_interval=second))
+            link = Link(latency=1.0, jitter=3.0, loss=0.1)
+            self.assertEqual(self.confirmed(link, 5, both), self.reference(), (first, second))
+
+    def test_sparse(self) -> None:
+        """
+        Saving seldom, on one side or both, changes no input and no checksum that is
+        taken; on both sides every reported frame was compared.
+        """
+        expected = self.reference()
+        for first, second in ((True, True), (True, False), (False, True)):
+            for window in (0, 1, 4, 8):
+                one, two = settings(prediction_window=window)
+                both = (
+                    attrs.evolve(one, sparse_saving=first),
+                    attrs.evolve(two, sparse_saving=second),
+                )
+                duel = Duel(both, Link(latency=3.0, jitter=4.0, loss=0.1), 6, self.script)
+                self.assertTrue(duel.runUntilFinished(6000))
+                for player in duel.players.values():
+                    self.assertEqual(player.differences, [])
+                    sparse = player.session.settings.sparse_saving
+                    for event, known in zip(player.confirmed, expected, strict=True):
+                        self.assertEqual((event.frame, event.inputs), (known.frame, known.inputs))
+                        if sparse and (event.frame + 1) % 10:
+                            self.assertIsNone(event.checksum)
+                        else:
+                            self.assertEqual(event.checksum, known.checksum)
+
+    def script(self, player: int, frame: int) -> bytes:
+        """Nothing is pressed before frame 6."""
+        return pressed(1, player, frame) if frame >= 6 else b""
 
     def test_scriptMatters(self) -> None:
         """Another script gives another match: the comparison can fail."""

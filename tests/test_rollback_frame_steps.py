@@ -126,9 +126,7 @@ class SparseTests(StepsCase):
         Whatever comes when: what is loaded was saved and is still kept, frames follow
         each other, and the last play of each final frame has the real inputs.
         """
-        one = session(
-            sparse_saving=sparse, prediction_window=window, checksum_interval=interval
-        )
+        one = session(sparse_saving=sparse, prediction_window=window, checksum_interval=interval)
         places = window + (4 if sparse else 2)
         kept: list[int] = []
         frame = 0

@@ -5,6 +5,7 @@ family, real ones, changed ones, floods, and messages that only a liar would sen
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
 from gamenet.rollback.seat_events import PlayerDropped
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
@@ -117,10 +118,8 @@ class EveryFamilyTests(SynchronousTestCase):
         """What delivers packets, any of which may be refused."""
 
         def deliver(sender: int, to: int, body: bytes) -> None:
-            try:
+            with contextlib.suppress(RemoteProtocolError):
                 mesh.sessions[to].packetReceived(sender, body, mesh.now)
-            except RemoteProtocolError:
-                pass
 
         return deliver
 
@@ -133,10 +132,8 @@ class EveryFamilyTests(SynchronousTestCase):
                 body = mutated(random, random.choice(recorded()[random.choice(sorted(kinds))]))
                 victims = [one for one in mesh.sessions if one != ATTACKER]
                 victim = random.choice([one for one in victims if one not in mesh.dead])
-                try:
+                with contextlib.suppress(RemoteProtocolError):
                     mesh.sessions[victim].packetReceived(ATTACKER, body, mesh.now)
-                except RemoteProtocolError:
-                    pass
 
 
 def running() -> Mesh:
@@ -305,9 +302,7 @@ class LiarTests(SynchronousTestCase):
         one = session(players=3)
         for kind, bodies in recorded().items():
             for peer in (0, 1, 4, 16):
-                self.assertRaises(
-                    LocalProtocolError, one.packetReceived, peer, bodies[0], 0.0
-                )
+                self.assertRaises(LocalProtocolError, one.packetReceived, peer, bodies[0], 0.0)
             if kind < 0x30:
                 self.assertRaises(LocalProtocolError, one.packetReceived, 17, bodies[0], 0.0)
 
@@ -315,10 +310,8 @@ class LiarTests(SynchronousTestCase):
         """Messages before our first tick do not hide that somebody was never heard."""
         one = session(players=3)
         for body in (b"\x10", recorded()[0x15][0], recorded()[0x10][0]):
-            try:
+            with contextlib.suppress(RemoteProtocolError):
                 one.packetReceived(ATTACKER, body, 0.0)
-            except RemoteProtocolError:
-                pass
         for tick in range(600):
             one.packetReceived(ATTACKER, packet(0, [], 0, 0), tick / 60)
             one.packetsDue(tick / 60)
@@ -356,14 +349,11 @@ class FloodTests(SynchronousTestCase):
         """Give a session so many packets within one frame."""
         receive, now = one.packetReceived, mesh.now
         for number in range(count):
-            try:
+            with contextlib.suppress(RemoteProtocolError):
                 receive(ATTACKER, bodies[number % len(bodies)], now)
-            except RemoteProtocolError:
-                pass
         self.assertLess(len(one.packetsDue(now)), 200)
 
     def test_twoPlayersWithOneNumber(self) -> None:
         """Two peers with one player number: the settings refuse it, see there."""
-        self.assertRaises(
-            Exception, RollbackSettings, players=3, seating=((1,), (1, 2), (3,))
-        )
+        seating = ((1,), (1, 2), (3,))
+        self.assertRaises(BadSetting, RollbackSettings, players=3, seating=seating)

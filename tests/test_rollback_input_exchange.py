@@ -109,7 +109,7 @@ class ReportTests(SynchronousTestCase):
     def test_packetWithoutReport(self) -> None:
         """The acknowledgement of a packet that was sent before the report does not end it."""
         one = session(checksum_interval=3)
-        for frame in range(3):
+        for _ in range(3):
             play(one, b"a")
         one.packetFor(2, 0.0)
         tell(one, b"x", b"x", b"x", wanted=3)

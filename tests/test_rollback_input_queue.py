@@ -44,7 +44,7 @@ class KnownTests(SynchronousTestCase):
         queue = InputQueue()
         for frame in range(5000):
             queue.append(b"%d" % frame)
-            most = max(most, len(queue._inputs))
+            most = max(most, len(queue.inputs))
             if frame >= HISTORY:
                 self.assertEqual(queue.known(frame - HISTORY + 1), b"%d" % (frame - HISTORY + 1))
         self.assertLess(most, 4 * HISTORY)
@@ -58,7 +58,7 @@ class KnownTests(SynchronousTestCase):
         queue = InputQueue()
         for first in range(0, 5120, 128):
             queue.extend([b"%d" % frame for frame in range(first, first + 128)], 0)
-            self.assertLess(len(queue._inputs), 4 * HISTORY)
+            self.assertLess(len(queue.inputs), 4 * HISTORY)
             self.assertEqual(queue.known(first), b"%d" % first)
         self.assertEqual(queue.count, 5120)
         self.assertEqual(queue.since(5118), [b"5118", b"5119"])

@@ -1,13 +1,13 @@
-"""Tests of L{gamenet.rollback.proposal}: the value that is proposed."""
+"""Tests of L{gamenet.rollback.proposal}: whose promises count, and the value proposed."""
 
 from __future__ import annotations
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.proposal import nextView
-from gamenet.rollback.view import Seating
-from gamenet.wire.view_values import Ballot, Promise, Seat, View
+from gamenet.rollback.proposal import Proposal, nextView
+from gamenet.rollback.view import Seating, firstView
+from gamenet.wire.view_values import Accept, Ballot, Prepare, Promise, Seat, View
 
 FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))
 SEATS = (Seat(True, 0), Seat(True, 0), Seat(True, 40), Seat(False, 30), Seat(False, 0))
@@ -74,3 +74,62 @@ class NextViewTests(SynchronousTestCase):
                 self.assertEqual(view.members, members)
                 seat = Seat(True, 60) if 5 in members else SEATS[4]
                 self.assertEqual(view.seats, (*seats[:4], seat))
+
+
+class ProposalTests(SynchronousTestCase):
+    """Whose promises and votes a ballot needs."""
+
+    def proposal(
+        self, suspects: tuple[int, ...], leavers: tuple[int, ...], players: int = 5
+    ) -> Proposal:
+        """Return a ballot of peer 3."""
+        prepare = Prepare(1, Ballot(1, 3), suspects, leavers)
+        view = firstView(FIVE[:players])
+        return Proposal(prepare, view, FIVE[:players], False, suspects, None, 0.0)
+
+    def promising(self, proposal: Proposal, *peers: int) -> tuple[int, ...]:
+        """Have these promise; return who is missing then."""
+        for peer in peers:
+            proposal.promises[peer] = promise((1,) * len(proposal.view.seats), 0, 9)
+        return proposal.missing
+
+    def test_suspects(self) -> None:
+        """All but the suspects are needed, also where fewer would be a quorum."""
+        proposal = self.proposal((5,), ())
+        self.assertEqual(proposal.asked, (1, 2, 3, 4))
+        self.assertEqual(self.promising(proposal, 3), (1, 2, 4))
+        self.assertEqual(self.promising(proposal, 1, 2), (4,))
+        self.assertEqual(self.promising(proposal, 4), ())
+
+    def test_leaverNotNeeded(self) -> None:
+        """Where those who stay are a quorum, a leaver's promise is not waited for."""
+        proposal = self.proposal((5,), (1,))
+        self.assertEqual((proposal.asked, proposal.staying), ((1, 2, 3, 4), (2, 3, 4)))
+        self.assertEqual(self.promising(proposal, 1, 2, 3), (4,))
+        proposal = self.proposal((5,), (1,))
+        self.assertEqual(self.promising(proposal, 2, 3, 4), ())
+
+    def test_leaverNeeded(self) -> None:
+        """
+        Where they are none, as 3 and 4 of 4 players, nothing is proposed before
+        leavers that make up a quorum have promised: any other value may have been decided.
+        """
+        proposal = self.proposal((), (1, 2), 4)
+        self.assertEqual(self.promising(proposal, 3), (4,))
+        self.assertEqual(self.promising(proposal, 4), (1, 2))
+        self.assertEqual(self.promising(proposal, 2), ())
+        value = proposal.propose(5.0)
+        self.assertEqual((value.members, proposal.began), ((3, 4), 5.0))
+
+    def test_decided(self) -> None:
+        """A quorum of the old view must accept, leavers included."""
+        proposal = self.proposal((), (1, 2), 4)
+        self.promising(proposal, 2, 3, 4)
+        value = proposal.propose(0.0)
+        proposal.accepted += [3, 4]
+        self.assertFalse(proposal.decided)
+        self.assertEqual(proposal.question(2), Accept(Ballot(1, 3), value))
+        self.assertIsNone(proposal.question(1))
+        self.assertIsNone(proposal.question(4))
+        proposal.accepted.append(2)
+        self.assertTrue(proposal.decided)

@@ -115,9 +115,7 @@ class BoundTests(SynchronousTestCase):
         for players in (2, 3, 16):
             RollbackSettings(players=players, local_player=players)
             for bad in (players + 1, 0):
-                self.assertRaises(
-                    BadSetting, RollbackSettings, players=players, local_player=bad
-                )
+                self.assertRaises(BadSetting, RollbackSettings, players=players, local_player=bad)
 
     def test_delayNeedsRoom(self) -> None:
         """A session that could never send its first input is refused."""
@@ -248,7 +246,7 @@ class DigestTests(SynchronousTestCase):
     """Bad input: a peer with another config is found out before the first frame."""
 
     def test_everySetting(self) -> None:
-        """Each setting that must be shared changes the digest; what is each player's own does not."""
+        """Each setting that must be shared changes the digest; a player's own do not."""
         base = RollbackSettings(players=4)
         shared: dict[str, Any] = {
             "players": 5,

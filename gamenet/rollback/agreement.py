@@ -123,6 +123,27 @@ class Agreement:
         """Whether nothing keeps us here after L{leave}."""
         return self._left
 
+    def isIdle(self, now: float) -> bool:
+        """
+        Return whether L{due} would do nothing, and will not until a message comes or
+        somebody is suspected.
+        """
+        state = self._state
+        return not (
+            state.suspects
+            or state.proposal is not None
+            or state.acceptance.horizon is not None
+            or state.wanted_since is not None
+            or state.leaving_since is not None
+            or state.leavers
+            or state.joiners
+            or state.replies
+            or state.asks
+            or state.events
+            or self._lost_since is not None
+            or not state.commits.isDone(now)
+        )
+
     def suspect(self, peers: tuple[int, ...], now: float) -> None:
         """
         Say which peers are not heard now, all of them; to be said whenever it changes.

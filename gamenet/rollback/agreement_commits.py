@@ -37,6 +37,10 @@ class CommitSpreading:
         """Tell that peer once more: it spoke in an older view."""
         self._owed[peer] = None
 
+    def isDone(self, now: float) -> bool:
+        """Return whether nobody has to be told anything."""
+        return not self._owed and not any(end >= now for end in self._deadlines.values())
+
     def known(self, peer: int) -> None:
         """Tell that peer no more: it knows."""
         self._deadlines.pop(peer, None)

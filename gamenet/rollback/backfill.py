@@ -154,15 +154,13 @@ class Backfill:
         """
         table = self._exchange.table
         queue = table.queues[packet.player - 1]
-        lacks = queue.closed_at is not None and queue.count < queue.closed_at
-        if not lacks or table.horizon != ENDLESS:
+        end = queue.closed_at
+        if end is None or queue.count >= end or table.horizon != ENDLESS:
             return
-        if table.horizon != ENDLESS:
-            return  # we have told how many are here, and the others decide by that
         known = queue.overlap(packet.first_frame, len(packet.inputs))
         if not queue.agrees(packet.first_frame, packet.inputs[:known]):
             raise RemoteProtocolError(f"other inputs of player {packet.player} than before")
-        fresh = packet.inputs[known:]
+        fresh = packet.inputs[known : end - packet.first_frame]
         if fresh:
             self._progress.statistics.inputs_backfilled += len(fresh)
             table.take(queue, fresh, self._progress.current_frame)

@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class FrameConfirmed:
     """
     A frame is final: it will never be played again.  Told once per frame, in
-    order, from frame 0.
+    order, from frame 0.  Not frozen, because one is made per frame; nobody changes it.
 
     @ivar frame: The frame.
     @ivar inputs: All players' inputs of it, in order of player number.

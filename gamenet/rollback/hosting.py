@@ -64,9 +64,14 @@ class Hosting:
 
     @property
     def committed_frame(self) -> int:
-        """The newest frame that every member has confirmed, as far as we heard, or -1."""
+        """
+        The newest frame that every member has confirmed, as far as we heard, or -1.
+
+        New members count too, of whom nothing was heard yet: with many players they may
+        be a quorum, and drop us from a frame on that we have confirmed and they have not.
+        """
         return min(
-            [remote.confirmed_frame for remote in self._exchange.others if not remote.joining],
+            [remote.confirmed_frame for remote in self._exchange.others],
             default=self._confirmation.told,
         )
 

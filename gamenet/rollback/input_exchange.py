@@ -138,7 +138,7 @@ class InputExchange:
         statistics.packets_received += 1
         statistics.bytes_received += len(body)
         if remote.noteReceived(header, now):
-            self.local.acknowledged = min([other.acknowledged for other in self.others])
+            self._noteAcknowledged()
         if fresh:
             statistics.inputs_received += len(fresh)
             self._take(remote, fresh)
@@ -173,11 +173,11 @@ class InputExchange:
         report = progress.report
         if report is not None and acknowledged > remote.reported and report[0] != frames - 1:
             report = None
-        if first_frame > blobs.first_kept:
-            pending = blobs.since(first_frame - 1)
-            base = pending.pop(0)
-        else:
-            base, pending = b"", blobs.since(first_frame)
+        place = first_frame - blobs.first_kept
+        if place < 0:
+            raise LocalProtocolError(f"the input of frame {first_frame} is not here")
+        pending = blobs.inputs[place:]
+        base = blobs.inputs[place - 1] if place else b""
         current_frame = progress.current_frame
         advantage = remote.advantageOf(current_frame, self.settings.frame_rate)
         remote.ahead.measured(current_frame, advantage, remote.advantage)
@@ -247,6 +247,14 @@ class InputExchange:
             remote.reported = self.local.blobs.count
             self.progress.noteComparison(remote.checksums.confirmed(*report))
 
+    def _noteAcknowledged(self) -> None:
+        """Find out anew what every other member has of ours."""
+        others = self.others
+        if len(others) == 1:
+            self.local.acknowledged = others[0].acknowledged
+        else:
+            self.local.acknowledged = min([other.acknowledged for other in others], default=ENDLESS)
+
     def _take(self, remote: RemotePeer, fresh: list[bytes]) -> None:
         """Add a peer's new inputs."""
         table = self.table
@@ -278,13 +286,17 @@ class InputExchange:
         if first_frame < remote.first_frame or (remote.joining and first_frame > blobs.count):
             remote.check(header, first_frame, self.progress.frames, self.settings)
             return []
-        known = blobs.overlap(first_frame, 0) or blobs.count - first_frame
-        base = blobs.known(first_frame - 1) if first_frame > blobs.first_kept else b""
+        place = first_frame - blobs.first_kept
+        known = blobs.count - first_frame
+        if known < 0 or place < 0:
+            blobs.overlap(first_frame, 0)
+        kept = blobs.inputs
+        base = kept[place - 1] if place > 0 else b""
         inputs = decodeBlobs(body, header.position, base)
         remote.check(header, first_frame + len(inputs), self.progress.frames, self.settings)
         if known:
             known = min(known, len(inputs))
-            if not blobs.agrees(first_frame, inputs[:known]):
+            if kept[place : place + known] != inputs[:known]:
                 self.progress.statistics.inconsistent_inputs += 1
                 raise RemoteProtocolError(f"other inputs from frame {first_frame} than before")
             inputs = inputs[known:]
@@ -316,7 +328,7 @@ class InputExchange:
         wanted = header.next_wanted
         if self.local.blobs.first_kept < wanted <= remote.acknowledged:
             remote.acknowledged = wanted
-            self.local.acknowledged = min([other.acknowledged for other in self.others])
+            self._noteAcknowledged()
         remote.joining = False
 
     def _remoteFor(self, peer: int, acknowledged: int) -> RemotePeer:
@@ -345,6 +357,4 @@ class InputExchange:
     def _membersChanged(self) -> None:
         """Who is a member has changed."""
         self.others = tuple(self.remotes.values())
-        self.local.acknowledged = min(
-            [other.acknowledged for other in self.others], default=ENDLESS
-        )
+        self._noteAcknowledged()

@@ -51,9 +51,9 @@ class InputQueue:
     @ivar _predictor: The game's own predictor, or C{None}.
     @ivar _predicted: What it predicted, by frame.
     @ivar _filler: The input of an empty seat; C{None} is the last real one.
-    @ivar _inputs: The known inputs from frame C{_base} on, at most four times
+    @ivar inputs: The known inputs from frame C{first_kept} on, to be read; at most four times
         L{HISTORY} and what one packet brings.
-    @ivar _base: The frame of C{_inputs[0]}.
+    @ivar first_kept: The first frame whose input is still here: that of C{inputs[0]}.
     """
 
     count: int
@@ -64,8 +64,8 @@ class InputQueue:
     _predictor: Predictor | None
     _predicted: dict[int, bytes]
     _filler: bytes | None
-    _inputs: list[bytes]
-    _base: int
+    inputs: list[bytes]
+    first_kept: int
 
     def __init__(
         self,
@@ -87,22 +87,17 @@ class InputQueue:
         self._predictor = predictor
         self._predicted = {}
         self._filler = None
-        self._inputs = [before] if first_frame else []
-        self._base = first_frame - len(self._inputs)
-
-    @property
-    def first_kept(self) -> int:
-        """The first frame whose input is still here."""
-        return self._base
+        self.inputs = [before] if first_frame else []
+        self.first_kept = first_frame - len(self.inputs)
 
     def append(self, text: bytes) -> None:
         """
         Add the input of frame C{count}, which was not played on a prediction.
         """
-        self._inputs.append(text)
+        self.inputs.append(text)
         self.count += 1
         self.known_until = self.count
-        if len(self._inputs) >= _CAPACITY:
+        if len(self.inputs) >= _CAPACITY:
             self._discard()
 
     def overlap(self, first_frame: int, count: int) -> int:
@@ -116,7 +111,7 @@ class InputQueue:
         known = self.count - first_frame
         if known < 0:
             raise RemoteProtocolError(f"inputs from frame {first_frame} on, not {self.count}")
-        if first_frame < self._base:
+        if first_frame < self.first_kept:
             raise RemoteProtocolError(f"inputs from frame {first_frame} on, which is long past")
         return known if known < count else count
 
@@ -127,8 +122,8 @@ class InputQueue:
         @param first_frame: The frame of C{inputs[0]}; not before what is kept.
         @param inputs: Inputs of consecutive frames, all of them known.
         """
-        start = first_frame - self._base
-        return self._inputs[start : start + len(inputs)] == inputs
+        start = first_frame - self.first_kept
+        return self.inputs[start : start + len(inputs)] == inputs
 
     def extend(self, inputs: list[bytes], current_frame: int) -> int | None:
         """
@@ -156,10 +151,10 @@ class InputQueue:
                     first_wrong = frame
                     break
                 frame += 1
-        self._inputs += inputs
+        self.inputs += inputs
         self.count += len(inputs)
         self.known_until = self.count
-        if len(self._inputs) >= _CAPACITY:
+        if len(self.inputs) >= _CAPACITY:
             self._discard()
         if self.closed_at is not None and self.count >= self.closed_at:
             self.known_until = ENDLESS
@@ -173,11 +168,11 @@ class InputQueue:
 
         @raise LocalProtocolError: It is not known, or long gone.
         """
-        if not self._base <= frame < self.known_until:
+        if not self.first_kept <= frame < self.known_until:
             raise LocalProtocolError(f"the input of frame {frame} is not here")
         if frame >= self.count:
             return self._emptySeat()
-        return self._inputs[frame - self._base]
+        return self.inputs[frame - self.first_kept]
 
     def since(self, frame: int) -> list[bytes]:
         """
@@ -185,9 +180,9 @@ class InputQueue:
 
         @raise LocalProtocolError: They are long gone.
         """
-        if frame < self._base:
+        if frame < self.first_kept:
             raise LocalProtocolError(f"the input of frame {frame} is not here")
-        return self._inputs[frame - self._base :]
+        return self.inputs[frame - self.first_kept :]
 
     def play(self, start: int, end: int) -> list[bytes]:
         """
@@ -198,12 +193,12 @@ class InputQueue:
 
         @raise LocalProtocolError: C{start} is long gone.
         """
-        base = self._base
+        base = self.first_kept
         if start < base:
             raise LocalProtocolError(f"the input of frame {start} is not here")
-        inputs = self._inputs[start - base : end - base]
-        if self._repeats and self._inputs:
-            self.prediction = self._inputs[-1]
+        inputs = self.inputs[start - base : end - base]
+        if self._repeats and self.inputs:
+            self.prediction = self.inputs[-1]
         missing = end - start - len(inputs)
         if missing > 0:
             if self.known_until == ENDLESS:
@@ -218,8 +213,8 @@ class InputQueue:
         """
         Return what L{play} would for one frame that is played for the first time.
         """
-        inputs = self._inputs
-        place = frame - self._base
+        inputs = self.inputs
+        place = frame - self.first_kept
         if place < len(inputs):
             return inputs[place]
         if self._repeats and inputs and self.known_until != ENDLESS:
@@ -239,7 +234,7 @@ class InputQueue:
         self.closed_at = frame
         self._filler = filler
         if self.count > frame:
-            del self._inputs[max(frame - self._base, 0) :]
+            del self.inputs[max(frame - self.first_kept, 0) :]
             self.count = frame
         self.known_until = ENDLESS if self.count == frame else self.count
 
@@ -254,9 +249,9 @@ class InputQueue:
         """
         if self.known_until != ENDLESS or start > frame:
             raise LocalProtocolError(f"the seat cannot be taken at frame {frame}")
-        start = max(start, self._base)
-        self._inputs = self.play(start, frame)
-        self._base = start
+        start = max(start, self.first_kept)
+        self.inputs = self.play(start, frame)
+        self.first_kept = start
         self.count = self.known_until = frame
         self.closed_at = None
 
@@ -264,11 +259,11 @@ class InputQueue:
         """Return the input of the empty seat."""
         if self._filler is not None:
             return self._filler
-        return self._inputs[-1] if self._inputs else b""
+        return self.inputs[-1] if self.inputs else b""
 
     def _predict(self, predictor: Predictor, start: int, end: int) -> list[bytes]:
         """Ask the game what to play for frames whose inputs are not known."""
-        last = self._inputs[-1] if self._inputs else self.prediction
+        last = self.inputs[-1] if self.inputs else self.prediction
         first_unknown = self.count - 1
         made = [predictor(last, frame - first_unknown) for frame in range(start, end)]
         if not all(type(text) is bytes for text in made):
@@ -287,6 +282,6 @@ class InputQueue:
 
     def _discard(self) -> None:
         """Forget all but the newest L{HISTORY} inputs."""
-        excess = len(self._inputs) - HISTORY
-        del self._inputs[:excess]
-        self._base += excess
+        excess = len(self.inputs) - HISTORY
+        del self.inputs[:excess]
+        self.first_kept += excess

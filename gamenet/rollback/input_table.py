@@ -78,9 +78,7 @@ class InputTable:
         self.horizon = ENDLESS
         self.wrong_frame = None
         self.seats = seats
-        self._changes = tuple(
-            [[(-1, not seat.taken), (seat.since, seat.taken)] for seat in seats]
-        )
+        self._changes = tuple([[(-1, not seat.taken), (seat.since, seat.taken)] for seat in seats])
         for seat, queue, text in zip(seats, self.queues, inputs, strict=True):
             if not seat.taken:
                 past = freezes and seat.since < first_frame
@@ -106,8 +104,10 @@ class InputTable:
 
     def refresh(self) -> None:
         """Find out anew how far everything is known."""
-        self.known = min([queue.known_until for queue in self._remote])
-        self.known = min(self.known, self.horizon)
+        known = self.horizon
+        for queue in self._remote:
+            known = min(known, queue.known_until)
+        self.known = known
 
     def pledge(self, horizon: int) -> None:
         """Confirm nothing from a frame on, until L{ENDLESS} is pledged."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
+from gamenet.rollback.feed_events import HostRefused
 from gamenet.rollback.feed_settings import FollowerSettings
 from gamenet.rollback.follower import Follower
 from gamenet.rollback.progress import Progress
@@ -18,6 +19,7 @@ from gamenet.rollback.seat_events import SeatRefused
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Advance, Restore, Save, Step
 from gamenet.rollback.transfer import TransferReceived
+from gamenet.rollback.view import faultOf
 from gamenet.wire.feed_packets import (
     Follow,
     NotFedReason,
@@ -52,6 +54,9 @@ _ANSWER_TIMEOUT = 1.5
 
 #: Seconds after which a host that has nothing for us is left.
 _STUCK_AFTER = 2.0
+
+#: What members say to each other before they know that we have no seat.
+_FOR_MEMBERS = (0x00, 0x20)
 
 _AGREEMENT = 0x10
 _FEED = 0x30
@@ -201,7 +206,9 @@ class Joining:
         self._acknowledgements.clear()
         packets += [(peer, encodeNotFed(NotFedReason.NOT_FOLLOWING)) for peer in self._unfed]
         self._unfed.clear()
-        self._follower.drainEvents()
+        for event in self._follower.drainEvents():
+            if isinstance(event, HostRefused):
+                self._feedRefused(event.reason)
         if self._isClose() and now - self._requested_at >= _REQUEST_INTERVAL:
             self._requested_at = now
             digest = self._settings.digest()
@@ -233,6 +240,8 @@ class Joining:
         elif family == _AGREEMENT:
             self._messageReceived(peer, body)
             self._answered_at[peer] = now
+        elif family not in _FOR_MEMBERS:
+            raise MalformedMessage(f"a packet of an unknown kind, {body[:1].hex()}")
 
     def _isClose(self) -> bool:
         """Whether it is time to ask for the seat."""
@@ -261,18 +270,31 @@ class Joining:
         """A message of the agreement came."""
         message = decodeViewMessage(body)
         if isinstance(message, JoinRefused):
-            if message.reason is not self._refusal and message.reason is not JoinRefusal.NOT_YET:
-                self._refusal = message.reason
-                text = message.reason.name.replace("_", " ").lower()
-                self._progress.events.append(SeatRefused(text))
+            self._refused(message.reason)
         elif isinstance(message, Commit):
             self._committed(peer, message.view)
 
+    def _feedRefused(self, reason: NotFedReason) -> None:
+        """A host feeds us not: who plays by other rules gets no seat either."""
+        if reason is NotFedReason.OTHER_CONFIGURATION:
+            self._refused(JoinRefusal.CONFIGURATION_DIFFERS)
+
+    def _refused(self, reason: JoinRefusal) -> None:
+        """Tell the game why we get no seat, once."""
+        if reason is not self._refusal and reason is not JoinRefusal.NOT_YET:
+            self._refusal = reason
+            self._progress.events.append(SeatRefused(reason.name.replace("_", " ").lower()))
+
     def _committed(self, peer: int, view: View) -> None:
-        """A view was decided."""
+        """
+        A view was decided.
+
+        @raise RemoteProtocolError: No such view can be.
+        """
         settings = self._settings
-        if len(view.seats) != settings.players:
-            raise RemoteProtocolError(f"a view of {len(view.seats)} players")
+        fault = faultOf(view, settings.peers)
+        if fault is not None:
+            raise RemoteProtocolError(f"peer {peer} says {fault}")
         if view.number > self._known_view.number:
             self._known_view = view
             self.view = None

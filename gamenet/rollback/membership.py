@@ -119,7 +119,10 @@ class Membership:
     def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
         """Look who is silent, and return what is to be said to agree on it."""
         self._now = now
-        self.agreement.suspect(self._silent(now), now)
+        lost = self._silent(now)
+        if not lost and self.agreement.isIdle(now):
+            return ()
+        self.agreement.suspect(lost, now)
         packets = self.agreement.due(self.standing(), now)
         self._follow()
         return packets

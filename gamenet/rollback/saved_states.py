@@ -2,23 +2,68 @@
 The snapshots that a timeline keeps: the newest ones, to go back to, and a few
 older ones, to be looked at when a difference is noticed later.
 
-Both keep what the simulation returned, or have their own buffers, made once, for a
-simulation that writes into one (L{gamenet.interfaces.ISavesInto}).
+Both keep what the simulation returned, be it bytes or an object of its own
+(L{gamenet.rollback_interfaces.IOwnsSnapshots}), or have their own buffers, made once,
+for a simulation that writes into one (L{gamenet.interfaces.ISavesInto}).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
+from gamenet.errors import BadSetting
+from gamenet.interfaces import IChecksummed, ISavesInto, ISimulation
 from gamenet.rollback.timeline_rules import TimelineRules
+from gamenet.rollback_interfaces import IOwnsSnapshots
 
-__all__ = ["NO_CHECKSUM", "STATE_LIMIT", "KeptStates", "StateRing"]
+__all__ = [
+    "NO_CHECKSUM",
+    "STATE_LIMIT",
+    "KeptStates",
+    "StateRing",
+    "ownerOfSnapshots",
+    "stateSizeOf",
+]
 
 #: The largest state that is saved into a buffer, in bytes.
 STATE_LIMIT = 1 << 26
 
 #: Where the simulation made no checksum of its own.
 NO_CHECKSUM = -1
+
+
+def stateSizeOf(simulation: ISavesInto) -> int:
+    """
+    Return how large a simulation says that its state is, in bytes.
+
+    @param simulation: The game.
+    @raise BadSetting: It says something impossible.
+    """
+    size = simulation.state_size
+    if type(size) is not int or not 1 <= size <= STATE_LIMIT:
+        raise BadSetting(
+            f"state_size must be a whole number from 1 to {STATE_LIMIT}, not {size!r:.80}"
+        )
+    return size
+
+
+def ownerOfSnapshots(simulation: ISimulation) -> IOwnsSnapshots | None:
+    """
+    Return a simulation if its snapshots are objects of its own, else C{None}.
+
+    @param simulation: The game.
+    @raise BadSetting: They are, and it has no checksum of its own, or it saves into
+        buffers too.
+    """
+    if not IOwnsSnapshots.providedBy(simulation):
+        return None
+    if not IChecksummed.providedBy(simulation):
+        raise BadSetting("a simulation that provides IOwnsSnapshots must provide IChecksummed")
+    if ISavesInto.providedBy(simulation):
+        raise BadSetting("a simulation cannot provide both IOwnsSnapshots and ISavesInto")
+    return simulation
 
 
 @attrs.define(init=False)
@@ -29,14 +74,14 @@ class StateRing:
     @ivar numbers: Which snapshot is at each place, or -1.
     @ivar snapshots: The snapshots; of a buffer, a read-only view.
     @ivar checksums: What the simulation said is their checksum, or L{NO_CHECKSUM}.
-    @ivar buffers: The buffers, to be written; none if the simulation returns bytes.
+    @ivar buffers: The buffers, to be written; none if the simulation has none written.
     @ivar _sparse: Whether a snapshot goes where the oldest was, and not to the place
         that its number gives.
     @ivar _next: The place of the oldest, if so.
     """
 
     numbers: list[int]
-    snapshots: list[bytes | memoryview]
+    snapshots: list[Any]
     checksums: list[int]
     buffers: tuple[memoryview, ...]
     _sparse: bool
@@ -101,11 +146,11 @@ class KeptStates:
     @ivar snapshots: The snapshots.
     @ivar checksums: What the simulation said is their checksum, or L{NO_CHECKSUM}.
     @ivar parts: Their parts in order, where the simulation names some.
-    @ivar _buffers: The buffers, to be written; none if the simulation returns bytes.
+    @ivar _buffers: The buffers, to be written; none if the simulation has none written.
     """
 
     numbers: list[int]
-    snapshots: list[bytes | memoryview]
+    snapshots: list[Any]
     checksums: list[int]
     parts: list[tuple[tuple[str, bytes], ...] | None]
     _buffers: tuple[memoryview, ...]
@@ -126,7 +171,7 @@ class KeptStates:
     def keep(
         self,
         number: int,
-        snapshot: bytes | memoryview,
+        snapshot: Any,
         checksum: int,
         parts: tuple[tuple[str, bytes], ...] | None,
     ) -> None:

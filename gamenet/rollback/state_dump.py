@@ -29,13 +29,20 @@ from typing import Any
 import attrs
 
 from gamenet.bounds import wholeNumber
-from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage, UnknownMessage
+from gamenet.errors import (
+    BadSetting,
+    LocalProtocolError,
+    MalformedMessage,
+    RemoteProtocolError,
+    UnknownMessage,
+)
 from gamenet.rollback.state_difference import (
     NAME_LIMIT,
     PartDifference,
     SavedState,
     differences,
 )
+from gamenet.rollback_interfaces import IOwnsSnapshots
 from gamenet.wire.input_frames import FRAMES_LIMIT
 
 __all__ = [
@@ -45,9 +52,13 @@ __all__ = [
     "PART_NAME_BYTES",
     "DumpPair",
     "StateDump",
+    "StateRefused",
+    "checkedChecksum",
     "checkedParts",
     "decodeStateDump",
     "encodeStateDump",
+    "packedSnapshot",
+    "unpackedSnapshot",
 ]
 
 #: The version of this layout.
@@ -65,6 +76,67 @@ PART_NAME_BYTES = 255
 _HEADER = Struct(">BIII")
 _COUNT = Struct(">H")
 _PART = Struct(">BI")
+
+
+class StateRefused(RemoteProtocolError):
+    """
+    The game cannot read the state that was asked of another player, so there is
+    nothing to go on from.  What C{decodeSnapshot} raised is the C{__cause__}.
+
+    @ivar frame: The snapshot's number: the frame that would have been played next.
+    """
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(f"the game refuses another player's state as snapshot {frame}")
+        self.frame = frame
+
+
+def packedSnapshot(simulation: IOwnsSnapshots, snapshot: Any) -> bytes:
+    """
+    Return a game's own snapshot as bytes.
+
+    @param simulation: The game.
+    @param snapshot: What its C{save} or C{decodeSnapshot} returned.
+    @raise TypeError: It returned something else than bytes.
+    @raise Exception: Whatever it raises.
+    """
+    data = simulation.encodeSnapshot(snapshot)
+    if not isinstance(data, bytes):
+        raise TypeError(f"encodeSnapshot returned {type(data).__name__}, not bytes")
+    return bytes(data)
+
+
+def unpackedSnapshot(simulation: IOwnsSnapshots, frame: int, data: bytes) -> Any:
+    """
+    Return a game's own snapshot that another player sent.
+
+    @param simulation: The game.
+    @param frame: The snapshot's number, for the error.
+    @param data: What they sent.
+    @raise StateRefused: The game raised, or returned C{None}.
+    """
+    try:
+        snapshot = simulation.decodeSnapshot(data)
+        if snapshot is None:
+            raise TypeError("decodeSnapshot returned None, which is no snapshot")
+    except Exception as error:
+        raise StateRefused(frame) from error
+    return snapshot
+
+
+def checkedChecksum(checksum: object) -> int:
+    """
+    Return what a simulation's C{checksum} returned.
+
+    @param checksum: That: 0 to 2**32 - 1.
+    @raise TypeError: It is no C{int}.
+    @raise ValueError: It is out of bounds.
+    """
+    if type(checksum) is not int:
+        raise TypeError(f"checksum returned {type(checksum).__name__}, not int")
+    if not 0 <= checksum < 1 << 32:
+        raise ValueError(f"checksum returned {checksum}, not 0 to 2**32 - 1")
+    return checksum
 
 
 def checkedParts(parts: object) -> tuple[tuple[str, bytes], ...]:
@@ -107,7 +179,8 @@ class StateDump:
 
     @ivar frame: The frame; the state is snapshot C{frame + 1}.
     @ivar checksum: The state's checksum, 0 to 2**32 - 1.
-    @ivar snapshot: What the simulation saved.
+    @ivar snapshot: What the simulation saved; for a
+        L{gamenet.rollback_interfaces.IOwnsSnapshots} what it was encoded as.
     @ivar parts: Its parts as names and bytes, in the simulation's order, or C{None}.
 
     @raise BadSetting: A value is out of bounds.

@@ -62,6 +62,7 @@ class StateExchange:
     @ivar _exchange: The inputs that come and go.
     @ivar _transfer: What carries states.
     @ivar _requests: What we want, by peer, purpose and frame.
+    @ivar _asked: The newest frame whose state each peer was asked for, by purpose.
     @ivar _owed: What others want, by peer, purpose and frame.
     @ivar _own: Our own state of the frame that is to be compared, by peer.
     @ivar _theirs: Theirs.
@@ -73,6 +74,7 @@ class StateExchange:
     _exchange: InputExchange
     _transfer: ITransfer
     _requests: dict[tuple[int, TransferPurpose, int], _Request]
+    _asked: dict[tuple[int, TransferPurpose], int]
     _owed: dict[tuple[int, TransferPurpose, int], None]
     _own: dict[int, StateDump]
     _theirs: dict[int, StateDump]
@@ -94,6 +96,7 @@ class StateExchange:
         self._exchange = exchange
         self._transfer = transfer
         self._requests = {}
+        self._asked = {}
         self._owed = {}
         self._own = {}
         self._theirs = {}
@@ -114,7 +117,7 @@ class StateExchange:
         if settings.state_repair is StateRepair.END:
             self._progress.events.append(StatesDiffer(frame, authority))
         elif peer == authority:
-            self._requests[peer, TransferPurpose.STATE, frame] = _Request()
+            self._wantState(peer, frame)
 
     def wanted(self, peer: int, body: bytes) -> None:
         """
@@ -141,8 +144,10 @@ class StateExchange:
         peer, frame = received.peer, received.frame
         if received.purpose is TransferPurpose.SNAPSHOT:
             return  # from a host that we followed until we got our seat
-        if self._requests.get((peer, received.purpose, frame)) is None:
-            raise RemoteProtocolError(f"the state of frame {frame}, which nobody asked for")
+        if self._requests.pop((peer, received.purpose, frame), None) is None:
+            if frame > self._asked.get((peer, received.purpose), -1):
+                raise RemoteProtocolError(f"the state of frame {frame}, which nobody asked for")
+            return  # too late
         if received.purpose is TransferPurpose.DUMP:
             dump = decodeStateDump(received.content)
             if dump.frame != frame:
@@ -157,7 +162,6 @@ class StateExchange:
                 for remote in self._exchange.others:
                     remote.checksums.forget()
                 self._progress.events.append(StateTakenOver(frame, peer))
-        del self._requests[peer, received.purpose, frame]
 
     def dumpsWanted(self) -> tuple[int, ...]:
         """Return the final frames whose states are wanted."""
@@ -188,16 +192,35 @@ class StateExchange:
         packets = []
         for key, request in tuple(self._requests.items()):
             peer, purpose, frame = key
-            if request.asked >= ASK_LIMIT or not self._exchange.isMember(peer):
+            if not self._exchange.isMember(peer):
+                del self._requests[key]
+            elif self._transfer.progress(peer) is not None:
+                continue  # this one is on its way, or has to wait for another
+            elif request.asked >= ASK_LIMIT:
                 del self._requests[key]
             elif now - request.asked_at >= ASK_INTERVAL:
                 request.asked += 1
                 request.asked_at = now
+                newest = self._asked.get((peer, purpose), -1)
+                self._asked[peer, purpose] = max(newest, frame)
                 packets.append((peer, encodeStateWanted(StateWanted(purpose, frame))))
         return packets
 
+    def _wantState(self, peer: int, frame: int) -> None:
+        """Ask for a state, instead of an older one that is not on its way."""
+        for key, request in tuple(self._requests.items()):
+            if key[:2] == (peer, TransferPurpose.STATE):
+                if request.asked and self._transfer.progress(peer) is not None:
+                    return
+                del self._requests[key]
+        self._requests[peer, TransferPurpose.STATE, frame] = _Request()
+
     def _compare(self, peer: int) -> None:
-        """Tell of the difference when both states are here."""
+        """Tell of the difference when both states are here, and keep neither."""
         own, theirs = self._own.get(peer), self._theirs.get(peer)
-        if own is not None and theirs is not None and own.snapshot:
+        if own is None or theirs is None:
+            return
+        if own.snapshot:
             self._progress.events.append(StatesDumped(DumpPair(own.frame, peer, own, theirs)))
+        self._own[peer] = StateDump(own.frame, 0, b"", None)
+        del self._theirs[peer]

@@ -20,11 +20,25 @@ from gamenet.interfaces import (
     ISeatedSimulation,
     ISimulation,
 )
-from gamenet.rollback.saved_states import NO_CHECKSUM, STATE_LIMIT, KeptStates, StateRing
+from gamenet.rollback.saved_states import (
+    NO_CHECKSUM,
+    KeptStates,
+    StateRing,
+    ownerOfSnapshots,
+    stateSizeOf,
+)
 from gamenet.rollback.state_difference import INamedParts
-from gamenet.rollback.state_dump import StateDump, checkedParts
+from gamenet.rollback.state_dump import (
+    StateDump,
+    StateRefused,
+    checkedChecksum,
+    checkedParts,
+    packedSnapshot,
+    unpackedSnapshot,
+)
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
 from gamenet.rollback.timeline_rules import TimelineRules
+from gamenet.rollback_interfaces import IOwnsSnapshots
 
 __all__ = ["Timeline"]
 
@@ -43,17 +57,19 @@ class Timeline:
     One simulation and the snapshots of its newest frames.
 
     What a simulation offers beside L{gamenet.interfaces.ISimulation} is used:
-    L{gamenet.interfaces.ISavesInto}, L{gamenet.interfaces.IChecksummed},
-    L{gamenet.interfaces.ISeatedSimulation}, L{gamenet.interfaces.IBotSimulation} and
-    L{INamedParts}.
+    L{gamenet.interfaces.ISavesInto} or L{gamenet.rollback_interfaces.IOwnsSnapshots},
+    L{gamenet.interfaces.IChecksummed}, L{gamenet.interfaces.ISeatedSimulation},
+    L{gamenet.interfaces.IBotSimulation} and L{INamedParts}.
 
-    @ivar failed: Whether the simulation raised; then nothing more is applied.
+    @ivar failed: Whether the simulation raised, or has no state to go on from; then
+        nothing more is applied.
     @ivar rules: The L{TimelineRules}.
     @ivar _ring: The newest snapshots.
     @ivar _kept: Those that the session wants to be kept for long.
     @ivar _load: Its C{load}, which is given a view where it saves into buffers.
     @ivar _into: The simulation, if it saves into buffers.
     @ivar _saved: Whether it has done so.
+    @ivar _owner: The simulation, if its snapshots are objects of its own.
     @ivar _moment: Which method of the simulation is being called, C{""} for the one
         that the step is named after.
     @ivar _plain_advance: Whether C{advance} is all that an L{Advance} needs.
@@ -69,6 +85,7 @@ class Timeline:
     _kept: KeptStates
     _into: ISavesInto | None
     _saved: bool
+    _owner: IOwnsSnapshots | None
     _moment: str
     _plain_advance: bool
     _plain_save: bool
@@ -88,8 +105,9 @@ class Timeline:
         @param session: Whose steps are applied; it is told the checksums that it
             wants.
         @param rules: What to keep; C{None} asks the session.
-        @raise BadSetting: The simulation's C{state_size} is no possible one, or it has
-            no bots and the rules want them.
+        @raise BadSetting: The simulation's C{state_size} is no possible one; it has
+            no bots and the rules want them; its snapshots are its own, and it has no
+            checksum of its own or saves into buffers too.
         """
         self.rules = rules = session.timeline_rules if rules is None else rules
         if rules.bots and not IBotSimulation.providedBy(simulation):
@@ -100,7 +118,8 @@ class Timeline:
         self._load = simulation.load
         self._into = simulation if ISavesInto.providedBy(simulation) else None
         self._saved = False
-        size = None if self._into is None else _stateSizeOf(self._into)
+        self._owner = ownerOfSnapshots(simulation)
+        size = None if self._into is None else stateSizeOf(self._into)
         self._ring = StateRing(rules, size)
         self._kept = KeptStates(rules, size)
         self._moment = ""
@@ -122,6 +141,8 @@ class Timeline:
         @param steps: What the session's C{advance} returned, all of it.
         @raise MomentFailed: The simulation raised, or returned something else than it
             should (the cause is a C{TypeError} or C{ValueError} then).
+        @raise StateRefused: The simulation cannot decode the state that another peer
+            sent.  It is as it was, and nothing more can be applied.
         @raise LocalProtocolError: A snapshot is asked for that is not kept, or
             the simulation has failed before.
         """
@@ -162,6 +183,8 @@ class Timeline:
                     self._restore(step)
         except Exception as error:
             self.failed = True
+            if type(error) is StateRefused:
+                raise
             raise MomentFailed(self._moment or _MOMENTS[type(step)], step.frame) from error
         if missing is not None:
             raise LocalProtocolError(f"snapshot {missing} is not kept")
@@ -173,10 +196,11 @@ class Timeline:
 
     def snapshot(self, frame: int) -> bytes:
         """
-        Return a snapshot that is kept.
+        Return a snapshot that is kept, as bytes.
 
         @param frame: Its number: the frame that comes next.
         @raise LocalProtocolError: It is not kept.
+        @raise MomentFailed: The simulation cannot encode it.
         """
         snapshot = self.snapshotOf(frame)
         if snapshot is None:
@@ -185,15 +209,13 @@ class Timeline:
 
     def snapshotOf(self, frame: int) -> bytes | None:
         """
-        Return a snapshot, as it was taken last, or C{None} if it is not kept.
+        Return a snapshot, as it was taken last, as bytes; C{None} if it is not kept.
 
         @param frame: Its number: the frame that comes next.
+        @raise MomentFailed: The simulation cannot encode it.
         """
-        place = self._ring.find(frame)
-        if place is not None:
-            return bytes(self._ring.snapshots[place])
-        place = self._kept.find(frame)
-        return None if place is None else bytes(self._kept.snapshots[place])
+        found = self._find(frame)
+        return None if found is None else self._bytesOf(frame, found[0].snapshots[found[1]])
 
     def newestSnapshot(self, highest: int) -> int | None:
         """
@@ -213,12 +235,13 @@ class Timeline:
 
         @param frame: The frame, from 0; a final one, or the state may be one that was
             predicted.
+        @raise MomentFailed: The simulation cannot encode it.
         """
         kept = self._kept
         place = kept.find(frame + 1)
         if place is None or frame < 0:
             return None
-        snapshot = bytes(kept.snapshots[place])
+        snapshot = self._bytesOf(frame + 1, kept.snapshots[place])
         checksum = kept.checksums[place]
         if checksum == NO_CHECKSUM:
             checksum = crc32(snapshot)
@@ -254,8 +277,11 @@ class Timeline:
         ring = self._ring
         if self._into is None:
             snapshot = self._simulation.save()
-            if not isinstance(snapshot, bytes):
-                raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
+            if self._owner is None:
+                if not isinstance(snapshot, bytes):
+                    raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
+            elif snapshot is None:
+                raise TypeError("save returned None, which is no snapshot")
             place = ring.take(step.frame)
             ring.snapshots[place] = snapshot
         else:
@@ -288,11 +314,7 @@ class Timeline:
     def _takeChecksum(self, take: Callable[[], int]) -> int:
         """Return the simulation's own checksum of the present state."""
         self._moment = "checksum"
-        checksum = take()
-        if type(checksum) is not int:
-            raise TypeError(f"checksum returned {type(checksum).__name__}, not int")
-        if not 0 <= checksum < 1 << 32:
-            raise ValueError(f"checksum returned {checksum}, not 0 to 2**32 - 1")
+        checksum = checkedChecksum(take())
         self._moment = ""
         return checksum
 
@@ -308,21 +330,40 @@ class Timeline:
 
     def _restore(self, step: Restore) -> None:
         """Become a state that another peer sent, and forget all others."""
-        ring = self._ring
+        ring, snapshot = self._ring, step.snapshot
+        if self._owner is not None:
+            # First of all, so that nothing has changed if it is refused.
+            snapshot = unpackedSnapshot(self._owner, step.frame, snapshot)
         ring.clear()
         self._kept.clear()
         place = ring.take(step.frame)
         if self._into is None:
-            ring.snapshots[place] = step.snapshot
-        elif len(step.snapshot) != len(ring.buffers[place]):
-            raise ValueError(
-                f"a snapshot of {len(step.snapshot)} bytes, not {len(ring.buffers[place])}"
-            )
+            ring.snapshots[place] = snapshot
+        elif len(snapshot) != len(ring.buffers[place]):
+            raise ValueError(f"a snapshot of {len(snapshot)} bytes, not {len(ring.buffers[place])}")
         else:
-            ring.buffers[place][:] = step.snapshot
+            ring.buffers[place][:] = snapshot
         self._load(ring.snapshots[place])
         if self._checksum is not None:
             ring.checksums[place] = self._takeChecksum(self._checksum)
+
+    def _find(self, number: int) -> tuple[StateRing | KeptStates, int] | None:
+        """Return where a snapshot is, as it was taken last, or C{None} if it is not kept."""
+        place = self._ring.find(number)
+        if place is not None:
+            return self._ring, place
+        place = self._kept.find(number)
+        return None if place is None else (self._kept, place)
+
+    def _bytesOf(self, number: int, snapshot: Any) -> bytes:
+        """Return a snapshot as bytes that stay as they are."""
+        if self._owner is None:
+            return bytes(snapshot)
+        try:
+            return packedSnapshot(self._owner, snapshot)
+        except Exception as error:
+            self.failed = True
+            raise MomentFailed("encodeSnapshot", number) from error
 
     def _checksumOf(self, number: int) -> int:
         """
@@ -330,30 +371,13 @@ class Timeline:
 
         @raise LocalProtocolError: It is not, or its checksum was not taken.
         """
-        states: StateRing | KeptStates = self._ring
-        place = states.find(number)
-        if place is None:
-            states = self._kept
-            place = states.find(number)
-        if place is None:
+        found = self._find(number)
+        if found is None:
             raise LocalProtocolError(f"snapshot {number} is not kept")
+        states, place = found
         if self._checksum is None:
             return crc32(states.snapshots[place])
         checksum = states.checksums[place]
         if checksum == NO_CHECKSUM:
             raise LocalProtocolError(f"the checksum of snapshot {number} was not taken")
         return checksum
-
-
-def _stateSizeOf(simulation: ISavesInto) -> int:
-    """
-    Return how large a simulation says that its state is, in bytes.
-
-    @raise BadSetting: It says something impossible.
-    """
-    size = simulation.state_size
-    if type(size) is not int or not 1 <= size <= STATE_LIMIT:
-        raise BadSetting(
-            f"state_size must be a whole number from 1 to {STATE_LIMIT}, not {size!r:.80}"
-        )
-    return size

@@ -10,15 +10,14 @@ from hashlib import blake2b
 import attrs
 
 from gamenet.errors import MalformedMessage
-from gamenet.wire.replay_file import (
-    DIGEST_BYTES,
+from gamenet.wire.replay_chunks import (
     EndRecord,
     FramesRecord,
-    ReplayHeader,
+    SnapshotRecord,
     decodeChunk,
-    decodeHeader,
-    decodeInputs,
+    decodeRows,
 )
+from gamenet.wire.replay_file import DIGEST_BYTES, ReplayHeader, decodeHeader
 
 __all__ = ["ReplayReader", "ReplayTruncated"]
 
@@ -36,11 +35,13 @@ class ReplayReader:
     of one chunk is the most that stays then.
 
     @ivar header: The L{ReplayHeader}, once it was read.
-    @ivar frames: How many frames were read.
+    @ivar frames: How many frames were read, those that are void too.
     @ivar ended: Whether the file's end was read.
     @ivar _pending: What was fed and not read.
     @ivar _problem: Why nothing more can be read, or C{""}.
-    @ivar _short: Whether the last chunk had fewer frames than the interval.
+    @ivar _next: The number of the frame that comes next.
+    @ivar _short: Whether the last frames end before the interval does.
+    @ivar _restored: Whether the last chunk was a snapshot.
     @ivar _digest: BLAKE2b of what was read.
     """
 
@@ -49,7 +50,9 @@ class ReplayReader:
     ended: bool
     _pending: bytearray
     _problem: str
+    _next: int
     _short: bool
+    _restored: bool
     _digest: blake2b
 
     def __init__(self) -> None:
@@ -58,7 +61,9 @@ class ReplayReader:
         self.ended = False
         self._pending = bytearray()
         self._problem = ""
+        self._next = 0
         self._short = False
+        self._restored = False
         self._digest = blake2b(digest_size=DIGEST_BYTES)
 
     def feed(self, data: bytes) -> None:
@@ -70,10 +75,10 @@ class ReplayReader:
         if not self._problem:
             self._pending += data
 
-    def nextRecord(self) -> FramesRecord | None:
+    def nextRecord(self) -> FramesRecord | SnapshotRecord | None:
         """
-        Return the next chunk of frames, or C{None} if it is not all here or the file
-        has ended.  Reads the header first, if it is here.
+        Return the next chunk of frames or snapshot, or C{None} if it is not all here or
+        the file has ended.  Reads the header first, if it is here.
 
         @raise MalformedMessage: The file is damaged, here or where an earlier call
             said so; or of another version (L{gamenet.errors.UnknownMessage}).  What was
@@ -103,7 +108,7 @@ class ReplayReader:
         if self._problem:
             raise MalformedMessage(self._problem)
 
-    def _read(self) -> FramesRecord | None:
+    def _read(self) -> FramesRecord | SnapshotRecord | None:
         """Read on."""
         pending = self._pending
         if self.header is None:
@@ -121,12 +126,17 @@ class ReplayReader:
             return None
         record, size = chunk
         if isinstance(record, EndRecord):
-            if record != EndRecord(self.frames, self._digest.digest()):
+            if self._restored or record != EndRecord(self.frames, self._digest.digest()):
                 raise MalformedMessage("a replay file whose end belongs to another")
             self.ended = True
             del pending[:size]
             return self._read()
-        self._check(self.header, record)
+        if isinstance(record, SnapshotRecord):
+            if self._restored:
+                raise MalformedMessage("a replay snapshot without frames behind it")
+            self._next, self._short, self._restored = record.frame, False, True
+        else:
+            self._check(self.header, record)
         self._passOver(size)
         return record
 
@@ -137,10 +147,13 @@ class ReplayReader:
 
     def _check(self, header: ReplayHeader, record: FramesRecord) -> None:
         """Check a chunk of frames against the header and the chunk before."""
-        if record.first_frame != self.frames:
-            raise MalformedMessage(f"frame {record.first_frame} in a replay, not {self.frames}")
-        if record.count > header.checksum_interval or self._short:
+        first_frame, count, interval = record.first_frame, record.count, header.checksum_interval
+        if first_frame != self._next:
+            raise MalformedMessage(f"frame {first_frame} in a replay, not {self._next}")
+        if self._short or first_frame % interval + count > interval:
             raise MalformedMessage("a replay chunk that breaks the interval")
-        decodeInputs(record, header.players)
-        self.frames += record.count
-        self._short = record.count < header.checksum_interval
+        decodeRows(record, header.players)
+        self.frames += count
+        self._next = first_frame + count
+        self._short = self._next % interval != 0
+        self._restored = False

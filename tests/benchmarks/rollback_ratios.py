@@ -156,10 +156,12 @@ def ratios(rounds: int = ROUNDS, ticks: int = TICKS) -> list[Figure]:
     """
     measured = [_round(ticks) for _ in range(rounds)]
     bare, checked, mispredicted, steady = zip(*measured, strict=True)
-    goals = (("determinism_check_ratio", checked, 1, 1.6),)
-    goals += (("mispredicted_ratio", mispredicted, 8, 2.5), ("steady_ratio", steady, 8, 0.7))
     figures = []
-    for name, seconds, frames, goal in goals:
+    for name, seconds, frames, goal in (
+        ("determinism_check_ratio", checked, 1, 1.6),
+        ("mispredicted_ratio", mispredicted, 8, 2.5),
+        ("steady_ratio", steady, 8, 0.7),
+    ):
         each = [one / (frames * frame) for one, frame in zip(seconds, bare, strict=True)]
         figures.append(fromRounds(name, each, "", goal=goal, better="lower"))
     for name, seconds in (

@@ -56,6 +56,7 @@ MUST_HAPPEN = (
     "lockstep",
     "sparse saving",
     "both stop",
+    "states exchanged",
     "leavers freeze",
     "leavers remove",
     "leavers default input",

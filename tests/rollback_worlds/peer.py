@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 import attrs
 
@@ -185,10 +186,12 @@ class SimulatedPeer:
             if type(event) is FrameConfirmed:
                 frame = event.frame
                 state, absent = self.game.played[frame]
-                if self._inputs[frame] != event.inputs:
-                    raise AssertionError(
-                        f"peer {self.peer} confirmed other inputs of frame {frame} than it played"
-                    )
+                told = event.inputs, event.absent
+                if told != (self._inputs[frame], absent) or event.checksum not in (
+                    None,
+                    crc32((frame + 1).to_bytes(4, "big") + state),
+                ):
+                    raise AssertionError(f"peer {self.peer} played frame {frame} unlike {event}")
                 self.confirmed[frame] = event.inputs, state, absent
                 continue
             self.told.append((now, event))

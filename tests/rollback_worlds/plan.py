@@ -172,11 +172,13 @@ def _shared(
 ) -> RollbackSettings:
     """Draw what is the same for all."""
     lost_after = random.uniform(1.0, 1.8)
+    interval = random.choice((5, 10, 30, 30, 60))
     return RollbackSettings(
         players=cell.players,
         seating=seating,
         vacant=vacant,
-        checksum_interval=random.choice((5, 10, 30, 30, 60)),
+        checksum_interval=interval,
+        state_exchange_interval=random.choice((0, 0, interval, 2 * interval)),
         input_limit=random.choice((1, 2, 4, 4, 8, 24, 64)),
         default_input=random.drawBytes(1),
         leaver_policy=random.choice(tuple(LeaverPolicy)),

@@ -223,6 +223,7 @@ class World:
             counters[f"send interval {settings.send_interval}"] += 1
             counters[f"prediction {getattr(settings.prediction, 'value', 'own')}"] += 1
             counters["both stop"] += settings.both_stop
+            counters["states exchanged"] += settings.state_exchange_interval > 0
 
     def _report(self) -> dict[str, Any]:
         counters = self.mesh.counters
