@@ -64,14 +64,15 @@ class IPeerProtocol(Interface):
             frame.
         """
 
-    def frameConfirmed(frame: int, inputs: Sequence[bytes], checksum: int) -> None:
+    def frameConfirmed(frame: int, inputs: Sequence[bytes], checksum: int | None) -> None:
         """
         A frame became final: every input of it is known and it will never be
         played again.  Called once per frame, in order.
 
         @param frame: The frame, from 0.
         @param inputs: All players' inputs of it, in order of player number.
-        @param checksum: crc32 of the state that the frame led to.
+        @param checksum: crc32 of the state that the frame led to; C{None} where none was
+            taken, as with sparse saving for frames that are not compared.
         """
 
     def pathChanged(player: int, kind: str, address: Address) -> None:
@@ -143,6 +144,17 @@ class IPeerProtocol(Interface):
         @param frames: The delay, in frames.
         @param round_trip: The measured seconds to the other player and back.
         @param jitter: By how many seconds that varies.
+        """
+
+    def lockstepWaited(frame: int, seconds: float, players: Sequence[int]) -> None:
+        """
+        In lockstep a frame is due and cannot be played, as inputs of it have not come.
+        Told after C{waited_after} of L{gamenet.match.settings.MatchSettings}, and again
+        each time as long has passed.
+
+        @param frame: The frame.
+        @param seconds: How long it has waited by now.
+        @param players: Whose inputs are missing, ascending.
         """
 
     def effectStarted(number: int, frame: int, key: Hashable, payload: object) -> None:
@@ -270,7 +282,9 @@ class IPeerProtocol(Interface):
 
     def stateTakenOver(frame: int, peer: int) -> None:
         """
-        Our state differed from the authority's and was replaced by it.
+        Our state differed from the authority's and was replaced by it; everything since
+        then was played again.  Where C{pictures} are attached, what is drawn moves from
+        the old place to the new.
 
         @param frame: The final frame whose state was taken over.
         @param peer: The authority.
@@ -286,7 +300,8 @@ class IPeerProtocol(Interface):
 
     def statesDiffer(frame: int, peer: int) -> None:
         """
-        The full states differ, and are not to be repaired.
+        The full states differ, and are not to be repaired: the match is about to end with
+        L{gamenet.match.difference.StatesDiffered}.
 
         @param frame: The final frame.
         @param peer: The authority.

@@ -42,9 +42,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs
         framing heartbeats input_frames lobby_answers lobby_fields
         lobby_messages lobby_requests lobby_values match_log_format match_log_records
-        peer_packets replay_columns replay_file replay_reader run_length state_packets
-        stun stun_attributes transfer_packets transport_address turn turn_credentials
-        view_messages view_values
+        peer_packets replay_chunks replay_columns replay_file replay_reader run_length
+        state_packets stun stun_attributes transfer_packets transport_address turn
+        turn_credentials view_messages view_values
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
@@ -65,8 +65,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         frame_schedule frame_steps hosting incoming_transfer input_exchange input_queue
         input_table interpolation joining local_inputs lockstep logged_states match_log
         match_log_reader membership outgoing_transfer peerless_session play playback
-        progress proposal recommendations remote_peer replay saved_states seat_events
-        session session_events session_state settings spectator spectator_settings
+        progress proposal recommendations remote_peer replay replay_recorder
+        replay_session saved_states seat_events session session_events session_state settings spectator spectator_settings
         state_difference state_dump state_events state_exchange statistics steps
         stream_delay time_sync timeline timeline_rules transfer transfer_outcomes
         transfer_settings view

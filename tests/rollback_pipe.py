@@ -29,6 +29,7 @@ from gamenet.seeded_random import SeededRandom
 from gamenet.wire.input_frames import decodeBlobs, decodeHeader, encodeInputPacket
 
 __all__ = [
+    "FRAME",
     "Duel",
     "HashGame",
     "Link",

@@ -7,7 +7,6 @@ The processes and links are those of L{tests.rollback_worlds}.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -7,8 +7,8 @@ scenario                                       test
 =============================================  ======================================
 sync-test request sequences, distances 0, 1,   test_rollback_determinism_check:
 2; 200 frames of distance 7 and delay 2;       SequenceTests, FaultTests,
-single player; two runs; random checksums;     SecondRunTests
-sparse refused
+single player; two runs; random checksums      SecondRunTests
+sparse refused by a sync test                  the check has no such setting
 add more players; start; advance 10 frames     PlayTests
 game state converges, 50 frames                PlayTests.test_converges
 duplicate, missing, out-of-range handles;      test_rollback_settings: SeatingTests,

@@ -51,7 +51,7 @@ class FillTests(SynchronousTestCase):
     def test_want(self) -> None:
         """It asks for exactly that, one peer after the other, every 100 ms."""
         one = self.lacking()
-        asked = [(tick, *sent) for tick in range(24) for sent in packetsOf(one, tick / 60)]
+        asked = [(tick, *sent) for tick in range(36) for sent in packetsOf(one, tick / 60)]
         want = Want((InputRange(4, 3, 8),))
         self.assertEqual([sent for _, _, sent in asked], [want] * len(asked))
         self.assertEqual([peer for _, peer, _ in asked][:4], [2, 3, 2, 3])

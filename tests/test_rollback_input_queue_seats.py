@@ -125,7 +125,7 @@ class ReopenedTests(SynchronousTestCase):
             queue.reopen(frame + 5, max(frame - 20, 0))
             queue.extend([b"x"] * 5, 0)
             self.assertEqual(queue.count, frame + 10)
-            self.assertLess(len(queue._inputs), 8 * HISTORY)
+            self.assertLess(len(queue.inputs), 8 * HISTORY)
 
 
 class BaseTests(SynchronousTestCase):

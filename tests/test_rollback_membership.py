@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.rollback.control_exchange import QUIET_INTERVAL
 from gamenet.rollback.seat_events import (
     Dropped,
     Isolated,
@@ -15,6 +16,7 @@ from gamenet.rollback.seat_events import (
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy
 from tests.rollback_mesh import Mesh
+from tests.rollback_pipe import FRAME
 
 
 class SilenceTests(SynchronousTestCase):
@@ -30,7 +32,7 @@ class SilenceTests(SynchronousTestCase):
             (event,) = mesh.events[peer]
             self.assertIsInstance(event, PeerInterrupted)
             self.assertEqual(event.peer, 3 - peer)
-            self.assertTrue(0.5 <= event.silence < 0.57, event)
+            self.assertTrue(0.5 <= event.silence < 0.5 + QUIET_INTERVAL + 2 * FRAME, event)
         mesh.run(30)
         mesh.healLink(1, 2)
         mesh.run(40)

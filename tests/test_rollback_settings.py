@@ -40,6 +40,7 @@ SECONDS = {
     "keep_alive": (0.02, 5.0),
     "interrupted_after": (0.05, 1.99),
     "lost_after": (0.51, 3600.0),
+    "rejoin_within": (1.0, 86_400.0),
 }
 
 #: Of every other setting, good values and bad ones.
@@ -56,7 +57,7 @@ CHOICES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
 }
 
 #: What may be C{None}.
-OPTIONAL = ("last_frame", "send_interval", "lost_after")
+OPTIONAL = ("last_frame", "send_interval", "lost_after", "rejoin_within")
 
 
 def of(**changes: Any) -> RollbackSettings:
@@ -82,7 +83,7 @@ class BoundTests(SynchronousTestCase):
         for name, (lowest, highest) in SECONDS.items():
             for good in (lowest, highest):
                 self.assertEqual(getattr(of(**{name: good}), name), good)
-            for bad in (lowest / 50, 3601, -1.0, float("nan"), float("inf"), "1", True):
+            for bad in (lowest / 50, highest * 1800, -1.0, float("nan"), float("inf"), "1", True):
                 error = self.assertRaises(BadSetting, of, **{name: bad})
                 self.assertIn(name, str(error))
 
@@ -165,6 +166,7 @@ class BoundTests(SynchronousTestCase):
                 "leaver_policy": LeaverPolicy.FREEZE,
                 "interrupted_after": 0.5,
                 "lost_after": 2.0,
+                "rejoin_within": 30.0,
                 "both_stop": False,
                 "state_exchange_interval": 0,
                 "state_repair": StateRepair.TAKE_OVER,
@@ -275,6 +277,7 @@ class DigestTests(SynchronousTestCase):
             "prediction": Prediction.DEFAULT,
             "interrupted_after": 1.0,
             "lost_after": None,
+            "rejoin_within": None,
             "dump_states": False,
             "history_limit": 7,
             "followers_limit": 0,

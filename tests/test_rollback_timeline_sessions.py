@@ -9,7 +9,8 @@ from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IRollbackSession
 from gamenet.rollback.determinism_check import CheckedTimeline
 from gamenet.rollback.determinism_session import DeterminismCheckSession, DeterminismCheckSettings
-from gamenet.rollback.replay import Divergence, Replay, ReplaySession
+from gamenet.rollback.replay import Replay
+from gamenet.rollback.replay_session import Divergence, ReplaySession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.steps import Advance, Load
 from gamenet.rollback.timeline import Timeline

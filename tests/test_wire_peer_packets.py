@@ -52,6 +52,7 @@ class PeerPacketTests(SynchronousTestCase):
             (Goodbye(GoodbyeReason.LEFT, NO_FRAME), b"\x04\x01\xff\xff\xff\xff"),
             (Goodbye(GoodbyeReason.FAILED, FRAME_LAST), b"\x04\x02\x7f\xff\xff\xff"),
             (Goodbye(GoodbyeReason.REFUSED, NO_FRAME), b"\x04\x03\xff\xff\xff\xff"),
+            (Goodbye(GoodbyeReason.DIFFERED, 119), b"\x04\x04\0\0\0\x77"),
             (Terms(()), b"\x05\x80"),
             (Terms((("a", 1), ("b", None), ("c", "x"))), b"\x05\x83\x82aa\x01\x82ab\xf6\x82acax"),
         ]
@@ -126,7 +127,7 @@ class PeerPacketTests(SynchronousTestCase):
 
     def test_badGoodbyes(self) -> None:
         """A reason that nobody knows and a frame that cannot be are malformed."""
-        for reason in range(4, 256):
+        for reason in range(5, 256):
             self.assertRaises(MalformedMessage, decodePeerPacket, bytes([4, reason]) + bytes(4))
         for frame in (b"\x80\0\0\0", b"\xff\xff\xff\xfe"):
             self.assertRaises(MalformedMessage, decodePeerPacket, b"\x04\x00" + frame)

@@ -5,11 +5,14 @@ L{connect} is the one obvious way in.
 """
 
 from gamenet.match.configuration import ConfigurationDiffers
+from gamenet.match.difference import StatesDiffered
 from gamenet.match.player import Player, connect
 from gamenet.match.protocol import MatchResult, Outcome, PeerProtocol
+from gamenet.match.rollback_choices import RollbackChoices
 from gamenet.match.session import Session
 from gamenet.match.settings import MatchSettings
 from gamenet.match.statistics import MatchStatistics
+from gamenet.rollback.settings import Prediction, StateRepair
 
 __all__ = [
     "ConfigurationDiffers",
@@ -19,6 +22,10 @@ __all__ = [
     "Outcome",
     "PeerProtocol",
     "Player",
+    "Prediction",
+    "RollbackChoices",
     "Session",
+    "StateRepair",
+    "StatesDiffered",
     "connect",
 ]

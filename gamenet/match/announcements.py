@@ -16,6 +16,7 @@ from gamenet.rollback.events import (
     Desynchronized,
     FrameConfirmed,
     InputDelayRecommended,
+    LockstepWaited,
     WaitRecommended,
 )
 from gamenet.rollback.seat_events import (
@@ -46,6 +47,7 @@ MOMENTS: dict[type, tuple[str, tuple[str, ...]]] = {
     Desynchronized: ("desynchronized", ("frame", "local", "remote", "player")),
     WaitRecommended: ("waitRecommended", ("frames",)),
     InputDelayRecommended: ("inputDelayRecommended", ("frames", "round_trip", "jitter")),
+    LockstepWaited: ("lockstepWaited", ("frame", "seconds", "players")),
     PlayerDropped: ("playerDropped", ("player", "frame")),
     PlayerJoined: ("playerJoined", ("player", "frame")),
     Isolated: ("isolated", ("missing",)),

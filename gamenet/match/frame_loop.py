@@ -12,6 +12,8 @@ from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation
 from gamenet.match.announcements import announce
 from gamenet.match.attachments import Attachments
 from gamenet.match.configuration import Configuration
+from gamenet.match.difference import DifferenceWatch
+from gamenet.match.lockstep_turns import LockstepTurns
 from gamenet.match.moments import askInput, moment
 from gamenet.match.observed_simulation import ObservedSimulation
 from gamenet.match.pace import Pace
@@ -36,7 +38,9 @@ class FrameLoop:
     Whatever the game raises comes out as L{gamenet.errors.MomentFailed}.
 
     @ivar configuration: What all sides must agree on.
-    @ivar checksum: crc32 of the state after the last confirmed frame; 0 before.
+    @ivar checksum: crc32 of the state after the last confirmed frame that has one; 0
+        before.
+    @ivar difference: Whether the states were found to differ, and the match is to end.
     @ivar recording: What is written down.
     """
 
@@ -54,6 +58,7 @@ class FrameLoop:
         rollback = settings.rollbackSettings(len(ticket.members), ticket.player)
         self.configuration = Configuration.of(rollback, settings.rules)
         self.checksum = 0
+        self.difference = DifferenceWatch.of(rollback)
         self._seed = ticket.seed
         self._input_limit = rollback.input_limit
         self._simulation = simulation
@@ -74,7 +79,12 @@ class FrameLoop:
         self._observed = ObservedSimulation(watched, self._effects, self._pictures)
         self._timeline = Timeline(self._observed.face, self._session)
         others = [peer[0] for peer in rollback.peers if peer[0] != rollback.peer]
+        self._others = others
         self._pace = Pace(settings.frame_rate, others)
+        self._turns: LockstepTurns | None = None
+        if not rollback.prediction_window:
+            self._turns = LockstepTurns(self._session, self._pace, settings.waited_after)
+        self._pressed = False
 
     @property
     def current_frame(self) -> int:
@@ -99,7 +109,12 @@ class FrameLoop:
     @property
     def next_due(self) -> float:
         """When L{run} wants to be called next, in seconds; may be in the past."""
-        return self._pace.next_due
+        return self._pace.next_due if self._turns is None else self._turns.next_due
+
+    @property
+    def ready(self) -> bool:
+        """Whether L{run} is to be called now: what a frame in lockstep lacked has come."""
+        return self._turns is not None and self._turns.ready
 
     def begin(self, now: float) -> None:
         """Frame 0 is due now."""
@@ -110,15 +125,18 @@ class FrameLoop:
 
     def run(self, now: float) -> None:
         """Play the frames that are due, and tell the game what became of it."""
-        due = self._pace.framesDue(now)
+        turns = self._turns
+        due = self._pace.framesDue(now) if turns is None else turns.framesDue(now)
         if self._pace.lost_seconds:
             with moment("timeLost"):
                 self._protocol.timeLost(self._pace.lost_seconds)
+        if turns is not None and turns.waited is not None:
+            self._tell(turns.waited, now)
         played = 0
         while played < due and self._playFrame(now):
             played += 1
         if played < due:
-            self._pace.giveBack(due - played, now)
+            self._notPlayed(due - played, now)
         self._pace.adjustSpeed(now)
         if due:
             with moment("frameReady", self._session.current_frame):
@@ -153,9 +171,22 @@ class FrameLoop:
         """
         Return what is to be sent now.
 
+        In lockstep nobody goes on without our input: a new one never waits for the time
+        between two packets to pass.
+
         @return: Pairs of a peer and the body of a packet to that peer.
         """
-        return self._session.packetsDue(now)
+        session = self._session
+        packets = session.packetsDue(now)
+        pressed, self._pressed = self._pressed, False
+        if self._turns is None or not pressed:
+            return packets
+        late = [
+            peer
+            for peer in self._others
+            if peer in session.members and session.remote(peer).sent_at < now
+        ]
+        return [*packets, *[(peer, session.packetFor(peer, now)) for peer in late]]
 
     def packetReceived(self, player: int, body: bytes, now: float) -> None:
         """
@@ -198,12 +229,21 @@ class FrameLoop:
         @return: Whether the frame was played; otherwise the session is stalled.
         """
         session = self._session
+        if self._turns is not None and not self._turns.mayPlay(now):
+            return False
         before = session.current_frame
         steps = session.advance(self._localInputs(), now)
         self._apply(steps, now)
         self.recording.ticked(now, steps, session)
         self._tellEvents(now)
         return session.current_frame > before
+
+    def _notPlayed(self, count: int, now: float) -> None:
+        """The last frames of those that were due could not be played."""
+        if self._turns is None:
+            self._pace.giveBack(count, now)
+        else:
+            self._turns.notPlayed(count, now)
 
     def _localInputs(self) -> dict[int, bytes] | None:
         """Return what the local players press, as far as it is wanted now."""
@@ -212,6 +252,7 @@ class FrameLoop:
             wanted = self._session.inputFrame(player)
             if wanted is not None:
                 pressed[player] = askInput(self._protocol, player, wanted, self._input_limit)
+        self._pressed = self._pressed or bool(pressed)
         return pressed or None
 
     def _apply(self, steps: Sequence[Step], now: float) -> None:
@@ -231,10 +272,16 @@ class FrameLoop:
             settled = effects.settle(max(confirmed, effects.confirmed_frame))
             events = (*events, *cancelled, *settled)
         for event in events:
-            if isinstance(event, FrameConfirmed) and event.checksum is not None:
+            self._tell(event, now)
+
+    def _tell(self, event: object, now: float) -> None:
+        if isinstance(event, FrameConfirmed):
+            if event.checksum is not None:
                 self.checksum = event.checksum
-            self.recording.told(now, event)
-            announce(self._protocol, event)
+        else:
+            self.difference.told(event, now)
+        self.recording.told(now, event)
+        announce(self._protocol, event)
 
     def _recordingFailed(self, kind: str, error: Exception) -> None:
         with moment("recordingFailed"):

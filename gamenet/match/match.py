@@ -20,6 +20,7 @@ from gamenet.machine.alarm import Alarm
 from gamenet.match.attachments import Attachments
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.configuration import ConfigurationDiffers
+from gamenet.match.difference import StatesDiffered
 from gamenet.match.farewell import Farewell
 from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.keys import PlayerKeys
@@ -42,6 +43,12 @@ from gamenet.wire.match_log_records import LogHeader
 from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready, Terms
 
 __all__ = ["Match", "MatchState"]
+
+#: What is said to the others for each error that is not just a failure of ours.
+_REASONS = {
+    ConfigurationDiffers: GoodbyeReason.REFUSED,
+    StatesDiffered: GoodbyeReason.DIFFERED,
+}
 
 
 class Match:
@@ -84,7 +91,14 @@ class Match:
         self._sendStep = sendStep
         self._loop = FrameLoop(settings, ticket, simulation, protocol, attachments)
         self._ground = Ground(
-            self._loop, protocol, settings, self._begin, self._become, self._part, self._end
+            self._loop,
+            protocol,
+            settings,
+            self._begin,
+            self._become,
+            self._part,
+            self._end,
+            self._wake,
         )
         self._peers = self._ground.peers
         self._stage: Stage = Reaching(self._ground, math.inf)
@@ -272,6 +286,9 @@ class Match:
             self._protocol.pathChanged(player, path.kind.value, path.address)
         self._stage.pathFound(self._peers[player], self._machine.clock.seconds())
 
+    def _wake(self, now: float) -> None:
+        self._alarm.set(now)
+
     def _become(self, stage: Stage) -> None:
         self._stage.stopped = True
         self._stage = stage
@@ -298,8 +315,7 @@ class Match:
         if isinstance(stage, Leaving) and stage.error is not None:
             return
         if self.state is not MatchState.OVER:
-            refused = isinstance(error, ConfigurationDiffers)
-            self._part(GoodbyeReason.REFUSED if refused else GoodbyeReason.FAILED, error)
+            self._part(_REASONS.get(type(error), GoodbyeReason.FAILED), error)
 
     def _end(self, why: Outcome | GamenetError) -> None:
         """The match is over."""

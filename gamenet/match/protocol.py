@@ -39,7 +39,8 @@ class MatchResult:
     @ivar player: Our player number.
     @ivar outcome: How it ended.
     @ivar last_frame: The last frame that all agreed on, -1 for none.
-    @ivar checksum: crc32 of the state it led to; 0 for none.
+    @ivar checksum: crc32 of the state it led to, or with sparse saving the newest one
+        that was taken; 0 for none.
     @ivar statistics: What it cost.
     """
 
@@ -73,8 +74,8 @@ class PeerProtocol:
     def frameReady(self, simulation: ISimulation, blend: float) -> None:
         """A new state is there to be drawn."""
 
-    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int) -> None:
-        """A frame became final."""
+    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: Any) -> None:
+        """A frame became final; C{checksum} may be C{None} with sparse saving."""
 
     def pathChanged(self, player: int, kind: str, address: Address) -> None:
         """Datagrams to C{player} take another path."""
@@ -102,6 +103,9 @@ class PeerProtocol:
 
     def inputDelayRecommended(self, frames: int, round_trip: float, jitter: float) -> None:
         """Another input delay would suit the path."""
+
+    def lockstepWaited(self, frame: int, seconds: float, players: Sequence[int]) -> None:
+        """In lockstep, C{frame} waits for the inputs of C{players}."""
 
     def effectStarted(self, number: int, frame: int, key: Hashable, payload: object) -> None:
         """An effect that the simulation announced begins."""

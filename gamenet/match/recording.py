@@ -8,18 +8,18 @@ game is told which one it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 from twisted.logger import Logger
 
-from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import ISimulation
 from gamenet.match.attachments import Attachments
 from gamenet.match.moments import moment
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.replay import ReplayRecorder
+from gamenet.rollback.replay_recorder import ReplayRecorder
 from gamenet.rollback.session import RollbackSession
-from gamenet.rollback.steps import Step
+from gamenet.rollback.steps import Restore, Step
 from gamenet.wire.replay_file import ReplayHeader
 
 __all__ = ["LOG", "REPLAY", "Recording"]
@@ -67,6 +67,10 @@ class Recording:
         log = self._match_log
         if log is not None:
             self._write(LOG, lambda: log.ticked(now, steps, session))
+        if self._replay is not None:
+            for step in steps:
+                if type(step) is Restore:
+                    self._write(REPLAY, partial(self._recorder.restored, step.frame, step.snapshot))
 
     def told(self, now: float, event: object) -> None:
         """Something happened."""
@@ -92,9 +96,9 @@ class Recording:
             self._write(LOG, lambda: log.closed(now, why))
 
     def _record(self, event: FrameConfirmed) -> None:
-        if event.checksum is None:
-            raise LocalProtocolError(f"frame {event.frame} has no checksum: saving is sparse")
-        data = self._recorder.frameConfirmed(event.frame, event.inputs, event.checksum)
+        data = self._recorder.frameConfirmed(
+            event.frame, event.inputs, event.checksum, event.absent
+        )
         if data and self._replay is not None:
             self._replay(data)
 

@@ -112,9 +112,10 @@ class Session:
             L{gamenet.errors.PeerLost}, L{gamenet.errors.MomentFailed},
             L{gamenet.errors.RequestRefused},
             L{gamenet.match.configuration.ConfigurationDiffers} where the others play by
-            other rules, L{gamenet.errors.BadSetting} where the game lacks a
-            method or the settings do not suit the players, or L{MatchEnded} where the
-            session is gone.  Cancelling it leaves the match.
+            other rules, L{gamenet.match.difference.StatesDiffered} where the players'
+            states differ and are not to be repaired, L{gamenet.errors.BadSetting} where
+            the game lacks a method or the settings do not suit the players, or
+            L{MatchEnded} where the session is gone.  Cancelling it leaves the match.
         """
         return Deferred.fromCoroutine(
             self._play(

@@ -8,6 +8,7 @@ from gamenet.bounds import seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.match.configuration import Configuration
 from gamenet.match.path import PathSettings
+from gamenet.match.rollback_choices import RollbackChoices, requireChoices
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT
@@ -29,8 +30,8 @@ def _text(instance: object, attribute: attrs.Attribute[str], value: object) -> N
 @attrs.frozen
 class MatchSettings:
     """
-    How a match is played.  The first four must be equal for all players, and
-    are compared before play begins; the others are each player's own.
+    How a match is played.  The first four, and some of C{rollback}, must be equal for
+    all players, and are compared before play begins; the others are each player's own.
 
     @ivar frame_rate: Frames a second.
     @ivar frames: How many frames the match has; C{None} plays until somebody leaves.
@@ -38,7 +39,11 @@ class MatchSettings:
     @ivar rules: The game's own name and version, compared as well.
     @ivar input_delay: Frames between an input and its effect, on this side.
     @ivar prediction_window: Frames that may be played ahead of the slowest player's
-        inputs.
+        inputs; 0 is lockstep, where nothing is ever predicted: see
+        L{gamenet.match.lockstep_turns}.
+    @ivar rollback: How inputs are predicted, and states saved, compared and repaired.
+    @ivar waited_after: Seconds that a frame in lockstep may lack inputs before
+        L{gamenet.interfaces.IPeerProtocol.lockstepWaited} is called, 0.001 to 60.
     @ivar start_timeout: Seconds to wait for the other players before the start is
         called off.
     @ivar interrupted_after: Seconds of silence after which
@@ -60,6 +65,8 @@ class MatchSettings:
     rules: str = attrs.field(default="", validator=_text)
     input_delay: int = 1
     prediction_window: int = 8
+    rollback: RollbackChoices = attrs.field(factory=RollbackChoices, validator=requireChoices)
+    waited_after: float = attrs.field(default=0.25, validator=seconds(0.001, 60.0))
     start_timeout: float = attrs.field(default=10.0, validator=seconds())
     interrupted_after: float = attrs.field(default=0.5, validator=seconds())
     lost_after: float = attrs.field(default=10.0, validator=seconds())
@@ -92,7 +99,7 @@ class MatchSettings:
         @param local_player: Which of them we are, from 1.
         @raise BadSetting: That cannot be played.
         """
-        return RollbackSettings(
+        return self.rollback.rollbackSettings(
             players=players,
             local_player=local_player,
             prediction_window=self.prediction_window,

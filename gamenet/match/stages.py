@@ -59,6 +59,8 @@ class Ground:
     @ivar become: Called with the next state.
     @ivar part: Called with the reason to play no more.
     @ivar end: Called with the outcome, or with what went wrong.
+    @ivar wake: Called with the time at which the present state's beat is to come, which
+        is sooner than it was going to.
     @ivar peers: The other players, by number.
     """
 
@@ -69,6 +71,7 @@ class Ground:
     become: Callable[[Stage], None]
     part: Callable[[GoodbyeReason], None]
     end: Callable[[Outcome | GamenetError], None]
+    wake: Callable[[float], None]
     peers: dict[int, Peer] = attrs.field(factory=dict)
 
     def sendInputs(self, now: float) -> None:
@@ -135,6 +138,10 @@ class Stage:
             peer.parted = True
             return
         self._log.info("player {p} left at {at}", p=peer.player, at=goodbye.last_confirmed_frame)
+        difference = self.ground.loop.difference
+        if goodbye.reason is GoodbyeReason.DIFFERED and difference.ends:
+            self.ground.end(difference.saidBy(peer.player))
+            return
         left = goodbye.reason is GoodbyeReason.LEFT
         self.ground.end(Outcome.OTHER_LEFT if left else Outcome.OTHER_FAILED)
 
@@ -228,10 +235,21 @@ class Playing(Stage):
             return now
         ground.sendInputs(now)
         self._watchSilence(now)
-        if ground.loop.finished and not self.stopped:
+        if self.stopped:
+            return now
+        difference = ground.loop.difference
+        if difference.error is not None and difference.isDue(now):
+            raise difference.error
+        if ground.loop.finished:
             ground.part(GoodbyeReason.FINISHED)
             return now
         return ground.loop.next_due
+
+    def inputsReceived(self, peer: Peer, packet: Inputs, now: float) -> None:
+        """A packet of play came; in lockstep it may be what the next frame waited for."""
+        super().inputsReceived(peer, packet, now)
+        if self.ground.loop.ready and not self.stopped:
+            self.ground.wake(now)
 
     def _watchSilence(self, now: float) -> None:
         protocol = self.ground.protocol
@@ -272,6 +290,9 @@ class Leaving(Stage):
         """Say goodbye once more, or go."""
         farewell = self.farewell
         ground = self.ground
+        difference = ground.loop.difference
+        if self.error is None and difference.error is not None and difference.isDue(now):
+            raise difference.error
         if farewell.goesOn(self._everybodyParted(), now):
             if farewell.answering:
                 ground.sendInputs(now)
@@ -279,12 +300,15 @@ class Leaving(Stage):
         elif self.error is not None:
             ground.end(self.error)
         else:
-            ground.end(_OUTCOMES[farewell.reason])
+            ground.end(difference.error or _OUTCOMES[farewell.reason])
         return now + FAREWELL_INTERVAL
 
     def goodbyeReceived(self, peer: Peer, goodbye: Goodbye, now: float) -> None:
-        """Another player stops too, for whatever reason."""
+        """Another player stops too, for whatever reason: only one of them changes ours."""
         peer.parted = True
+        differed = goodbye.reason is GoodbyeReason.DIFFERED
+        if differed and self.error is None and self.ground.loop.difference.ends:
+            super().goodbyeReceived(peer, goodbye, now)
 
     def _everybodyParted(self) -> bool:
         peers = self.ground.peers.values()

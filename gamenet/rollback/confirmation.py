@@ -88,7 +88,8 @@ class Confirmation:
         @return: The report that the others are to be told, if it is one.
         @raise LocalProtocolError: It is another frame.
         """
-        if self._sparse or self._given:
+        skips = self._sparse or self._given
+        if skips:
             self._tellUnchecked()
         if frame != self.told + 1 or frame > self._progress.confirmed_frame:
             raise LocalProtocolError(f"the checksum of frame {frame} is not wanted now")
@@ -96,7 +97,7 @@ class Confirmation:
         report = None
         if not (frame + 1) % self._interval or frame == self._progress.frames - 1:
             report = frame, checksum, self._inputsChecksum(frame)
-        if self._sparse or self._given:
+        if skips:
             self._tellUnchecked()
         return report
 

@@ -26,7 +26,10 @@ from gamenet.wire.state_packets import STATE_WANTED
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import Commit, JoinRefusal, JoinRefused, JoinRequest, View
 
-__all__ = ["ControlExchange"]
+__all__ = ["QUIET_INTERVAL", "ControlExchange"]
+
+#: Seconds between two rounds where there was nothing to say in the one before.
+QUIET_INTERVAL = 0.1
 
 #: The first byte of a request for a seat.
 JOIN_REQUEST = 0x18
@@ -179,7 +182,6 @@ class ControlExchange:
 
     def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
         """Return what is to be sent now, to which peer."""
-        self._next_round = now + ROUND_INTERVAL
         self._now = now
         packets = self._said
         self._said = []
@@ -194,6 +196,7 @@ class ControlExchange:
         packets += self.hosting.packetsDue(now)
         packets += self._transfer.packetsDue(now)
         self._transfer.drainFailures()
+        self._next_round = now + (ROUND_INTERVAL if packets else QUIET_INTERVAL)
         statistics = self._progress.statistics
         statistics.packets_sent += len(packets)
         statistics.bytes_sent += sum([len(body) for _, body in packets])

@@ -162,7 +162,55 @@ class InputExchange:
         @return: At most L{gamenet.wire.input_frames.BODY_LIMIT} bytes.
         @raise LocalProtocolError: C{peer} is not another member.
         """
-        remote = self.remote(peer)
+        return self._packetTo(self.remote(peer), now)
+
+    def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
+        """
+        Return the input packets that are to be sent now: one per link when frames
+        were played or inputs may be lost, at most every C{settings.frames_a_packet}
+        frames, and one after C{settings.keep_alive} without.
+        """
+        packets = []
+        current_frame = self.progress.current_frame
+        count = self.local.blobs.count
+        for remote in self.others:
+            wait = now - remote.sent_at
+            if wait < self._pace:
+                continue
+            if (
+                remote.sent_frame != current_frame
+                or remote.acknowledged < count
+                or wait >= self.settings.keep_alive
+            ):
+                packets.append((remote.peer, self._packetTo(remote, now)))
+        return packets
+
+    def acknowledged(self, peer: int) -> bool:
+        """
+        Return whether another member needs nothing more from us: it has all
+        inputs that we gave so far, and after the last frame it has compared its
+        checksum too.
+
+        @raise LocalProtocolError: C{peer} is not another member.
+        """
+        count = self.local.blobs.count
+        return self.remote(peer).acknowledged == (
+            count + 1 if count == self.progress.frames else count
+        )
+
+    def noteReport(self, report: tuple[int, int, int]) -> None:
+        """
+        There is a new checksum of ours for the others, and to compare theirs with.
+
+        @param report: Frame, checksum of the state, checksum of the inputs.
+        """
+        self.progress.report = report
+        for remote in self.others:
+            remote.reported = self.local.blobs.count
+            self.progress.noteComparison(remote.checksums.confirmed(*report))
+
+    def _packetTo(self, remote: RemotePeer, now: float) -> bytes:
+        """Return a packet for another member."""
         progress = self.progress
         frames = progress.frames
         blobs = self.local.blobs
@@ -202,51 +250,6 @@ class InputExchange:
         statistics.inputs_sent += included
         return body
 
-    def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
-        """
-        Return the input packets that are to be sent now: one per link when frames
-        were played or inputs may be lost, at most every C{settings.frames_a_packet}
-        frames, and one after C{settings.keep_alive} without.
-        """
-        packets = []
-        current_frame = self.progress.current_frame
-        count = self.local.blobs.count
-        for remote in self.others:
-            wait = now - remote.sent_at
-            if wait < self._pace:
-                continue
-            if (
-                remote.sent_frame != current_frame
-                or remote.acknowledged < count
-                or wait >= self.settings.keep_alive
-            ):
-                packets.append((remote.peer, self.packetFor(remote.peer, now)))
-        return packets
-
-    def acknowledged(self, peer: int) -> bool:
-        """
-        Return whether another member needs nothing more from us: it has all
-        inputs that we gave so far, and after the last frame it has compared its
-        checksum too.
-
-        @raise LocalProtocolError: C{peer} is not another member.
-        """
-        count = self.local.blobs.count
-        return self.remote(peer).acknowledged == (
-            count + 1 if count == self.progress.frames else count
-        )
-
-    def noteReport(self, report: tuple[int, int, int]) -> None:
-        """
-        There is a new checksum of ours for the others, and to compare theirs with.
-
-        @param report: Frame, checksum of the state, checksum of the inputs.
-        """
-        self.progress.report = report
-        for remote in self.others:
-            remote.reported = self.local.blobs.count
-            self.progress.noteComparison(remote.checksums.confirmed(*report))
-
     def _noteAcknowledged(self) -> None:
         """Find out anew what every other member has of ours."""
         others = self.others
@@ -261,7 +264,9 @@ class InputExchange:
         current_frame = self.progress.current_frame
         queues = remote.queues
         if len(queues) == 1:
-            table.take(queues[0], fresh, current_frame)
+            wrong_frame = queues[0].extend(fresh, current_frame)
+            if wrong_frame is not None:
+                table.note(wrong_frame)
         else:
             remote.blobs.extend(fresh, 0)
             rows = [self._split(remote, blob) for blob in fresh]

@@ -5,14 +5,15 @@ A replay, played by a game: forward, back, to anywhere, or all of it to verify i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from zlib import crc32
 
 import attrs
 
 from gamenet.errors import GamenetError, LocalProtocolError, MomentFailed
 from gamenet.interfaces import ISeededSimulation, ISimulation
-from gamenet.rollback.replay import Divergence, Replay, ReplaySession
-from gamenet.rollback.steps import Advance, Load, Save, Step
+from gamenet.rollback.replay import Replay
+from gamenet.rollback.replay_session import Divergence, ReplaySession
+from gamenet.rollback.steps import Load, Restore, Save, Step
+from gamenet.rollback.timeline import Timeline
 
 __all__ = ["OtherRules", "Playback"]
 
@@ -34,16 +35,17 @@ class OtherRules(GamenetError):
 @attrs.define(init=False)
 class Playback:
     """
-    A game that plays a replay.
+    A game that plays a replay.  It is asked for all that it was in the match: told of
+    empty seats if it is a L{gamenet.interfaces.ISeatedSimulation}, asked for bots'
+    inputs if the match had bots, for its own checksums if it makes some.
 
     @ivar session: The L{ReplaySession} whose steps are applied.
-    @ivar failed: Whether the simulation raised; then nothing more is played.
+    @ivar _timeline: What applies them.
     @ivar _snapshots: The kept snapshots by number.
     """
 
     session: ReplaySession
-    failed: bool
-    _simulation: ISimulation
+    _timeline: Timeline
     _snapshots: dict[int, bytes]
 
     def __init__(
@@ -62,20 +64,25 @@ class Playback:
         @param snapshot_interval: How many frames lie between two kept snapshots.
         @param snapshots_limit: How many are kept at the most.
         @raise OtherRules: The digest is another.
-        @raise gamenet.errors.BadSetting: A number is out of bounds.
+        @raise gamenet.errors.BadSetting: A number is out of bounds, or the match had
+            bots and the simulation is no L{gamenet.interfaces.IBotSimulation}.
         @raise MomentFailed: The simulation's C{begin} raised.
         """
         if digest is not None and digest != replay.header.digest:
             raise OtherRules(replay.header.digest, digest)
         self.session = ReplaySession(replay, snapshot_interval, snapshots_limit)
-        self.failed = False
-        self._simulation = simulation
+        self._timeline = Timeline(simulation, self.session)
         self._snapshots = {}
         if ISeededSimulation.providedBy(simulation):
             try:
                 simulation.begin(replay.header.seed)
             except Exception as error:
                 raise MomentFailed("begin") from error
+
+    @property
+    def failed(self) -> bool:
+        """Whether the simulation raised; then nothing more is played."""
+        return self._timeline.failed
 
     @property
     def frame(self) -> int:
@@ -92,13 +99,20 @@ class Playback:
         """The first difference that was found to the recorded states, by frame."""
         return self.session.divergence
 
+    @property
+    def verified(self) -> int:
+        """How many recorded checksums were compared, of C{replay.checksums}."""
+        return self.session.verified
+
     def advance(self) -> bool:
         """
         Play the next frame.
 
         @return: Whether there was one.
-        @raise MomentFailed: The simulation raised, or its C{save} returned something
-            else than bytes.
+        @raise MomentFailed: The simulation raised, or returned something else than it
+            should.
+        @raise gamenet.errors.GamenetError: The simulation does not understand a state
+            that the replay says was taken over.
         @raise LocalProtocolError: The simulation has failed before.
         """
         steps = self.session.advance()
@@ -109,7 +123,7 @@ class Playback:
         """
         Go to the state before a frame; it is the same as after playing straight there.
 
-        @param frame: The frame to be played next, 0 to the replay's count of frames.
+        @param frame: The frame to be played next: one that the replay has, or one more.
         @raise MomentFailed: As L{advance} does.
         @raise LocalProtocolError: There is no such frame, or the simulation has failed
             before.
@@ -119,43 +133,31 @@ class Playback:
     def verify(self) -> Divergence | None:
         """
         Play all of it that was not played yet, and return the first difference, or
-        C{None} if all states are those that were recorded.
+        C{None} if all states are those that were recorded.  L{verified} says how many
+        were compared: only those can be of which there are checksums.
 
         @raise MomentFailed: As L{advance} does.
         """
-        self.seek(self.session.replay.frames)
+        self._apply(self.session.playRest())
         return self.divergence
 
     def _apply(self, steps: Iterable[Step]) -> None:
         """Do what the session asks for."""
-        if self.failed:
+        timeline = self._timeline
+        if timeline.failed:
             raise LocalProtocolError("the simulation has failed")
         for step in steps:
-            try:
-                self._do(step)
-            except Exception as error:
-                self.failed = True
-                raise MomentFailed(type(step).__name__.lower(), step.frame) from error
+            if type(step) is Load:
+                timeline.apply((Restore(step.frame, self._snapshots[step.frame]),))
+            else:
+                timeline.apply((step,))
+            if type(step) is Save:
+                self._keep(step.frame)
 
-    def _do(self, step: Step) -> None:
-        """Do one step."""
-        if isinstance(step, Advance):
-            self._simulation.advance(step.inputs)
-        elif isinstance(step, Load):
-            self._simulation.load(self._snapshots[step.frame])
-        elif isinstance(step, Save):
-            self._save(step)
-        else:
-            raise LocalProtocolError("a replay has nothing to restore")
-
-    def _save(self, step: Save) -> None:
-        """Take a snapshot, keep it if it is wanted, and forget those that are not."""
-        snapshot = self._simulation.save()
-        if not isinstance(snapshot, bytes):
-            raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
-        if self.session.stateTaken(step.frame, crc32(snapshot)):
-            snapshots = self._snapshots
-            snapshots[step.frame] = snapshot
-            kept = self.session.kept
+    def _keep(self, number: int) -> None:
+        """Keep a snapshot if it is wanted, and forget those that are not."""
+        snapshots, kept = self._snapshots, self.session.kept
+        if number in kept and number not in snapshots:
+            snapshots[number] = self._timeline.snapshot(number)
             if len(snapshots) > len(kept):
-                self._snapshots = {number: snapshots[number] for number in kept}
+                self._snapshots = {each: snapshots[each] for each in kept}

@@ -13,7 +13,10 @@ from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
 
-__all__ = ["Recommendations"]
+__all__ = ["LOOK_INTERVAL", "Recommendations"]
+
+#: Seconds between two looks.
+LOOK_INTERVAL = 0.25
 
 
 @attrs.define(init=False)
@@ -26,6 +29,7 @@ class Recommendations:
     @ivar _waits: When to wait.
     @ivar _delays: Which input delay is best.
     @ivar _paths: The peers whose paths were looked at.
+    @ivar _next_look: When to look again, in seconds.
     """
 
     _progress: Progress
@@ -33,6 +37,7 @@ class Recommendations:
     _waits: WaitRecommendation
     _delays: DelayRecommendation
     _paths: tuple[int, ...]
+    _next_look: float
 
     def __init__(
         self, settings: RollbackSettings, progress: Progress, exchange: InputExchange
@@ -47,6 +52,7 @@ class Recommendations:
         rules = DelaySettings(settings.frame_rate, tolerated_rollback=tolerated)
         self._delays = DelayRecommendation(rules, settings.input_delay)
         self._paths = ()
+        self._next_look = -1e9
 
     def look(self, now: float) -> None:
         """
@@ -54,6 +60,9 @@ class Recommendations:
 
         @param now: The time, in seconds.
         """
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_INTERVAL
         exchange, progress = self._exchange, self._progress
         others = exchange.others
         paths = tuple([remote.peer for remote in others])

@@ -112,13 +112,13 @@ class Replay:
     @property
     def checksums(self) -> int:
         """How many states have a checksum."""
-        return sum(
-            [
-                self.isChecked(record)
-                for place, segment in enumerate(self.segments)
-                for record in self._recordsOf(place, segment)
-            ]
-        )
+        count = 0
+        last = len(self.records)
+        for segment in reversed(self.segments):
+            for record in self.records[segment.first_record : last]:
+                count += 0 < record.checked <= segment.end - record.first_frame
+            last = segment.first_record
+        return count
 
     def segmentAt(self, frame: int) -> int:
         """
@@ -141,15 +141,57 @@ class Replay:
         segment, interval = self.segments[place], self.header.checksum_interval
         return segment.first_record + frame // interval - segment.start // interval
 
-    def isChecked(self, record: FramesRecord) -> bool:
-        """Return whether a chunk has a checksum of a state that can be played."""
-        return record.checked > 0 and record.first_frame + record.checked <= max(
-            self.segments[bisect_right(self.segments, record.first_frame, key=_startOf) - 1].end, 0
-        )
-
     def rows(self, index: int) -> list[ReplayRow]:
         """
         Return the frames of one chunk, those that are void too: all players' inputs,
         and whose seats were empty.
         """
         return decodeRows(self.records[index], self.header.players)
+
+    def inputs(self, index: int) -> list[tuple[bytes, ...]]:
+        """Return the inputs of one chunk, frame by frame, all players'."""
+        return [inputs for inputs, _ in self.rows(index)]
+
+
+class _Parts:
+    """
+    A replay that is being read.
+
+    @ivar records: The chunks of frames that are not void.
+    @ivar segments: What can be played.
+    @ivar _snapshot: The state that the next frames begin in, and the number of the
+        first, or C{None}.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[FramesRecord] = []
+        self.segments = [Segment(0, 0, None, 0)]
+        self._snapshot: SnapshotRecord | None = None
+
+    def add(self, record: FramesRecord | SnapshotRecord) -> None:
+        """Take the next chunk."""
+        if isinstance(record, SnapshotRecord):
+            self._snapshot = record
+            return
+        segments, records = self.segments, self.records
+        begun, self._snapshot = self._snapshot, None
+        if begun is not None:
+            self._forget(begun.frame)
+            segments.append(Segment(begun.frame, begun.frame, begun.snapshot, len(records)))
+        segments[-1] = attrs.evolve(segments[-1], end=record.first_frame + record.count)
+        records.append(record)
+
+    def _forget(self, frame: int) -> None:
+        """Forget a frame and all that are higher: they are void."""
+        segments, records = self.segments, self.records
+        while segments and (segments[-1].start >= frame or segments[-1].end == 0):
+            del records[segments.pop().first_record :]
+        if segments and segments[-1].end > frame:
+            segments[-1] = attrs.evolve(segments[-1], end=frame)
+            while records[-1].first_frame >= frame:
+                records.pop()
+
+
+def _startOf(segment: Segment) -> int:
+    """Return where a segment starts."""
+    return segment.start

@@ -13,6 +13,7 @@ from itertools import islice
 import attrs
 
 from gamenet.errors import LocalProtocolError
+from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.replay_chunks import (
     SNAPSHOT_LIMIT,
     ReplayRow,
@@ -124,10 +125,15 @@ class ReplayRecorder:
 
         @param frame: The frame that comes next.
         @param snapshot: What the simulation's C{save} returned there.
-        @raise LocalProtocolError: It is too large, or the replay has ended.
+        @raise LocalProtocolError: It is too large or no state of a frame, or the replay
+            has ended.
         """
-        if self.finished or len(snapshot) > SNAPSHOT_LIMIT:
-            raise LocalProtocolError(f"a snapshot of {len(snapshot)} bytes to record")
+        if self.finished:
+            raise LocalProtocolError("the replay has ended")
+        if type(frame) is not int or not 0 <= frame < FRAMES_LIMIT:
+            raise LocalProtocolError(f"a snapshot of frame {frame!r:.80}")
+        if not isinstance(snapshot, bytes) or len(snapshot) > SNAPSHOT_LIMIT:
+            raise LocalProtocolError(f"a snapshot that is not at most {SNAPSHOT_LIMIT} bytes")
         self._restored = frame, snapshot
 
     def finish(self) -> bytes:

@@ -114,15 +114,16 @@ class GoodbyeReason(IntEnum):
 
     @cvar FINISHED: The match is over by its own rules.
     @cvar LEFT: The player left.
-    @cvar FAILED: Something went wrong at the player's: the game raised, or the states
-        were found to differ.
+    @cvar FAILED: Something went wrong at the player's: the game raised.
     @cvar REFUSED: The other's settings are not the player's; nothing was played.
+    @cvar DIFFERED: The other's state is not the player's, and is not to be repaired.
     """
 
     FINISHED = 0
     LEFT = 1
     FAILED = 2
     REFUSED = 3
+    DIFFERED = 4
 
 
 @attrs.frozen
@@ -357,7 +358,7 @@ def _decodeGoodbye(data: bytes) -> Goodbye:
     """Return a goodbye."""
     _requireLength(data, _GOODBYE.size)
     _, reason, frame = _GOODBYE.unpack(data)
-    if reason > GoodbyeReason.REFUSED:
+    if reason > GoodbyeReason.DIFFERED:
         raise MalformedMessage(f"a goodbye for an unknown reason {reason}")
     if frame < NO_FRAME:
         raise MalformedMessage("a goodbye with a frame out of bounds")

@@ -21,6 +21,12 @@ __all__ = ["DECIDED_SECONDS", "Outcome", "beginFault", "beginSecondFault"]
 #: in seconds; links heal soon after it was.
 DECIDED_SECONDS = 8.0
 
+#: The shares of splits that nobody is dropped for, and that end about when it is decided.
+_SHORT, _UNCERTAIN = 0.25, 0.45
+
+#: After a split of uncertain outcome it is clear within so many seconds what became of it.
+_CLEAR_SECONDS = 6.0
+
 #: How long links without which nothing can be decided stay cut, beside C{lost_after}.
 _ISOLATED_SECONDS = 2.5
 
@@ -119,7 +125,10 @@ def _split(world: World) -> Outcome:
         groups = [peers[:half], peers[half:]]
     groups = [group for group in groups if group]
     world.mesh.counters[f"splits in {len(groups)}"] += 1
-    return _apart(world, groups, random.chance(0.5), random.chance(0.25))
+    rejoin, drawn = random.chance(0.5), random.unit()
+    if _SHORT <= drawn < _UNCERTAIN:
+        return _apartForAwhile(world, groups, rejoin)
+    return _apart(world, groups, rejoin, drawn < _SHORT)
 
 
 def _reconnect(world: World) -> Outcome:
@@ -168,6 +177,32 @@ def _apart(world: World, groups: list[list[int]], rejoin: bool, short: bool) -> 
     else:
         _healOnceDecided(world, () if goes_on is None else (goes_on,), rejoin)
     return Outcome(((everybody if rejoin else staying, _without(everybody, staying)),))
+
+
+def _apartForAwhile(world: World, groups: list[list[int]], rejoin: bool) -> Outcome:
+    """
+    Cut all links between groups, for about as long as it takes to decide on it: nobody,
+    some or all of those without a quorum may be dropped.
+    """
+    random, mesh, plan = world.plan.random, world.mesh, world.plan
+    everybody = world.playing
+    for one, other in combinations(groups, 2):
+        mesh.cut(one, other)
+    mesh.counters["splits that end while it is decided"] += 1
+    seconds = plan.lost_after + random.uniform(-0.2, 1.5)
+    world.later(seconds, mesh.heal)
+    if rejoin:
+        world.later(seconds, world.letRejoin)
+    world.later(seconds + _CLEAR_SECONDS, lambda: None)
+    goes_on = next((g for g in groups if plan.holdsQuorum(g, everybody)), [])
+    outvoted = [peer for peer in everybody if peer not in goes_on]
+    choices = []
+    for count in range(len(outvoted) + 1):
+        for out in combinations(outvoted, count):
+            rest = _without(everybody, out)
+            if plan.holdsQuorum(rest, everybody):
+                choices.append((everybody if rejoin else rest, out))
+    return Outcome(tuple(choices))
 
 
 def _healOnceDecided(world: World, choices: tuple[tuple[int, ...], ...], rejoin: bool) -> None:

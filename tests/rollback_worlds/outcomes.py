@@ -38,6 +38,7 @@ MUST_HAPPEN = (
     "splits without a quorum",
     "short splits",
     "long splits",
+    "splits that end while it is decided",
     "partial partitions both ways",
     "partial partitions one way",
     "partial partitions without a quorum",
