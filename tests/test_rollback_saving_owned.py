@@ -19,7 +19,7 @@ from gamenet.rollback.state_dump import encodeStateDump as encoded
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.rollback_interfaces import IChecksummed, IOwnsSnapshots, ISavesInto, ISimulation
+from gamenet.rollback_interfaces import IChecksummed, IOwnsSnapshots, ISavesInto
 from tests.rollback_owned_games import TreeGame, TupleGame
 from tests.rollback_stub_session import BufferGame, StubSession
 
@@ -258,11 +258,7 @@ class OffersTests(SynchronousTestCase):
 
     def test_noChecksum(self) -> None:
         """Without a checksum of its own there would be none."""
-        game = TupleGame()
-        directlyProvides(game, ISimulation)
-        Timeline(game, StubSession())
-        game = _OnlyOwner()
-        error = self.assertRaises(BadSetting, Timeline, game, StubSession())
+        error = self.assertRaises(BadSetting, Timeline, _OnlyOwner(), StubSession())
         self.assertIn("must provide IChecksummed", str(error))
 
     def test_buffersToo(self) -> None:

@@ -15,7 +15,7 @@ from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.steps import Advance, Load
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.replay_file import ReplayHeader
-from tests.replay_samples import recorded
+from tests.replay_samples import plain, recorded
 from tests.rollback_faulty_game import Ledger
 from tests.rollback_stub_session import StubSession
 
@@ -29,7 +29,7 @@ def replayOf(frames: int) -> Replay:
     """Return a replay of so many frames, a checksum at every tenth one."""
     header = ReplayHeader(bytes(16), 2, checksum_interval=10)
     match = [(inputsOf(frame), frame) for frame in range(frames)]
-    return Replay.read(recorded((header, match)))
+    return Replay.read(recorded(plain(header, match)))
 
 
 class PeerlessTests(SynchronousTestCase):

@@ -33,7 +33,7 @@ class StatesDiffered(GamenetError):
         other player has found it.
     @ivar player: The other player, from 1.
     @ivar part: The first part of the state that differs, by the name that the game gives
-        it (L{gamenet.interfaces.INamedParts}), C{""} for a game that names none; C{None}
+        it (L{gamenet.rollback.state_difference.INamedParts}), C{""} for a game that names none; C{None}
         where that is not known.
     """
 

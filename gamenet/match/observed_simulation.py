@@ -5,7 +5,7 @@ A simulation, watched while it is played: for its effects and its pictures.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zope.interface import directlyProvides, providedBy
@@ -14,9 +14,12 @@ from gamenet.errors import MomentFailed
 from gamenet.interfaces import ISimulation
 from gamenet.rollback.effects import Cancelled, EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
-from gamenet.rollback.steps import Advance, Restore, Step
+from gamenet.rollback.steps import Advance, Load, Restore, Step
 
 __all__ = ["ObservedSimulation"]
+
+#: In the place of a frame: a state that is our own.
+_OWN = -1
 
 
 class ObservedSimulation:
@@ -46,6 +49,7 @@ class ObservedSimulation:
         self._effects = effects
         self._pictures = pictures
         self._frames: deque[int] = deque()
+        self._loads: deque[int] = deque()
         self._now = 0.0
         directlyProvides(self, providedBy(simulation))
 
@@ -69,12 +73,17 @@ class ObservedSimulation:
         """
         self._now = now
         self._frames.clear()
+        self._loads.clear()
         effects = self._effects
         for step in steps:
             if isinstance(step, Advance):
                 self._frames.append(step.frame)
-            elif effects is not None and isinstance(step, Restore):
-                self._takeOver(effects, step.frame)
+            elif isinstance(step, Load):
+                self._loads.append(_OWN)
+            elif isinstance(step, Restore):
+                self._loads.append(step.frame - 1)
+                if effects is not None:
+                    self._takeOver(effects, step.frame)
 
     def advance(self, inputs: Sequence[bytes]) -> None:
         """Play the next of the frames that are expected."""
@@ -87,6 +96,15 @@ class ObservedSimulation:
         frame = self._begin()
         self._simulation.advanceSeated(inputs, absent)
         self._played(frame)
+
+    def load(self, snapshot: Any) -> None:
+        """Go back to a state of ours, or become that of another peer."""
+        frame = self._loads.popleft()
+        self._simulation.load(snapshot)
+        pictures = self._pictures
+        if pictures is not None and frame >= pictures.newest_frame and frame >= 0:
+            # An older one is played on from until there are pictures to be corrected.
+            self._picture(frame, pictures.takenOver)
 
     def _takeOver(self, effects: EffectTracker, frame: int) -> None:
         """Another peer's state comes: where it is ahead of ours nothing of ours goes on."""
@@ -105,10 +123,15 @@ class ObservedSimulation:
 
     def _played(self, frame: int) -> None:
         pictures = self._pictures
-        if pictures is None or self.failure is not None or not pictures.wants(frame):
+        if pictures is not None and pictures.wants(frame):
+            self._picture(frame, pictures.pictured)
+
+    def _picture(self, frame: int, give: Callable[[int, Any, float], None]) -> None:
+        """Ask for the picture of the state that a frame led to, until that fails once."""
+        if self.failure is not None:
             return
         try:
-            pictures.pictured(frame, self._simulation.picture(), self._now)
+            give(frame, self._simulation.picture(), self._now)
         except Exception as error:
             self.failure = MomentFailed("picture", frame)
             self.failure.__cause__ = error

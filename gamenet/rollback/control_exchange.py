@@ -102,7 +102,7 @@ class ControlExchange:
         self.backfill = Backfill(settings, progress, exchange, confirmation)
         self.hosting = Hosting(settings, progress, exchange, confirmation, transfer)
         self.recommendations = Recommendations(settings, progress, exchange)
-        self.states = StateExchange(settings, progress, exchange, transfer)
+        self.states = StateExchange(settings, progress, exchange, confirmation, transfer)
         self.leaving = progress.stopped = False
         self._transfer = transfer
         self._said = []

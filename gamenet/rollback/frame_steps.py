@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.rollback.confirmation import ConfirmedRow
 from gamenet.rollback.input_table import InputTable
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
@@ -100,23 +101,24 @@ class FrameSteps:
             self._play(steps, end, progress.current_frame)
         return steps
 
-    def takeOver(self, restored: Restore) -> list[Step]:
+    def takeOver(self, restored: Restore, rows: list[ConfirmedRow]) -> list[Step]:
         """
         Return the steps that play everything since a state from elsewhere again.
 
-        @param restored: That state; all inputs since it are in the table.
+        @param restored: That state.
+        @param rows: The frames since then that are final, in order.
         """
         progress = self._progress
         steps: list[Step] = [restored]
         start, end = restored.frame, progress.current_frame
         progress.statistics.rolledBack(end - start)
         self._table.wrong_frame = None
-        self._play(steps, start, end)
+        for frame, (inputs, absent) in enumerate(rows, start):
+            steps.append(Advance(frame, inputs, absent))
+            steps.append(Save(frame + 1, self._isKept(frame)))
+        start += len(rows)
         self.base = start
-        if self._sparse:
-            final = min(end, self._table.known)
-            if start < final:
-                self.base = final
+        self._play(steps, start, end)
         return steps
 
     def _playOne(self, steps: list[Step], frame: int) -> None:

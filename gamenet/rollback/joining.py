@@ -245,7 +245,7 @@ class Joining:
 
     def _isClose(self) -> bool:
         """Whether it is time to ask for the seat."""
-        if self.view is not None or not self._has_state:
+        if self.view is not None or self.before is None:
             return False
         return self._follower.host_frame - self._progress.current_frame <= (
             CLOSE_BEHIND + 2 * self._settings.prediction_window

@@ -135,7 +135,9 @@ class Play:
                 progress.statistics.stalled(now)
         steps: list[Step] = []
         if progress.restored is not None:
-            steps = self.steps.takeOver(progress.restored)
+            frame, told = progress.restored.frame, self._confirmation.told
+            rows = self._confirmation.rows(frame, told + 1) if frame <= told else []
+            steps = self.steps.takeOver(progress.restored, rows)
             progress.restored = None
         if plays or self.table.wrong_frame is not None:
             steps += self.steps.plan(plays, now)

@@ -14,6 +14,7 @@ import attrs
 
 from gamenet.errors import RemoteProtocolError
 from gamenet.interfaces import ITransfer
+from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.events import Desynchronized
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
@@ -60,6 +61,7 @@ class StateExchange:
     @ivar _settings: The rules.
     @ivar _progress: How far the session is.
     @ivar _exchange: The inputs that come and go.
+    @ivar _confirmation: The final frames.
     @ivar _transfer: What carries states.
     @ivar _requests: What we want, by peer, purpose and frame.
     @ivar _asked: The newest frame whose state each peer was asked for, by purpose.
@@ -72,6 +74,7 @@ class StateExchange:
     _settings: RollbackSettings
     _progress: Progress
     _exchange: InputExchange
+    _confirmation: Confirmation
     _transfer: ITransfer
     _requests: dict[tuple[int, TransferPurpose, int], _Request]
     _asked: dict[tuple[int, TransferPurpose], int]
@@ -85,6 +88,7 @@ class StateExchange:
         settings: RollbackSettings,
         progress: Progress,
         exchange: InputExchange,
+        confirmation: Confirmation,
         transfer: ITransfer,
     ) -> None:
         """
@@ -94,6 +98,7 @@ class StateExchange:
         self._settings = settings
         self._progress = progress
         self._exchange = exchange
+        self._confirmation = confirmation
         self._transfer = transfer
         self._requests = {}
         self._asked = {}
@@ -155,8 +160,7 @@ class StateExchange:
             self._theirs[peer] = dump
             self._compare(peer)
         else:
-            oldest = max([queue.first_kept for queue in self._exchange.table.queues])
-            if frame + 1 >= oldest:
+            if frame + 1 >= self._confirmation.first_kept:
                 self._progress.restored = Restore(frame + 1, received.content)
                 self._progress.report = None
                 for remote in self._exchange.others:
