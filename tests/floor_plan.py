@@ -68,8 +68,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         progress proposal recommendations remote_peer replay replay_recorder
         replay_session saved_states seat_events session session_events session_state
         settings spectator spectator_settings state_difference state_dump
-        state_events state_exchange statistics steps stream_delay time_sync timeline timeline_rules transfer transfer_outcomes
-        transfer_settings view
+        state_events state_exchange statistics steps stream_delay
+        time_sync timeline timeline_rules transfer transfer_outcomes transfer_settings view
         """,
     ),
     (

@@ -10,6 +10,7 @@ from struct import Struct, pack
 from typing import Any, TypeAlias
 from zlib import crc32
 
+import attrs
 from zope.interface import implementer
 
 from gamenet.rollback.session import RollbackSession
@@ -184,7 +185,7 @@ class TreeGame(_OwnedGame):
         return checksum
 
     def parts(self) -> Mapping[str, bytes]:
-        frame, total, tree = self.state
+        _, total, tree = self.state
         return {
             "total": b"%08x" % total,
             "tree": b"".join(b"%08x" % leaf for leaf in _leaves(tree)),
@@ -192,9 +193,7 @@ class TreeGame(_OwnedGame):
 
     def encodeSnapshot(self, snapshot: Any) -> bytes:
         frame, total, tree = snapshot
-        data: bytes = self.answer(
-            "encodeSnapshot", self.layout.pack(frame, total, *_leaves(tree))
-        )
+        data: bytes = self.answer("encodeSnapshot", self.layout.pack(frame, total, *_leaves(tree)))
         return data
 
     def decodeSnapshot(self, data: bytes) -> Any:
@@ -226,9 +225,11 @@ class OwnedMesh(Mesh):
     A mesh that plays such a game.
 
     @ivar games: By peer.
+    @ivar strangers: What was sent to somebody who is no peer: by whom, and the body.
     """
 
     games: dict[int, Any]
+    strangers: list[tuple[int, bytes]]
 
     def __init__(
         self, game: Callable[[], Any], players: int, joining: Sequence[int] = (), **chosen: Any
@@ -238,13 +239,23 @@ class OwnedMesh(Mesh):
         @param joining: The peers who take their seats late.
         @param chosen: As for L{Mesh}.
         """
-        super().__init__(players, **chosen)
+        # Only a session that joins may be told that its own seat is vacant.
+        own = {peer: {"vacant": ()} for peer in joining}
+        super().__init__(players, own=own, vacant=tuple(joining), **chosen)
+        self.strangers = []
         for peer in self.sessions:
             if peer in joining:
-                settings = self.sessions[peer].settings
+                settings = attrs.evolve(self.sessions[peer].settings, vacant=tuple(joining))
                 self.sessions[peer] = RollbackSession(settings, joining=True)
             self.games[peer] = game()
             self.timelines[peer] = Timeline(self.games[peer], self.sessions[peer])
+
+    def send(self, sender: int, to: int, body: bytes) -> None:
+        """Put a packet on its link, or aside."""
+        if to in self.sessions:
+            super().send(sender, to, body)
+        else:
+            self.strangers.append((sender, body))
 
     def called(self, method: str) -> list[int]:
         """Return how often each game's method was called, in order of peers."""

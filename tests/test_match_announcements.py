@@ -18,9 +18,9 @@ from gamenet.rollback.events import Desynchronized, WaitRecommended
 from gamenet.rollback.seat_events import PeerInterrupted, PeerResumed, Reunited
 from gamenet.rollback.session_events import SessionEvent
 
-#: Events of a session that are no moments: the match watches silence by itself, and
-#: whoever plays in lockstep without a match is told of waits.
-SILENT = ["LockstepWaited", "PeerInterrupted", "PeerResumed"]
+#: Events of a session that are no moments, so that nothing is told twice: the match
+#: watches silence by itself.
+SILENT = ["PeerInterrupted", "PeerResumed"]
 
 
 class ToldProtocol:

@@ -82,6 +82,8 @@ class ObservedCase(SynchronousTestCase):
                 self.observed.advanceSeated(step.inputs, (2,))
             elif isinstance(step, Advance):
                 self.observed.advance(step.inputs)
+            elif isinstance(step, Load | Restore):
+                self.observed.load(b"state")
 
 
 class ObservedTests(ObservedCase):
@@ -179,6 +181,30 @@ class TakenOverTests(ObservedCase):
         started = [each.frame for each in self.effects.settle(3) if type(each) is Played]
         self.assertEqual(started, [6])
         self.assertEqual(self.observed.cancelled, [])
+
+    def test_picturesMove(self) -> None:
+        """What is drawn moves from the old picture to the new, wherever the new state is."""
+        for restored in (3, 4, 100):
+            for more in (0, 1):
+                self.setUp()
+                self.apply(played(range(4)), 1.0)
+                self.game.place = 100
+                end = max(restored, 4) + more
+                self.apply([Restore(restored, b"state"), *played(range(restored, end))], 5.0)
+                self.assertEqual(self.pictures.newest_frame, end - 1)
+                blend = 0.0 if more else 1.0
+                self.assertEqual(self.pictures.drawn(blend, 5.0), {"it": (0.0,)}, (restored, more))
+                self.assertEqual(self.pictures.drawn(1.0, 5.5), {"it": (50.0,)}, (restored, more))
+                self.assertEqual(self.pictures.drawn(1.0, 6.0), {"it": (100.0,)})
+
+    def test_pictureThatRaises(self) -> None:
+        """Bad input: named by the frame that led to the state."""
+        self.apply(played(range(4)))
+        self.game.raises = True
+        self.apply([Restore(4, b"state")])
+        failure = self.observed.failure
+        assert isinstance(failure, MomentFailed)
+        self.assertEqual((failure.moment, failure.frame), ("picture", 3))
 
     def test_withoutEffects(self) -> None:
         """Pictures alone go on."""

@@ -14,10 +14,12 @@ from gamenet.errors import NoPath, PeerLost, RemoteProtocolError
 from gamenet.match import ConfigurationDiffers, MatchSettings, Outcome, PeerProtocol
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.configuration import Configuration
+from gamenet.match.difference import DUMP_PATIENCE, DifferenceWatch, StatesDiffered
 from gamenet.match.farewell import FAREWELL_INTERVAL, FAREWELL_ROUNDS, Farewell
 from gamenet.match.silence import SilenceWatch
 from gamenet.match.stages import Ground, Leaving, MatchState, Over, Playing, Reaching, Stage
 from gamenet.rollback.settings import RollbackSettings
+from gamenet.rollback.state_events import StatesDiffer
 from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready, Terms
 
 OURS = Configuration.of(RollbackSettings(), "ours")
@@ -65,12 +67,15 @@ class FakeLoop:
     packets_refused: int = 0
     received: list[bytes] = attrs.field(factory=list)
     ran: list[float] = attrs.field(factory=list)
+    served: list[float] = attrs.field(factory=list)
     round_trips: list[tuple[int, float]] = attrs.field(factory=list)
     finished: bool = False
     heard_at: float | None = 0.0
     next_due: float = 7.5
     confirmed_frame: int = 41
     done: bool = True
+    ready: bool = False
+    difference: DifferenceWatch = attrs.field(factory=lambda: DifferenceWatch(True, True))
 
     @property
     def statistics(self) -> FakeLoop:
@@ -99,6 +104,10 @@ class FakeLoop:
     def run(self, now: float) -> None:
         """Play."""
         self.ran.append(now)
+
+    def serve(self, now: float) -> None:
+        """Serve."""
+        self.served.append(now)
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Keep it."""
@@ -141,6 +150,7 @@ class StageCase(SynchronousTestCase):
             self.happened.append,
             lambda reason: self.happened.append(("part", reason)),
             lambda why: self.happened.append(("end", why)),
+            lambda now: self.happened.append(("wake", now)),
             {2: self.peer},
         )
 
@@ -293,6 +303,28 @@ class PlayingTests(StageCase):
         Playing(self.ground).beat(100.0)
         self.assertEqual(self.protocol.told, [])
 
+    def test_lockstep(self) -> None:
+        """What the next frame waited for has come: the beat comes at once, not when we left."""
+        stage = Playing(self.ground)
+        for ready, body in ((False, b"x"), (True, b"x")):
+            self.loop.ready = ready
+            stage.inputsReceived(self.peer, Inputs(body), 0.7)
+        self.assertEqual(self.happened, [("wake", 0.7)])
+        stage.stopped = True
+        stage.inputsReceived(self.peer, Inputs(b"x"), 0.8)
+        self.assertEqual(self.happened, [("wake", 0.7)])
+
+    def test_differing(self) -> None:
+        """States that differ end the match by name, in the last frame too."""
+        stage = Playing(self.ground)
+        self.loop.difference.told(StatesDiffer(41, 1), 0.1)
+        self.loop.heard_at = 2.0
+        stage.beat(0.1 + DUMP_PATIENCE - 0.01)
+        error = self.assertRaises(StatesDiffered, stage.beat, 0.1 + DUMP_PATIENCE)
+        self.assertEqual((error.player, error.part), (1, None))
+        stage.stopped = True
+        stage.beat(0.1 + DUMP_PATIENCE)
+
     def test_others(self) -> None:
         """Late READYs are answered as what we are; terms and paths mean nothing any more."""
         stage = Playing(self.ground)
@@ -311,15 +343,52 @@ class PlayingTests(StageCase):
             (GoodbyeReason.LEFT, [("end", Outcome.OTHER_LEFT)]),
             (GoodbyeReason.FAILED, [("end", Outcome.OTHER_FAILED)]),
             (GoodbyeReason.REFUSED, [("end", Outcome.OTHER_FAILED)]),
+            (GoodbyeReason.DIFFERED, [("end", Outcome.OTHER_FAILED)]),
         ):
+            self.loop.difference.ends = False
             self.happened.clear()
             Playing(self.ground).goodbyeReceived(self.peer, Goodbye(reason, 3), 1.0)
             self.assertEqual(self.happened, wanted)
         self.assertTrue(self.peer.parted)
 
 
+    def test_theOtherSaysThatWeDiffer(self) -> None:
+        """Whoever is told by the other ends by the same name."""
+        Playing(self.ground).goodbyeReceived(self.peer, Goodbye(GoodbyeReason.DIFFERED, 3), 1.0)
+        ((_, error),) = self.happened
+        assert isinstance(error, StatesDiffered)
+        self.assertEqual((error.player, error.frame), (2, None))
+
+
 class LeavingTests(StageCase):
     """We say goodbye."""
+
+    def test_differing(self) -> None:
+        """States that differ after the last frame: by name, whoever finds it, and once."""
+        stage = self.leaving(GoodbyeReason.FINISHED)
+        self.loop.difference.told(StatesDiffer(41, 2), 0.0)
+        stage.beat(0.5)
+        self.assertRaises(StatesDiffered, stage.beat, DUMP_PATIENCE)
+        stage.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.LEFT, 41), 0.5)
+        for _ in range(FAREWELL_ROUNDS + 1):
+            stage.beat(0.6)
+        ((_, error),) = self.happened
+        self.assertIsInstance(error, StatesDiffered)
+        self.happened.clear()
+        failing = self.leaving(GoodbyeReason.DIFFERED, error)
+        failing.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.DIFFERED, 41), 9.0)
+        failing.beat(9.0)
+        self.assertEqual(self.happened, [])
+
+    def test_theOtherSaysThatWeDiffer(self) -> None:
+        """Whoever thought that all was well ends by the other's name."""
+        for ends in (True, False):
+            self.happened.clear()
+            self.loop.difference.ends = ends
+            stage = self.leaving(GoodbyeReason.FINISHED)
+            stage.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.DIFFERED, 41), 1.0)
+            self.assertEqual(len(self.happened), ends)
+            self.assertTrue(self.peer.parted)
 
     def test_left(self) -> None:
         """Goodbye is said some times, without inputs, and then it is over."""
@@ -338,6 +407,7 @@ class LeavingTests(StageCase):
         self.assertTrue(stage.playable)
         stage.beat(1.0)
         self.assertEqual(self.sent, [Inputs(b"inputs"), Goodbye(GoodbyeReason.FINISHED, 41)])
+        self.assertEqual(self.loop.served, [1.0])
         stage.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.LEFT, 41), 1.0)
         self.loop.done = False
         for _ in range(10):

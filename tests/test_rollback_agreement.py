@@ -289,11 +289,11 @@ class JoinTests(SynchronousTestCase):
         agreement.received(2, encodeViewMessage(Accepted(2, ballot)), standing, 0.2)
         self.assertEqual(agreement.drainEvents(), (ViewChanged(value, (), ()),))
         agreement.received(2, encodeViewMessage(CommitAck(2)), standing, 0.3)
-        agreement.admit(3, 1.0)
-        self.assertEqual(agreement.due(standing, 1.0)[:-1], ())
-        agreement.received(3, encodeViewMessage(CommitAck(2)), standing, 1.0)
-        agreement.admit(3, 1.2)
-        self.assertEqual([peer for peer, _ in agreement.due(standing, 1.2)], [2])
+        for now in (0.3, 0.6, 1.0, 1.09):
+            agreement.admit(3, now)
+            self.assertEqual(agreement.due(standing, now), ())
+        agreement.admit(3, 1.1)
+        self.assertEqual([peer for peer, _ in agreement.due(standing, 1.1)], [2])
 
     def test_joinFrame(self) -> None:
         """The joiner comes in at the latest horizon, with all its players."""
@@ -327,8 +327,11 @@ class JoinTests(SynchronousTestCase):
             agreement.suspect(suspects, 0.0)
             if leaver:
                 agreement.received(leaver, encodeViewMessage(Leave(0)), standing, 0.0)
-            agreement.admit(4, 0.0)
-            self.assertEqual(bool(agreement.due(standing, 0.0)), proposes)
+            said = []
+            for now in (0.0, 0.5, 1.0):
+                agreement.admit(4, now)
+                said.append(bool(agreement.due(standing, now)))
+            self.assertEqual(said, [proposes] * 3)
 
     def test_member(self) -> None:
         """A member's late request says nothing; a stranger's is refused."""

@@ -150,6 +150,20 @@ class LateTests(ScriptedCase):
         self.take(4, self.promiseOf(BALLOT))
         self.assertEqual(self.sent(0.3)[1], [Accept(BALLOT, DROP)])
 
+    def test_lateLeaver(self) -> None:
+        """
+        A leaver that promises twice leaves once; and one that promises when the value
+        is chosen is not asked to accept it.
+        """
+        self.take(1, Leave(0))
+        self.sent(0.0)
+        for peer in (3, 4, 5):
+            self.take(peer, self.promiseOf(BALLOT))
+        leaving = Promise(1, BALLOT, (10, 10, 10, 10, 14), 9, 30, True)
+        self.ignores(1, leaving)
+        self.ignores(1, leaving)
+        self.assertEqual(sorted(self.sent(0.05)), [3, 4, 5])
+
     def test_ownVote(self) -> None:
         """
         What we propose we have accepted: whoever asks us for a promise then learns
@@ -265,3 +279,4 @@ class FarAheadTests(ScriptedCase):
             promise = Promise(4, BALLOT, (31, 31, 31, 31, 30), confirmed, 40)
             (self.take if fits else self.refuses)(1, promise)
         self.refuses(1, Promise(4, BALLOT, (31, 31, 31, 30, 31), 30, 40))
+        self.take(1, Promise(4, BALLOT, (31, 31, 31, 31, 0), 29, 40))

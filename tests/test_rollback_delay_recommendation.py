@@ -175,6 +175,39 @@ class HysteresisTests(SynchronousTestCase):
         assert event is not None
         self.assertEqual(event.frames, 3)
 
+    def wanting(self, delay: int, wanted: dict[float, int]) -> list[tuple[float, int]]:
+        """Return what is told, and when, if paths want certain delays from some times on."""
+        rules = DelaySettings(jitter_weight=0.0, tolerated_rollback=0, interval=0.0)
+        recommendation = DelayRecommendation(rules, delay)
+        answers = []
+        for now, frames in wanted.items():
+            recommendation.smoothed(2, (frames - 0.75) / 30, 0.0)
+            event = recommendation.recommend(now)
+            if event is not None:
+                answers.append((now, event.frames))
+        return answers
+
+    def test_nearestThatHeld(self) -> None:
+        """So too from another delay than 0, up or down."""
+        self.assertEqual(self.wanting(2, {0.0: 6, 1.0: 4, 2.0: 6}), [(2.0, 4)])
+        self.assertEqual(self.wanting(2, {0.0: 4, 1.0: 6, 2.0: 6}), [(2.0, 4)])
+        self.assertEqual(self.wanting(7, {0.0: 2, 1.0: 5, 2.0: 3}), [(2.0, 5)])
+
+    def test_otherWay(self) -> None:
+        """Where first more and then less is wanted neither has held; the 2 s begin anew."""
+        changes = {0.0: 6, 1.0: 2, 2.0: 2, 2.9: 2, 3.0: 2}
+        self.assertEqual(self.wanting(4, changes), [(3.0, 2)])
+        self.assertEqual(self.wanting(4, {0.0: 2, 1.0: 6, 2.0: 6, 3.0: 6}), [(3.0, 6)])
+        self.assertEqual(self.wanting(4, {0.0: 6, 1.0: 4, 2.0: 6, 3.9: 6, 4.0: 6}), [(4.0, 6)])
+
+    def test_rightIsNeverTold(self) -> None:
+        """Also without any patience the delay that is set is not told."""
+        rules = DelaySettings(held_seconds=0.0, interval=0.0)
+        recommendation = DelayRecommendation(rules, 3)
+        recommendation.smoothed(2, 0.19, 0.0)
+        for now in (0.0, 0.0, 1.0):
+            self.assertIsNone(recommendation.recommend(now))
+
     @settings(deadline=None, max_examples=60)
     @given(
         st.lists(

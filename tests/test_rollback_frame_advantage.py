@@ -119,6 +119,7 @@ class WaitRecommendationTests(SynchronousTestCase):
         peers = [ahead(-8), ahead(5), ahead(4)]
         self.assertEqual(WaitRecommendation().recommend(9, peers), WaitRecommended(5))
         self.assertIsNone(WaitRecommendation().recommend(9, []))
+        self.assertIsNone(WaitRecommendation(least=1).recommend(9, []))
 
     def test_settings(self) -> None:
         """The numbers are settings, within bounds."""

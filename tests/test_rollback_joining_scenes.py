@@ -13,13 +13,7 @@ from gamenet.rollback.seat_events import (
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
-from tests.rollback_scene import LOSSY, NEAR, Scene, SceneCase, SpoiledGame
-
-
-class LargeGame(SpoiledGame):
-    """A game whose state takes most of a second to send."""
-
-    padding = 400_000
+from tests.rollback_scene import LOSSY, NEAR, PaddedGame, Scene, SceneCase
 
 
 class LateTests(SceneCase):
@@ -82,7 +76,7 @@ class LateTests(SceneCase):
 
     def test_hostDies(self) -> None:
         """The host that sends the state dies before it is there: another one sends it."""
-        scene = Scene(4, vacant=(4,), game=LargeGame)
+        scene = Scene(4, vacant=(4,), game=PaddedGame)
         scene.run(1.0)
         late = scene.start(4, joining=True)
         scene.run(0.6)

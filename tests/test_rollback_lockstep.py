@@ -213,6 +213,22 @@ class WaitTests(SynchronousTestCase):
         self.assertFalse(wait.waiting)
         self.assertTrue(wait.frameDue(7, (), 1.0))
 
+    def test_readyFrame(self) -> None:
+        """Also after a frame that was played at once none before it is due."""
+        wait = LockstepWait()
+        self.assertTrue(wait.frameDue(7, (), 1.0))
+        self.assertEqual(wait.frame, 7)
+        self.assertRaises(LocalProtocolError, wait.frameDue, 6, (), 1.0)
+
+    def test_sameFrameAfterwards(self) -> None:
+        """A frame that is due again after its wait was over is waited for anew."""
+        wait = LockstepWait()
+        wait.frameDue(7, (2,), 0.0)
+        self.assertTrue(wait.packetReceived(()))
+        self.assertFalse(wait.frameDue(7, (3,), 5.0))
+        self.assertTrue(wait.waiting)
+        self.assertEqual(wait.timePassed((3,), 5.25), LockstepWaited(7, 0.25, (3,)))
+
     def test_settings(self) -> None:
         """A limit that could be a busy loop or for ever is refused."""
         for limit in (0, 0.0001, 61.0, float("nan"), "1"):

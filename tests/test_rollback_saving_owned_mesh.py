@@ -19,10 +19,9 @@ from gamenet.rollback.spectator import SpectatorSession
 from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.state_dump import StateRefused
 from gamenet.rollback.state_events import StatesDumped, StateTakenOver
-from gamenet.rollback.steps import Restore
 from gamenet.rollback.timeline import Timeline
+from gamenet.wire.transfer_packets import TransferPurpose
 from tests.rollback_owned_games import OwnedMesh, TreeGame, TupleGame
-from tests.rollback_pipe import FRAME
 
 GAMES: tuple[Callable[[], Any], ...] = (TupleGame, TreeGame)
 
@@ -114,7 +113,7 @@ class MatchTests(SynchronousTestCase):
     def test_lateJoin(self) -> None:
         """Who joins late begins with a state that was decoded."""
         for game in GAMES:
-            mesh = OwnedMesh(game, 3, (3,), seed=6, vacant=(3,))
+            mesh = OwnedMesh(game, 3, (3,), seed=6)
             mesh.dead.add(3)
             mesh.run(900)
             mesh.dead.clear()
@@ -141,8 +140,9 @@ class MatchTests(SynchronousTestCase):
             told += viewer.drainEvents()
             for _, body in viewer.packetsDue(mesh.now):
                 host.packetReceived(100, body, mesh.now)
-            for to, body in self.bodies(mesh, 100):
-                viewer.packetReceived(to, body, mesh.now)
+            for sender, body in mesh.strangers:
+                viewer.packetReceived(sender, body, mesh.now)
+            mesh.strangers.clear()
         self.assertGreater(viewer.confirmed_frame, 400)
         first = viewer.seekable[0]
         self.assertGreater(first, 200)
@@ -158,10 +158,6 @@ class MatchTests(SynchronousTestCase):
         self.assertGreater(len(seen), 3)
         for event in seen:
             self.assertEqual(event.checksum, checksums[event.frame])
-
-    def bodies(self, mesh: OwnedMesh, follower: int) -> list[tuple[int, bytes]]:
-        """Return what was sent to somebody who is no peer of the mesh."""
-        raise NotImplementedError
 
     def agree(self, mesh: OwnedMesh, peers: tuple[int, ...], frames: int) -> None:
         """Assert that these peers have confirmed the same newest frames."""
@@ -200,6 +196,23 @@ class BadPeerTests(SynchronousTestCase):
         self.assertTrue(mesh.timelines[2].failed)
         self.assertFalse(mesh.timelines[1].failed)
 
+    def test_stateToRejoinWith(self) -> None:
+        """Likewise the state that somebody comes back with."""
+        mesh = OwnedMesh(TreeGame, 3, seed=5)
+        mesh.run(60)
+        for link in ((1, 3), (2, 3)):
+            mesh.cutLink(*link)
+        mesh.run(300)
+        mesh.cut.clear()
+        mesh.run(60)
+        for peer in (1, 2):
+            mesh.games[peer].answers["encodeSnapshot"] = bytes(263)
+        before = mesh.games[3].state
+        mesh.sessions[3].rejoin(mesh.now)
+        self.assertRaises(StateRefused, mesh.run, 400)
+        self.assertIs(mesh.games[3].state, before)
+        self.assertTrue(mesh.timelines[3].failed)
+
     def test_dumpIsNoState(self) -> None:
         """A dump is only looked at: one that no game can read does no harm."""
         mesh = OwnedMesh(TupleGame, 2, seed=3, checksum_interval=30)
@@ -217,7 +230,7 @@ class BadPeerTests(SynchronousTestCase):
         mesh.run(60)
         liar, victim = mesh.sessions[2], mesh.sessions[1]
         mesh.attacker = 2
-        liar._transfer.send(1, 3, 40, b"no state", mesh.now)
+        liar._transfer.send(1, TransferPurpose.STATE, 40, b"no state", mesh.now)
         mesh.run(60)
         self.assertGreater(victim.statistics.packets_refused, 0)
         self.assertEqual(mesh.called("decodeSnapshot"), [0, 0])

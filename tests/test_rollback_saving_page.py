@@ -29,6 +29,21 @@ class SavingFastTests(SynchronousTestCase):
             swarm.saveInto(buffer)
             self.assertEqual(bytes(buffer), swarm.save())
 
+    def test_owned(self) -> None:
+        """The printed game with snapshots of its own comes back from them, and from bytes."""
+        names = printed("saving_fast")
+        village = names["Village"]()
+        walk = randomInputs(2, [b"", b"a", b"b"], held=1)
+        states = []
+        for frame in range(60):
+            village.advance(walk(frame))
+            states.append((village.save(), village.encodeSnapshot(village.save())))
+        self.assertGreater(len({state for _, state in states}), 40)
+        for state, data in states:
+            village.load(state)
+            self.assertEqual(village.encodeSnapshot(village.save()), data)
+            self.assertEqual(village.decodeSnapshot(data), state)
+
     def test_numbers(self) -> None:
         """The limits that the page names are the limits."""
         page = (DOCS / "saving_fast.rst").read_text()

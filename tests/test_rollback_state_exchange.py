@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,7 +31,7 @@ class Desk:
     """
 
     def __init__(self, peer: int = 1, **changes: Any) -> None:
-        chosen: dict[str, Any] = {"players": 2, "input_delay": 0, "checksum_interval": 10}
+        chosen: dict[str, Any] = {"input_delay": 0, "checksum_interval": 10, "lost_after": None}
         self.other = 3 - peer
         self.session = RollbackSession(RollbackSettings(local_player=peer, **chosen | changes))
         self.transfer = DatagramTransfer()
@@ -41,12 +42,13 @@ class Desk:
     def playTo(self, frame: int) -> None:
         """Confirm frames; the checksum of each is its number."""
         session = self.session
-        start = session.current_frame
-        if start < frame:
-            body = packet(start, [b""] * (frame - start), start, frame)
-            session.packetReceived(self.other, body, self.now)
         while session.current_frame < frame:
+            start = session.current_frame
+            body = packet(start, [b""], start, start + 1)
+            session.packetReceived(self.other, body, self.now)
             play(session, b"", self.now)
+            self.now += 1 / 60
+            session.packetsDue(self.now)
 
     def differ(self, frame: int) -> None:
         """Let the other say that its state after a frame is another one."""
@@ -88,7 +90,7 @@ class AskingTests(SynchronousTestCase):
         desk.run(6.0)
         self.assertEqual([wanted for _, wanted in desk.asked], [StateWanted(DUMP, 9)] * ASK_LIMIT)
         times = [now for now, _ in desk.asked]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         self.assertGreaterEqual(min(gaps), ASK_INTERVAL - 1e-6)
         desk.asked.clear()
         desk.differ(19)
@@ -147,6 +149,7 @@ class AskingTests(SynchronousTestCase):
         desk.differ(39)
         desk.run(0.1)
         desk.differ(49)
+        desk.run(0.2)
         desk.send(STATE, 39, b"old")
         desk.run(1.0)
         self.assertEqual(desk.session.statistics.packets_refused, 0)
@@ -193,7 +196,7 @@ class GivingTests(SynchronousTestCase):
             desk.session.packetReceived(2, encodeStateWanted(wanted), desk.now)
         self.assertEqual(len(desk.session.dumpsWanted()), 1)
         desk.run(0.05)
-        for count in range(1000):
+        for _ in range(1000):
             desk.session.packetReceived(2, encodeStateWanted(StateWanted(STATE, 3)), desk.now)
         self.assertEqual(list(desk.session.dumpsWanted()), [])
         desk.run(1.0)
@@ -266,7 +269,7 @@ class TakingTests(SynchronousTestCase):
         desk.run(1.0)
         events = desk.session.drainEvents()
         (told,) = [event for event in events if isinstance(event, StatesDumped)]
-        self.assertEqual((told.pair.frame, told.pair.peer), (9, 2))
+        self.assertEqual((told.pair.frame, told.pair.player), (9, 2))
         self.assertEqual((told.pair.local.snapshot, told.pair.remote.snapshot), (b"mine", b"mint"))
         self.assertEqual(len([one for one in events if isinstance(one, Desynchronized)]), 1)
         states = desk.session._play.controls.states

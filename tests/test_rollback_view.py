@@ -64,8 +64,8 @@ class QuorumTests(SynchronousTestCase):
         self.assertTrue(isQuorum(firstView(FOUR), FOUR, (1, 2), True))
         last_two = View(1, (2, 3), (Seat(False, 9), Seat(True, 0), Seat(True, 0), Seat(False, 0)))
         self.assertFalse(isQuorum(last_two, FOUR, (2,), True))
-        couples = ((1, 2), (3,))
-        self.assertTrue(isQuorum(firstView(couples), couples, (1,), True))
+        for unequal in (((1, 2), (3,)), ((1, 2, 3), (4,))):
+            self.assertTrue(isQuorum(firstView(unequal), unequal, (1,), True))
 
     def test_anyTwoMeet(self) -> None:
         """Any two quorums of a view have a member in common, whatever the seating."""
@@ -135,6 +135,10 @@ class SuccessionTests(SynchronousTestCase):
         self.assertIn("do not exist", faultOf(View(1, (1, 2, 3, 4), seats), PAIRS) or "")
         self.assertIn("half of", faultOf(View(1, (1, 3), seats), PAIRS) or "")
         self.assertIsNone(faultOf(View(1, (1, 3, 4), seats), PAIRS))
+        for players in ((4,), (5, 6)):
+            half = [Seat(player not in players, 0) for player in range(1, 7)]
+            for members in ((1, 3), (1, 3, 4)):
+                self.assertIn("half of peer 4", faultOf(View(1, members, tuple(half)), PAIRS) or "")
 
     def test_changes(self) -> None:
         """What is told of a change: who is gone from where on, who is there from where on."""
@@ -163,6 +167,8 @@ class SeatingTests(SynchronousTestCase):
         for seating in (
             (),
             ((1,), ()),
+            ((), (1,)),
+            ((1,), (3, 2)),
             ((1,), (3,)),
             ((1,), (1, 2)),
             ((2,), (1,)),

@@ -132,6 +132,8 @@ class FrameLoop:
                 self._protocol.timeLost(self._pace.lost_seconds)
         if turns is not None and turns.waited is not None:
             self._tell(turns.waited, now)
+        if not due:
+            self.serve(now)
         played = 0
         while played < due and self._playFrame(now):
             played += 1
@@ -141,6 +143,11 @@ class FrameLoop:
         if due:
             with moment("frameReady", self._session.current_frame):
                 self._protocol.frameReady(self._simulation, self._pace.blend(now))
+
+    def serve(self, now: float) -> None:
+        """While no frame is played: give others the states that they want of us."""
+        self._apply((), now)
+        self._tellEvents(now)
 
     def blend(self, now: float) -> float:
         """Return how far the present is past the newest frame, 0.0 to 1.0 of a frame."""

@@ -295,6 +295,7 @@ class Leaving(Stage):
             raise difference.error
         if farewell.goesOn(self._everybodyParted(), now):
             if farewell.answering:
+                ground.loop.serve(now)
                 ground.sendInputs(now)
             self._sayGoodbye()
         elif self.error is not None:

@@ -267,5 +267,6 @@ class ControlExchange:
             older = request.number < view.number
             answer = Commit(view) if older else JoinRefused(JoinRefusal.NOT_YET)
             self.say(((peer, encodeViewMessage(answer)),), now)
-            if request.number == view.number and request.hears_all:
+            settled = max([seat.since for seat in view.seats])
+            if request.number == view.number and request.hears_all and request.frame >= settled:
                 self.membership.agreement.admit(peer, now)

@@ -4,7 +4,7 @@ A replay, played by a game: forward, back, to anywhere, or all of it to verify i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -116,7 +116,7 @@ class Playback:
         @raise LocalProtocolError: The simulation has failed before.
         """
         steps = self.session.advance()
-        self._apply(steps)
+        self._apply((steps,))
         return bool(steps)
 
     def seek(self, frame: int) -> None:
@@ -128,7 +128,7 @@ class Playback:
         @raise LocalProtocolError: There is no such frame, or the simulation has failed
             before.
         """
-        self._apply(self.session.seek(frame))
+        self._apply(self._eachOf(self.session.seek(frame)))
 
     def verify(self) -> Divergence | None:
         """
@@ -138,21 +138,27 @@ class Playback:
 
         @raise MomentFailed: As L{advance} does.
         """
-        self._apply(self.session.playRest())
+        self._apply(self._eachOf(self.session.playRest()))
         return self.divergence
 
-    def _apply(self, steps: Iterable[Step]) -> None:
+    def _eachOf(self, steps: Iterable[Step]) -> Iterator[tuple[Step]]:
+        """Give the steps one by one, with the states that they load."""
+        for step in steps:
+            if type(step) is Load:
+                yield (Restore(step.frame, self._snapshots[step.frame]),)
+            else:
+                yield (step,)
+
+    def _apply(self, batches: Iterable[tuple[Step, ...]]) -> None:
         """Do what the session asks for."""
         timeline = self._timeline
         if timeline.failed:
             raise LocalProtocolError("the simulation has failed")
-        for step in steps:
-            if type(step) is Load:
-                timeline.apply((Restore(step.frame, self._snapshots[step.frame]),))
-            else:
-                timeline.apply((step,))
-            if type(step) is Save:
-                self._keep(step.frame)
+        for steps in batches:
+            timeline.apply(steps)
+            for step in steps:
+                if type(step) is Save:
+                    self._keep(step.frame)
 
     def _keep(self, number: int) -> None:
         """Keep a snapshot if it is wanted, and forget those that are not."""

@@ -289,8 +289,9 @@ class SpectatorSession:
         events: list[SpectatorEvent] = [*self.follower.drainEvents()]
         end = min(self._wanted[0] if self._wanted else self._played, self._played)
         for frame in range(self._told, end):
-            inputs = self._rows[frame - self._first][0]
-            events.append(FrameConfirmed(frame, inputs, self._checksums.pop(frame, None)))
+            inputs, absent = self._rows[frame - self._first]
+            checksum = self._checksums.pop(frame, None)
+            events.append(FrameConfirmed(frame, inputs, checksum, absent))
         self._told = max(self._told, end)
         return tuple(events)
 
