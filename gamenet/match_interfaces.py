@@ -52,7 +52,8 @@ class IPeerProtocol(Interface):
 
         @param player: The player's number, from 1.
         @param frame: The frame that the input will take effect in.
-        @return: The input, at most L{gamenet.wire.frame_runs.INPUT_LIMIT} bytes.
+        @return: The input, at most C{input_limit} bytes of
+            L{gamenet.match.rollback_choices.RollbackChoices}.
         """
 
     def frameReady(simulation: ISimulation, blend: float) -> None:

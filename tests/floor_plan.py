@@ -102,7 +102,10 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (
         DECISIONS,
         "match",
-        "attachments barrier configuration farewell keys pace path sealed_link settings silence",
+        """
+        attachments barrier configuration difference farewell keys lockstep_turns pace path
+        rollback_choices sealed_link settings silence
+        """,
     ),
     (
         PROTOCOLS,

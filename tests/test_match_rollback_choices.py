@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import BadSetting
-from gamenet.match import MatchSettings, Prediction, RollbackChoices, StateRepair
+from gamenet.errors import BadSetting, MomentFailed
+from gamenet.match import MatchSettings, Outcome, Prediction, RollbackChoices, StateRepair
 from gamenet.match.configuration import Configuration
 from gamenet.rollback.settings import INTERVAL_LIMIT, LeaverPolicy, RollbackSettings
+from tests.scenes import seatedPlayers
 
 #: For each choice a value that is not its default.
 OTHER: dict[str, Any] = {
@@ -140,6 +141,73 @@ class RollbackChoicesTests(SynchronousTestCase):
         for value in (0, 60.5):
             error = self.assertRaises(BadSetting, MatchSettings, waited_after=value)
             self.assertIn("waited_after", str(error))
+
+
+class ChosenTests(SynchronousTestCase):
+    """Matches with choices of all kinds."""
+
+    def test_allAtOnce(self) -> None:
+        """Own prediction, sparse saving, seldom packets: both confirm the same frames."""
+        asked: list[int] = []
+
+        def predict(last: bytes, frames: int) -> bytes:
+            asked.append(frames)
+            return last if frames < 3 else b"."
+
+        scene = seatedPlayers(latency=0.08)
+        choices = RollbackChoices(
+            send_interval=2,
+            keep_alive=1.0,
+            sparse_saving=True,
+            prediction=predict,
+            default_input=b".",
+            input_limit=1,
+            history_limit=10,
+        )
+        scene.play(MatchSettings(frames=240, rollback=choices))
+        scene.playToTheEnd(20.0)
+        self.assertGreater(len(asked), 50)
+        self.assertEqual(scene.ada.protocol.confirmed, scene.grace.protocol.confirmed)
+        for seat in scene.seats:
+            assert seat.result is not None
+            self.assertEqual(seat.result.outcome, Outcome.FINISHED)
+            self.assertGreater(seat.result.statistics.rollbacks, 5)
+            checksums: list[Any] = [each[1] for each in seat.protocol.confirmed]
+            self.assertIsNone(checksums[0])
+            self.assertEqual(seat.result.checksum, checksums[-1])
+
+    def test_ownSettingsMayDiffer(self) -> None:
+        """What is each player's own may be chosen by each: they play together."""
+        scene = seatedPlayers()
+        choices = RollbackChoices(sparse_saving=True, prediction=Prediction.DEFAULT)
+        scene.ada.play(MatchSettings(frames=120, prediction_window=0, rollback=choices))
+        scene.grace.play(MatchSettings(frames=120))
+        scene.playToTheEnd(20.0)
+        first, second = [
+            [each[0] for each in seat.protocol.confirmed] for seat in scene.seats
+        ]
+        self.assertEqual(first, second)
+        self.assertEqual(len(first), 120)
+
+    def test_inputLimit(self) -> None:
+        """Bad input: an input that is longer than was chosen ends the match by name."""
+        scene = seatedPlayers()
+        scene.ada.protocol.localInput = lambda player, frame: b"four"  # type: ignore[method-assign]
+        scene.play(MatchSettings(rollback=RollbackChoices(input_limit=3)))
+        scene.playToTheEnd(20.0)
+        failure = scene.ada.failure
+        assert isinstance(failure, MomentFailed)
+        self.assertEqual(failure.moment, "localInput")
+        self.assertIn("at most 3 bytes", str(failure.__cause__))
+        self.assertEqual(len(self.flushLoggedErrors(MomentFailed)), 1)
+
+    def test_noReplay(self) -> None:
+        """A replay of a match with sparse saving is refused before the match."""
+        scene = seatedPlayers()
+        scene.ada.attached = {"replay": lambda data: None}
+        scene.ada.play(MatchSettings(rollback=RollbackChoices(sparse_saving=True)))
+        self.assertIsInstance(scene.ada.failure, BadSetting)
+        self.assertIn("sparse_saving", str(scene.ada.failure))
 
 
 class ConfigurationTests(SynchronousTestCase):

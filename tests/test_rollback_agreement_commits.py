@@ -48,6 +48,18 @@ class CommitSpreadingTests(SynchronousTestCase):
         self.assertFalse(self.commits.isDue(2, 1.0))
         self.assertTrue(self.commits.isDue(3, 1.0))
 
+    def test_done(self) -> None:
+        """Done when nobody is left to be told: all know, or it is too late, and none is owed."""
+        self.assertTrue(self.commits.isDone(0.0))
+        self.commits.decided({2: float("inf"), 3: 10.0})
+        self.commits.known(2)
+        self.assertFalse(self.commits.isDone(10.0))
+        self.assertTrue(self.commits.isDone(10.01))
+        self.commits.owe(2)
+        self.assertFalse(self.commits.isDone(10.01))
+        self.commits.sent(2, 10.01)
+        self.assertTrue(self.commits.isDone(10.01))
+
     def test_newView(self) -> None:
         """A new view begins anew: what was owed of the old one is not, all are told at once."""
         self.commits.owe(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from hypothesis import given, settings
@@ -226,6 +227,34 @@ class HostileTests(SynchronousTestCase):
             self.assertNotIn(agreement._state.peer, sent)
             agreement.drainEvents()
         self.assertLess(len(repr(agreement)), 6_000)
+
+    @given(
+        st.sampled_from(STATES),
+        st.lists(st.tuples(peers, st.one_of(messages, st.sampled_from(((), (4,))))), max_size=6),
+    )
+    @settings(deadline=None, max_examples=300)
+    def test_idle(
+        self,
+        state: Callable[[], Agreement],
+        script: list[tuple[int, ViewMessage | tuple[int, ...]]],
+    ) -> None:
+        """Where it says that it is idle nothing is sent and nothing changes, however long."""
+        agreement = state()
+        now = 3.0
+        for peer, message in script:
+            now += 0.11
+            if isinstance(message, tuple):
+                agreement.suspect(message, now)
+            else:
+                with contextlib.suppress(RemoteProtocolError):
+                    agreement.received(peer, encodeViewMessage(message), STANDING, now)
+            for later in (0.0, 0.2, 1.3, 20.0):
+                if agreement.isIdle(now):
+                    before = repr(agreement)
+                    self.assertEqual(agreement.due(STANDING, now + later), ())
+                    self.assertEqual(repr(agreement), before)
+            agreement.due(STANDING, now)
+            agreement.drainEvents()
 
     @given(st.sampled_from(STATES), peers, st.binary(max_size=40))
     @settings(deadline=None, max_examples=200)

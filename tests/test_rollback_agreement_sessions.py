@@ -9,11 +9,14 @@ from gamenet.rollback.session import RollbackSession
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     Ballot,
+    Commit,
     JoinRefusal,
     JoinRefused,
     JoinRequest,
     Prepare,
     Promise,
+    Seat,
+    View,
     ViewMessage,
 )
 from tests.rollback_mesh import Mesh
@@ -43,9 +46,7 @@ class AdmissionTests(SynchronousTestCase):
             one.packetReceived(2, packet(0, [b"x"] * tick, 0, 0), now)
             play(one, b"x" if one.inputFrame() is not None else None, now)
             told += [
-                decodeViewMessage(body)
-                for _, body in one.packetsDue(now)
-                if 0x10 <= body[0] < 0x20
+                decodeViewMessage(body) for _, body in one.packetsDue(now) if 0x10 <= body[0] < 0x20
             ]
         return told
 
@@ -61,6 +62,26 @@ class AdmissionTests(SynchronousTestCase):
     def test_newerView(self) -> None:
         """Who knows a newer view than we is not proposed in ours."""
         self.assertEqual(set(self.asked(True, 1)), {JoinRefused(JoinRefusal.NOT_YET)})
+
+    def test_followed(self) -> None:
+        """Who has not followed the match up to the last change of a seat is not proposed."""
+        for frame, proposed in ((39, False), (40, True), (60, True)):
+            one = session(players=3, interrupted_after=5.0, lost_after=10.0)
+            for tick in range(60):
+                for peer, count in ((2, tick), (3, min(tick, 40))):
+                    wanted = max(0, one.current_frame - 4)
+                    body = packet(0, [b"x"] * count, wanted, tick)
+                    one.packetReceived(peer, body, tick / 60)
+                play(one, b"x" if one.inputFrame() is not None else None, tick / 60)
+                one.packetsDue(tick / 60)
+            seats = (Seat(True, 0), Seat(True, 0), Seat(False, 40))
+            one.packetReceived(2, encodeViewMessage(Commit(View(1, (1, 2), seats))), 1.0)
+            play(one, b"x", 1.0)
+            self.assertGreater(one.confirmed_frame, 40)
+            request = JoinRequest(one.settings.digest(), 1, frame, True)
+            one.packetReceived(3, encodeViewMessage(request), 1.1)
+            asked = [type(message) for message in said(one, 2, 1.1)]
+            self.assertEqual(Prepare in asked, proposed, frame)
 
     def test_deafLink(self) -> None:
         """

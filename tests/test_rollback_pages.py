@@ -10,6 +10,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.rollback.determinism_check import NotDeterministic
+from gamenet.rollback.replay_recorder import HISTORY_LIMIT
+from gamenet.wire.replay_chunks import SNAPSHOT_LIMIT
 from gamenet.wire.replay_columns import REPLAY_INPUT_LIMIT
 from gamenet.wire.replay_file import (
     FRAME_RATE_LIMIT,
@@ -83,5 +85,7 @@ class ReplaysTests(SynchronousTestCase):
             f"length, 2 (to {RULES_LIMIT})",
             f"length of the input, to {REPLAY_INPUT_LIMIT}]",
             f"at most {INTERVAL_LIMIT} frames come out of it",
+            f"snapshot (to {SNAPSHOT_LIMIT})",
+            f"the newest {HISTORY_LIMIT:,} inputs".replace(",", " "),
         ):
             self.assertIn(text, page)

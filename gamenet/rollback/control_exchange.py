@@ -41,6 +41,10 @@ _FEED = 0x30
 _TRANSFER = 0x40
 _FAMILY = 0xF0
 
+#: The first bytes of an offer and of a piece of what was offered: none for us to take
+#: from who looks on.
+_CONTENTS = (0x40, 0x41)
+
 #: Followers with numbers from here on are spectators.
 _SPECTATORS = 17
 
@@ -139,11 +143,13 @@ class ControlExchange:
         @raise LocalProtocolError: There is no such peer.
         """
         family = body[0] & _FAMILY if body else -1
-        spectates = peer >= _SPECTATORS and family in (_FEED, _TRANSFER)
+        spectates = peer >= _SPECTATORS
         if peer not in self._peers and not spectates:
             raise LocalProtocolError(f"there is no other peer {peer}")
         statistics = self._progress.statistics
         try:
+            if spectates and (family not in (_FEED, _TRANSFER) or body[0] in _CONTENTS):
+                raise RemoteProtocolError(f"a spectator sent a packet {body[:1].hex()}")
             if family == _INPUTS:
                 self.membership.heard(peer, decodeHeader(body).view, now)
             elif family == _AGREEMENT:
@@ -187,12 +193,15 @@ class ControlExchange:
         self._said = []
         packets += self.membership.packetsDue(now)
         self._membersChanged()
-        packets += self.backfill.packetsDue(now)
-        for difference in self._progress.differences:
-            self.states.differs(difference)
+        if self.membership.outvoted:
+            self.hosting.stop()
+        if not self._progress.stopped:
+            packets += self.backfill.packetsDue(now)
+            for difference in self._progress.differences:
+                self.states.differs(difference)
+            self.recommendations.look(now)
+            packets += self.states.packetsDue(now)
         self._progress.differences.clear()
-        self.recommendations.look(now)
-        packets += self.states.packetsDue(now)
         packets += self.hosting.packetsDue(now)
         packets += self._transfer.packetsDue(now)
         self._transfer.drainFailures()

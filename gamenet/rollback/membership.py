@@ -130,6 +130,8 @@ class Membership:
     def _silent(self, now: float) -> tuple[int, ...]:
         """Tell of those who are silent, and return who is lost."""
         settings = self._settings
+        if self.outvoted:
+            return ()
         lost = []
         for remote in self._exchange.others:
             if remote.heard_at is None:

@@ -71,6 +71,8 @@ class Recommendations:
                 self._delays.peerLeft(peer)
         self._paths = paths
         for remote in others:
+            if remote.silent:
+                remote.ahead.reset()  # where it is now is not known
             if remote.round_trip is not None:
                 self._delays.smoothed(remote.peer, remote.round_trip, remote.round_trip_deviation)
         delay = exchange.local.delay(None)

@@ -8,9 +8,10 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
-from tests.rollback_worlds.plan import PLAYERS, Fault, cellOf
+from tests.rollback_worlds.plan import PLAYERS, Cell, Fault, cellOf
 from tests.rollback_worlds.profiles import PROFILES
 from tests.rollback_worlds.world import runWorld
 
@@ -89,22 +90,29 @@ def seedsNamed(text: str) -> list[int]:
     return seeds
 
 
-def outcomeOf(seed: int) -> dict[str, Any]:
-    """Run one world; what went wrong is in C{failure}."""
+def outcomeOf(seed: int, cell: Cell | None = None) -> dict[str, Any]:
+    """
+    Run one world; what went wrong is in C{failure}.
+
+    @param cell: What it is about; C{None} leaves that to the seed.
+    """
     try:
-        return {"seed": seed, **runWorld(seed)}
+        return {"seed": seed, **runWorld(seed, cell)}
     except Exception:
         failure = traceback.format_exc()
-        return {"seed": seed, "cell": str(cellOf(seed)), "failure": failure}
+        return {"seed": seed, "cell": str(cell or cellOf(seed)), "failure": failure}
 
 
-def outcomesOf(seeds: Iterable[int], processes: int = 1) -> Iterator[dict[str, Any]]:
+def outcomesOf(
+    seeds: Iterable[int], processes: int = 1, cell: Cell | None = None
+) -> Iterator[dict[str, Any]]:
     """Run worlds, and tell of them in order."""
+    run = partial(outcomeOf, cell=cell)
     if processes == 1:
-        yield from map(outcomeOf, seeds)
+        yield from map(run, seeds)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(outcomeOf, seeds, chunksize=4)
+        yield from pool.map(run, seeds, chunksize=4)
 
 
 def neverHappened(total: Counter[str]) -> list[str]:

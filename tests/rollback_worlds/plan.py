@@ -11,9 +11,19 @@ import attrs
 
 from gamenet.rollback.settings import LeaverPolicy, Prediction, RollbackSettings
 from gamenet.seeded_random import SeededRandom
-from tests.rollback_worlds.profiles import PROFILES, LinkProfile
+from tests.rollback_worlds.profiles import PROFILES, LinkProfile, profileNamed
 
-__all__ = ["CELLS", "PLAYERS", "Cell", "Fault", "Plan", "cellOf", "holdsQuorum", "planOf"]
+__all__ = [
+    "CELLS",
+    "PLAYERS",
+    "Cell",
+    "Fault",
+    "Plan",
+    "cellNamed",
+    "cellOf",
+    "holdsQuorum",
+    "planOf",
+]
 
 PLAYERS = (2, 3, 4, 8)
 
@@ -41,6 +51,11 @@ class Cell:
     players: int
     fault: Fault
 
+    @property
+    def name(self) -> str:
+        """What L{cellNamed} understands."""
+        return f"{self.profile.name},{self.players},{self.fault.value}"
+
     def __str__(self) -> str:
         return f"{self.profile.name} x {self.players} players x {self.fault.value}"
 
@@ -55,6 +70,15 @@ CELLS = tuple(
 
 #: Coprime to the number of combinations: the next seed is about something else.
 _STRIDE = 97
+
+
+def cellNamed(text: str) -> Cell:
+    """
+    Return a combination by name: profile, players and fault with commas between; also with
+    more players than in L{PLAYERS}.
+    """
+    profile, players, fault = text.split(",")
+    return Cell(profileNamed(profile), int(players), Fault(fault))
 
 
 def cellOf(seed: int) -> Cell:
