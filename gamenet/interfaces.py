@@ -18,6 +18,7 @@ from gamenet.match_interfaces import IPeerProtocol, IPicturedSimulation
 from gamenet.rollback_interfaces import (
     IBotSimulation,
     IChecksummed,
+    IOwnsSnapshots,
     IRollbackSession,
     ISavesInto,
     ISeatedSimulation,
@@ -32,6 +33,7 @@ __all__ = [
     "IChecksummed",
     "IDatagramSocket",
     "IMachine",
+    "IOwnsSnapshots",
     "IPeerProtocol",
     "IPicturedSimulation",
     "IRollbackSession",

@@ -13,10 +13,10 @@ from zlib import crc32
 import attrs
 from zope.interface import implementer
 
+from gamenet.interfaces import IChecksummed, IOwnsSnapshots
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.state_difference import INamedParts
 from gamenet.rollback.timeline import Timeline
-from gamenet.rollback_interfaces import IChecksummed, IOwnsSnapshots
 from tests.rollback_mesh import Mesh
 
 __all__ = ["OwnedMesh", "TreeGame", "TupleGame"]

@@ -202,12 +202,8 @@ class Scene:
     def start(self, number: int, joining: bool = False) -> ScenePeer:
         """Start a process."""
         settings = self.settings(number)
-        scripts = {
-            player: InputScript(self.seed, player, 4) for player in settings.local_players
-        }
-        peer = ScenePeer(
-            self._game(), settings, scripts, self.mesh.counters, joining=joining
-        )
+        scripts = {player: InputScript(self.seed, player, 4) for player in settings.local_players}
+        peer = ScenePeer(self._game(), settings, scripts, self.mesh.counters, joining=joining)
         self.mesh.start(peer)
         return peer
 

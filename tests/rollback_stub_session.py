@@ -62,6 +62,12 @@ class StubSession:
     def checksumTaken(self, frame: int, checksum: int) -> None:
         self.taken[frame] = checksum
 
+    def dumpsWanted(self) -> Sequence[int]:
+        return ()
+
+    def dumpTaken(self, frame: int, dump: Any) -> None:
+        """Nothing."""
+
     def drainEvents(self) -> Sequence[Any]:
         return ()
 

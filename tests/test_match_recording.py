@@ -6,16 +6,25 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from gamenet.errors import LocalProtocolError, MomentFailed
-from gamenet.interfaces import ISimulation
+from gamenet.interfaces import IBotSimulation, ISimulation
+from gamenet.match import MatchSettings
 from gamenet.match.attachments import Attachments
+from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.recording import LOG, REPLAY, Recording
 from gamenet.rollback.events import FrameConfirmed
+from gamenet.rollback.playback import Playback
 from gamenet.rollback.replay import Replay
+from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
 from gamenet.rollback.steps import Advance, Restore
+from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.replay_file import ReplayHeader
+from tests.golden.samples_of_version_1 import LOBBY_MESSAGES
+from tests.scenes import HashGame, RecordingPlayer
 
 HEADER = ReplayHeader(bytes(16), 2, checksum_interval=3)
 
@@ -156,3 +165,64 @@ class RecordingTests(SynchronousTestCase):
         self.assertEqual([name for name, _ in self.failed], [REPLAY])
         self.assertEqual(log.told_of[-1], "closed")
         self.flushLoggedErrors(MomentFailed)
+
+
+@implementer(IBotSimulation)
+class BotGame(HashGame):
+    """A game that plays on for who left."""
+
+    def botInput(self, player: int) -> bytes:
+        return b""
+
+
+class LoopTests(SynchronousTestCase):
+    """A loop records what its match needs to be played back."""
+
+    def test_header(self) -> None:
+        """The header is the match's own, also whether bots play for those who left."""
+        ticket = LOBBY_MESSAGES["MatchTicket"]
+        assert isinstance(ticket, MatchTicket)
+        original = MatchSettings.rollbackSettings
+        for policy in LeaverPolicy:
+            pieces: list[bytes] = []
+
+            def chosen(
+                settings: MatchSettings,
+                players: int,
+                local_player: int,
+                policy: LeaverPolicy = policy,
+            ) -> RollbackSettings:
+                return attrs.evolve(
+                    original(settings, players, local_player),
+                    leaver_policy=policy,
+                    history_limit=17,
+                )
+
+            self.patch(MatchSettings, "rollbackSettings", chosen)
+            settings = MatchSettings(frames=30, rules="r")
+            loops = [
+                FrameLoop(
+                    settings,
+                    attrs.evolve(ticket, player=player),
+                    BotGame(),
+                    RecordingPlayer(bytes([player])),
+                    Attachments(replay=pieces.append if player == 1 else None),
+                )
+                for player in (1, 2)
+            ]
+            for loop in loops:
+                loop.begin(0.0)
+            self.assertEqual(loops[0].recording._recorder._history.maxlen, 17)
+            for tick in range(60):
+                for player, loop in enumerate(loops, 1):
+                    loop.run(tick / 60)
+                    for _, body in loop.packetsDue(tick / 60):
+                        loops[2 - player].packetReceived(player, body, tick / 60)
+            loops[0].recording.closed(1.0, "x")
+            replay = Replay.read(pieces)
+            header = ReplayHeader(
+                settings.digest(2), 2, 60, ticket.seed, "r",
+                settings.checksum_interval, policy is LeaverPolicy.BOT,
+            )
+            self.assertEqual((replay.header, replay.frames), (header, 30))
+            self.assertIsNone(Playback(replay, BotGame()).verify())

@@ -12,8 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, MomentFailed
 from gamenet.match import MatchSettings, Outcome, Prediction, RollbackChoices, StateRepair
 from gamenet.match.configuration import Configuration
+from gamenet.rollback.playback import Playback
+from gamenet.rollback.replay import Replay
 from gamenet.rollback.settings import INTERVAL_LIMIT, LeaverPolicy, RollbackSettings
-from tests.scenes import seatedPlayers
+from tests.scenes import HashGame, seatedPlayers
 
 #: For each choice a value that is not its default.
 OTHER: dict[str, Any] = {
@@ -131,6 +133,7 @@ class RollbackChoicesTests(SynchronousTestCase):
         self.assertEqual(intervalOf(0.99), 30)
         self.assertEqual(intervalOf(0.001), 30)
         self.assertEqual(intervalOf(0.7, checksums=1), 42)
+        self.assertEqual(intervalOf(0.29, rate=100, checksums=1), 29)
         self.assertEqual(intervalOf(1.0, rate=50, checksums=7), 49)
         self.assertEqual(intervalOf(15.0, rate=240), INTERVAL_LIMIT)
         self.assertEqual(intervalOf(15.0, rate=240, checksums=7), 3598)
@@ -201,13 +204,16 @@ class ChosenTests(SynchronousTestCase):
         self.assertIn("at most 3 bytes", str(failure.__cause__))
         self.assertEqual(len(self.flushLoggedErrors(MomentFailed)), 1)
 
-    def test_noReplay(self) -> None:
-        """A replay of a match with sparse saving is refused before the match."""
+    def test_replay(self) -> None:
+        """A match with sparse saving is recorded, and played again, like any other."""
         scene = seatedPlayers()
-        scene.ada.attached = {"replay": lambda data: None}
-        scene.ada.play(MatchSettings(rollback=RollbackChoices(sparse_saving=True)))
-        self.assertIsInstance(scene.ada.failure, BadSetting)
-        self.assertIn("sparse_saving", str(scene.ada.failure))
+        pieces: list[bytes] = []
+        scene.ada.attached = {"replay": pieces.append}
+        scene.play(MatchSettings(frames=120, rollback=RollbackChoices(sparse_saving=True)))
+        scene.playToTheEnd(20.0)
+        replay = Replay.read(pieces)
+        self.assertEqual((replay.frames, replay.checksums), (120, 4))
+        self.assertIsNone(Playback(replay, HashGame()).verify())
 
 
 class ConfigurationTests(SynchronousTestCase):

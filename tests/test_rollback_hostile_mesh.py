@@ -299,13 +299,16 @@ class LiarTests(SynchronousTestCase):
         self.assertGreater(len(mesh.common()), 150)
 
     def test_noSuchPeer(self) -> None:
-        """Who the sender is has been proven: a number of nobody is our own mistake."""
+        """
+        Who the sender is has been proven: a number of nobody is our own mistake; what a
+        spectator cannot send is the spectator's.
+        """
         one = session(players=3)
         for kind, bodies in recorded().items():
             for peer in (0, 1, 4, 16):
                 self.assertRaises(LocalProtocolError, one.packetReceived, peer, bodies[0], 0.0)
             if kind < 0x30:
-                self.assertRaises(LocalProtocolError, one.packetReceived, 17, bodies[0], 0.0)
+                self.assertRaises(RemoteProtocolError, one.packetReceived, 17, bodies[0], 0.0)
 
     def test_beforeTheFirstRound(self) -> None:
         """Messages before our first tick do not hide that somebody was never heard."""

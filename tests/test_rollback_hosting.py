@@ -129,6 +129,23 @@ class CommittedTests(HostingCase):
         self.assertGreater(len(first.rows), 40)
 
 
+    def test_shortHistory(self) -> None:
+        """A limit: where hardly anything is kept, who lacks frames gets another state."""
+        for limit in (1, 2, 5, 10):
+            self.begin(history_limit=limit)
+            self.follow(17, 0)
+            self.play(60)
+            self.now += 1.0
+            self.follow(17, 0)
+            self.fed()
+            broadcast = self.hosting._broadcast
+            assert broadcast is not None
+            self.assertEqual(broadcast.committed, self.session.confirmed_frame + 1)
+            lacks = broadcast.snapshotWanted or self.hosting.awaitsDump
+            self.assertEqual(lacks, broadcast.oldest_frame > 0)
+            self.assertTrue(lacks or limit > 1)
+
+
 class FollowerTests(HostingCase):
     """Issue: spectators, and "by a checksummed state transfer plus the confirmed inputs"."""
 

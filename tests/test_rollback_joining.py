@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.rollback.confirmation import Confirmation
+from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.input_table import InputTable
 from gamenet.rollback.joining import CATCH_UP, CLOSE_BEHIND, Joining
 from gamenet.rollback.progress import Progress
@@ -125,6 +126,16 @@ class FollowingTests(JoiningCase):
         self.assertEqual(self.confirmation.told, 99)
         self.assertFalse(self.joining.seated)
 
+    def test_nothingOfBefore(self) -> None:
+        """What was to be done in a former seat is not done in the new one."""
+        progress = self.progress
+        progress.restored, progress.report = Restore(5, b"old"), (4, 1, 1)
+        progress.kept_frame = 9
+        hosts = self.settings, progress, self.confirmation, DatagramTransfer()
+        Joining(*hosts, firstView(self.settings.peers, (3,)))
+        self.assertEqual((progress.restored, progress.report), (None, None))
+        self.assertEqual(progress.kept_frame, -1)
+
     def test_catchesUp(self) -> None:
         """The frames since are played, a few in each call; the game is told of each."""
         self.begin(checksum_interval=10)
@@ -209,13 +220,16 @@ class AskingTests(JoiningCase):
         """The request says whether every member has answered just now."""
         self.snapshot(100)
         self.play()
+        self.assertEqual(self.requests(0.5), [])
+        self.frames(100, 1)
+        self.play()
         self.assertFalse(self.requests(1.0)[0][1].hears_all)
         self.say(1, JoinRefused(JoinRefusal.NOT_YET), 1.1)
         self.assertFalse(self.requests(1.3)[0][1].hears_all)
         self.say(2, JoinRefused(JoinRefusal.NOT_YET), 1.4)
         self.assertTrue(self.requests(1.6)[0][1].hears_all)
         self.assertFalse(self.requests(2.7)[0][1].hears_all)
-        self.assertEqual(self.progress.events, [])
+        self.assertEqual([type(event) for event in self.progress.events], [FrameConfirmed])
 
     def test_newestView(self) -> None:
         """Of the views that we hear of the newest counts, also one that drops us again."""

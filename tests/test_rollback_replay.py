@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage
 from gamenet.rollback.playback import Playback
 from gamenet.rollback.replay import Replay
 from gamenet.rollback.replay_recorder import HISTORY_LIMIT, ReplayRecorder
@@ -60,6 +60,8 @@ class RecorderTests(SynchronousTestCase):
 
     def test_misusedStates(self) -> None:
         """A state of no frame, and one whose next frames nobody can know any more."""
+        for limit in (0, 1_000_001, 2.0):
+            self.assertRaises(BadSetting, ReplayRecorder, ReplayHeader(DIGEST, 1), limit)
         recorder = ReplayRecorder(ReplayHeader(DIGEST, 1))
         for frame, snapshot in ((-1, b""), (1 << 31, b""), ("1", b""), (0, "x")):
             self.assertRaises(LocalProtocolError, recorder.restored, frame, snapshot)
@@ -75,6 +77,18 @@ class RecorderTests(SynchronousTestCase):
         data = recorder.frameConfirmed(end, (b"",), None)
         self.assertIn(b"the oldest", data)
         self.assertEqual((recorder.frames, recorder.next_frame), (end + HISTORY_LIMIT + 1, end + 1))
+
+    def test_statesBeforeTheFirst(self) -> None:
+        """Frames of an earlier part are not written again in a later one."""
+        recorder = ReplayRecorder(ReplayHeader(DIGEST, 1))
+        for frame in range(5):
+            recorder.frameConfirmed(frame, (b"",), None)
+        recorder.restored(50, b"back")
+        recorder.frameConfirmed(50, (b"",), None)
+        recorder.restored(49, b"older than that")
+        self.assertRaises(LocalProtocolError, recorder.frameConfirmed, 51, (b"",), None)
+        recorder.restored(50, b"taken over")
+        self.assertIn(b"taken over", recorder.frameConfirmed(51, (b"",), None))
 
     def test_memory(self) -> None:
         """Recording for long keeps no more than the frames of one chunk."""

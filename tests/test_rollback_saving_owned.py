@@ -1,6 +1,6 @@
 """
 Tests of L{gamenet.rollback.timeline} with a game whose snapshots are objects of its
-own (L{gamenet.rollback_interfaces.IOwnsSnapshots}).
+own (L{gamenet.interfaces.IOwnsSnapshots}).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, implementer
 
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed, RemoteProtocolError
+from gamenet.interfaces import IChecksummed, IOwnsSnapshots, ISavesInto
 from gamenet.rollback.state_dump import StateRefused, checkedChecksum, decodeStateDump
 from gamenet.rollback.state_dump import encodeStateDump as encoded
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.rollback_interfaces import IChecksummed, IOwnsSnapshots, ISavesInto
 from tests.rollback_owned_games import TreeGame, TupleGame
 from tests.rollback_stub_session import BufferGame, StubSession
 

@@ -1,6 +1,6 @@
 """
 Whole matches of games whose snapshots are objects of their own
-(L{gamenet.rollback_interfaces.IOwnsSnapshots}): what is played again, and what travels.
+(L{gamenet.interfaces.IOwnsSnapshots}): what is played again, and what travels.
 """
 
 from __future__ import annotations

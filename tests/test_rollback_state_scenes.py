@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gamenet.rollback.events import Desynchronized
+from gamenet.rollback.seat_events import SeatTaken
 from gamenet.rollback.settings import StateRepair
 from gamenet.rollback.state_events import (
     StatesDiffer,
@@ -176,3 +177,66 @@ class LargeTests(SceneCase):
         for peer in scene.players:
             self.assertEqual(len(peer.of(StatesDumped)), 1)
             self.assertEqual(peer.refused, [])
+
+    def test_old(self) -> None:
+        """A state that comes eight seconds after its frame is still taken over."""
+
+        class Largest(PaddedGame):
+            padding = 3_900_000
+
+        rules = {"state_exchange_interval": 60, "dump_states": False}
+        scene = Scene(2, game=Largest, sparse_saving=True, **rules)
+        scene.run(1.0)
+        spoil(scene, 2)
+        scene.run(10.0)
+        taken = scene[2].of(StateTakenOver)
+        self.assertEqual(len(taken), 1)
+        self.assertGreater(scene[2].when(StateTakenOver) * 60 - taken[0].frame, 400)
+        repaired = max(peer.session.confirmed_frame for peer in scene.players) + 1
+        scene.run(2.0)
+        self.assertAgree(scene, start=repaired, least=60)
+        for peer in scene.players:
+            self.assertEqual(peer.refused, [])
+
+
+class ChangeTests(SceneCase):
+    """Row N13 while players come and go."""
+
+    def test_authorityDies(self) -> None:
+        """The authority dies: the next one's state is taken over."""
+        scene = Scene(4, state_exchange_interval=60)
+        scene.run(1.0)
+        spoil(scene, 4, 50)
+        scene.mesh.kill(1)
+        scene.untilMembers(2, 3, 4)
+        scene.until(lambda: bool(scene[4].of(StateTakenOver)), 5.0)
+        self.assertEqual(scene[4].of(StateTakenOver)[-1].peer, 2)
+        repaired = max(peer.session.confirmed_frame for peer in scene.players) + 1
+        scene.run(2.0)
+        self.assertAgree(scene, start=repaired, least=60)
+
+    def test_wrongStateToGoOnFrom(self) -> None:
+        """Who joined with the state of a host that was wrong is repaired like that host."""
+        scene = Scene(3, vacant=(1,), state_exchange_interval=60, dump_states=False)
+        scene.run(1.0)
+        spoil(scene, 2, 50)
+        scene.start(1, joining=True)
+        scene.untilMembers(1, 2, 3)
+        scene.run(4.0)
+        repaired = max(peer.session.confirmed_frame for peer in scene.players) + 1
+        scene.run(2.0)
+        self.assertAgree(scene, start=repaired, least=60)
+
+    def test_spoiledComesBack(self) -> None:
+        """Whose state went wrong and who was dropped then comes back with a sound one."""
+        scene = Scene(3, state_exchange_interval=120, checksum_interval=120)
+        scene.run(1.0)
+        spoil(scene, 3)
+        scene.cutOff(3)
+        scene.untilMembers(1, 2)
+        scene.mesh.heal()
+        scene[3].rejoins = True
+        scene.untilMembers(1, 2, 3)
+        scene.played(1, 2, 3, least=200)
+        start = scene[3].of(SeatTaken)[-1].frame
+        self.assertAgree(scene, start=start, least=60)

@@ -7,6 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.rollback.feed_settings import FeedSettings, FollowerSettings
+from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.transfer_settings import TransferSettings
 from tests.test_rollback_pages import DOCS, printed
@@ -21,7 +22,7 @@ class SpectatorsPageTests(SynchronousTestCase):
         self.assertEqual(names["race"].frame, 1600)
         race = names["Race"]()
         for _ in range(names["view"].frame):
-            race.advance((b"go", b"go" if race.frame % 3 else b""))
+            race.advance((b"go" if race.frame % 3 else b"", b""))
         self.assertEqual(names["view"].save(), race.save())
 
     def test_numbers(self) -> None:
@@ -31,9 +32,9 @@ class SpectatorsPageTests(SynchronousTestCase):
         spectator = SpectatorSettings(2, (1,))
         for text, number in (
             ("it plays them two seconds late", spectator.delay == 2),
-            ("The last 600 frames", feed.history_frames == 600),
+            ("The last 600 frames", RollbackSettings().history_limit == 600),
             ("at most 512 KiB a second", TransferSettings().bytes_per_second == 512 << 10),
-            ("At most 16 may follow", feed.followers_limit == 16),
+            ("At most 16 may follow", RollbackSettings().followers_limit == 16),
             ("silent for five seconds", feed.follower_timeout == 5),
             ("20 packets a second", feed.packet_interval == 1 / 20),
             ("silent for a second", follower.fail_over_after == 1),

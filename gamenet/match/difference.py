@@ -33,8 +33,8 @@ class StatesDiffered(GamenetError):
         other player has found it.
     @ivar player: The other player, from 1.
     @ivar part: The first part of the state that differs, by the name that the game gives
-        it (L{gamenet.rollback.state_difference.INamedParts}), C{""} for a game that names none; C{None}
-        where that is not known.
+        it (L{gamenet.rollback.state_difference.INamedParts}), C{""} for a game that names
+        none; C{None} where that is not known.
     """
 
     def __init__(self, frame: int | None, player: int, part: str | None = None) -> None:

@@ -22,6 +22,7 @@ from gamenet.match.settings import MatchSettings
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.interpolation import Drawn
 from gamenet.rollback.session import RollbackSession
+from gamenet.rollback.settings import LeaverPolicy
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
@@ -72,8 +73,11 @@ class FrameLoop:
             seed=ticket.seed,
             rules=settings.rules,
             checksum_interval=min(settings.checksum_interval, INTERVAL_LIMIT),
+            bots=rollback.leaver_policy is LeaverPolicy.BOT,
         )
-        self.recording = Recording(attachments, header, self._recordingFailed)
+        self.recording = Recording(
+            attachments, header, self._recordingFailed, rollback.history_limit
+        )
         self._session = RollbackSession(rollback)
         watched = self.recording.watched(simulation)
         self._observed = ObservedSimulation(watched, self._effects, self._pictures)

@@ -17,7 +17,7 @@ from gamenet.interfaces import ISimulation
 from gamenet.match.attachments import Attachments
 from gamenet.match.moments import moment
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.replay_recorder import ReplayRecorder
+from gamenet.rollback.replay_recorder import HISTORY_LIMIT, ReplayRecorder
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.steps import Restore, Step
 from gamenet.wire.replay_file import ReplayHeader
@@ -41,16 +41,19 @@ class Recording:
         attachments: Attachments,
         header: ReplayHeader,
         recordingFailed: Callable[[str, Exception], None],
+        history_limit: int = HISTORY_LIMIT,
     ) -> None:
         """
         @param attachments: Where to write.
         @param header: What the replay is of.
+        @param history_limit: How many frames a state may lie back that is taken over
+            in mid-match.
         @param recordingFailed: Called with L{REPLAY} or L{LOG} and what was raised,
             once for each at the most.
         """
         self._replay = attachments.replay
         self._match_log = attachments.log
-        self._recorder = ReplayRecorder(header)
+        self._recorder = ReplayRecorder(header, history_limit)
         self._recordingFailed = recordingFailed
         self._closed = False
 

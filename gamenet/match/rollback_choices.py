@@ -43,8 +43,7 @@ class RollbackChoices:
         nothing new to say.
     @ivar sparse_saving: Save seldom, for a game whose saving costs more than a few
         frames of its playing.  Most final frames have no checksum then: C{None} is told
-        in L{gamenet.interfaces.IPeerProtocol.frameConfirmed}, and a replay cannot be
-        recorded.
+        in L{gamenet.interfaces.IPeerProtocol.frameConfirmed}.
     @ivar prediction: What is played for a player whose input has not come: a
         L{Prediction}, or a callable of the last known input and of how many frames
         nothing is known, which returns an input.

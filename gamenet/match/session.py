@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from gamenet.errors import BadSetting, GamenetError, LobbyLost, MatchEnded, RequestRefused
+from gamenet.errors import GamenetError, LobbyLost, MatchEnded, RequestRefused
 from gamenet.interfaces import IMachine, IPeerProtocol, IPicturedSimulation, ISimulation
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.attachments import Attachments, IsMatchLog
@@ -215,8 +215,6 @@ class Session:
         log: IsMatchLog | None,
     ) -> MatchResult:
         attachments = Attachments(effects, pictures, replay, log)
-        if replay is not None and settings.rollback.sparse_saving:
-            raise BadSetting("a replay has every frame's checksum: not with sparse_saving")
         requireMethods(simulation, ISimulation if pictures is None else IPicturedSimulation)
         requireMethods(protocol, IPeerProtocol)
         ticket = await self._awaitTicket()

@@ -10,6 +10,7 @@ that led to another state when it was played again, and what differed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -18,7 +19,9 @@ from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.interfaces import ISeededSimulation, ISimulation
 from gamenet.rollback.determinism_report import Mismatch, MismatchKind, NotDeterministic, Report
 from gamenet.rollback.determinism_session import DeterminismCheckSession, DeterminismCheckSettings
+from gamenet.rollback.saved_states import ownerOfSnapshots
 from gamenet.rollback.state_difference import INamedParts, SavedState
+from gamenet.rollback.state_dump import packedSnapshot
 from gamenet.rollback.steps import Advance, Save, Step
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.input_frames import FRAMES_LIMIT
@@ -44,6 +47,8 @@ class CheckedTimeline:
     @ivar failed: Whether something was raised while steps were applied; then nothing
         more is.
     @ivar simulated: How often a frame was played.
+    @ivar _owned: The snapshots that may be loaded, by number, if they are objects of the
+        simulation's own; else C{None}.
     """
 
     failed: bool
@@ -51,18 +56,21 @@ class CheckedTimeline:
     _simulation: ISimulation
     _session: DeterminismCheckSession
     _parts: Callable[[], Mapping[str, bytes]] | None
+    _owned: dict[int, Any] | None
 
     def __init__(self, simulation: ISimulation, session: DeterminismCheckSession) -> None:
         """
         @param simulation: The game in its first state.  If it provides
             L{INamedParts}, its parts are compared too.
         @param session: Whose steps are applied.
+        @raise BadSetting: Its snapshots are its own, and it has no checksum of its own.
         """
         self.failed = False
         self.simulated = 0
         self._simulation = simulation
         self._session = session
         self._parts = _partsOf(simulation)
+        self._owned = None if ownerOfSnapshots(simulation) is None else {}
 
     def apply(self, steps: Iterable[Step]) -> None:
         """
@@ -77,7 +85,8 @@ class CheckedTimeline:
         """
         if self.failed:
             raise LocalProtocolError("the simulation has failed")
-        simulation, session, parts = self._simulation, self._session, self._parts
+        simulation, session = self._simulation, self._session
+        parts, owned = self._parts, self._owned
         advance = simulation.advance
         states: list[SavedState] = []
         simulated = 0
@@ -89,12 +98,12 @@ class CheckedTimeline:
                     advance(step.inputs)
                     simulated += 1
                 elif isinstance(step, Save):
-                    states.append(_take(simulation, parts, step.frame))
+                    states.append(_take(simulation, parts, step.frame, owned))
                 else:
                     blamed = False
                     snapshot = session.snapshot(step.frame)
                     blamed = True
-                    simulation.load(snapshot)
+                    simulation.load(snapshot if owned is None else owned[step.frame])
         except Exception as error:
             if step is None or not blamed or isinstance(step, Save):
                 raise
@@ -102,8 +111,11 @@ class CheckedTimeline:
         finally:
             self.simulated += simulated
         if len(states) < session.statesWanted:
-            states.append(_take(simulation, parts, session.current_frame))
+            states.append(_take(simulation, parts, session.current_frame, owned))
         session.statesTaken(states)
+        if owned is not None:
+            first = session.current_frame - session.settings.check_distance
+            self._owned = {number: owned[number] for number in owned if number >= first}
         self.failed = False
 
     def takeState(self) -> SavedState:
@@ -112,7 +124,8 @@ class CheckedTimeline:
 
         @raise MomentFailed: As L{apply} does.
         """
-        return _take(self._simulation, self._parts, self._session.current_frame)
+        number = self._session.current_frame
+        return _take(self._simulation, self._parts, number, self._owned)
 
 
 def checkDeterminism(
@@ -127,7 +140,9 @@ def checkDeterminism(
 ) -> Report:
     """
     Play a game while going back at every tick, and beside it a second one that
-    never goes back, and compare all states.
+    never goes back, and compare all states.  Where snapshots are the game's own
+    (L{gamenet.interfaces.IOwnsSnapshots}), the second one loads each state of the first
+    as it would come to another player: encoded and decoded.
 
     What the game raises is in the report too.
 
@@ -146,7 +161,8 @@ def checkDeterminism(
         address.
     @param mismatches_limit: The check ends when so many frames differ.
     @return: What was found.
-    @raise BadSetting: A number is out of bounds, or there are too few inputs.
+    @raise BadSetting: A number is out of bounds, there are too few inputs, or the
+        game's snapshots are its own and it has no checksum of its own.
     """
     if not callable(inputs):
         if len(inputs) < frames:
@@ -259,15 +275,25 @@ class _Run:
         assert self.timeline is not None
         number = frame + 1
         first = self.session.newest or self.timeline.takeState()
-        later = _take(second, _partsOf(second), number)
-        if first == later:
+        parts, owner = _partsOf(second), ownerOfSnapshots(second)
+        owned: dict[int, Any] | None = None if owner is None else {}
+        later = _take(second, parts, number, owned)
+        equal = first == later
+        if not equal:
+            self.session.noteSecondRun(frame, first, later, origin)
+        if equal and owner is None:
             return True
-        self.session.noteSecondRun(frame, first, later, origin)
+        moment = "load" if owner is None else "decodeSnapshot"
         try:
-            second.load(first.snapshot)
+            snapshot = first.snapshot if owner is None else owner.decodeSnapshot(first.snapshot)
+            moment = "load"
+            second.load(snapshot)
         except Exception as error:
-            raise MomentFailed("load", number) from error
-        return _take(second, _partsOf(second), number) == first
+            raise MomentFailed(moment, number) from error
+        loaded = _take(second, parts, number, owned)
+        if equal and loaded != first:
+            self.session.noteSecondRun(frame, first, loaded, True)
+        return loaded == first
 
     def inputsOf(self, frame: int) -> Sequence[bytes]:
         """Return the author's inputs of one frame."""
@@ -297,18 +323,28 @@ def _partsOf(simulation: ISimulation) -> Callable[[], Mapping[str, bytes]] | Non
 
 
 def _take(
-    simulation: ISimulation, parts: Callable[[], Mapping[str, bytes]] | None, number: int
+    simulation: ISimulation,
+    parts: Callable[[], Mapping[str, bytes]] | None,
+    number: int,
+    owned: dict[int, Any] | None,
 ) -> SavedState:
     """
     Return a simulation's present state.
 
     @param number: The snapshot's number, for the error.
+    @param owned: Where a snapshot is put that is an object of the simulation's own.
     @raise MomentFailed: The simulation raised, or did not return what it should.
     """
     moment = "save"
     try:
-        snapshot = simulation.save()
-        if not isinstance(snapshot, bytes):
+        snapshot: Any = simulation.save()
+        if owned is not None:
+            if snapshot is None:
+                raise TypeError("save returned None, which is no snapshot")
+            owned[number] = snapshot
+            moment = "encodeSnapshot"
+            snapshot = packedSnapshot(simulation, snapshot)  # type: ignore[arg-type]
+        elif not isinstance(snapshot, bytes):
             raise TypeError(f"save returned {type(snapshot).__name__}, not bytes")
         if parts is None:
             return SavedState(snapshot)

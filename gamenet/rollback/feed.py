@@ -124,6 +124,11 @@ class Broadcast:
             del self._rows[:surplus]
             self._first += surplus
 
+    def forget(self) -> None:
+        """Forget all frames: the next one that is committed may be any later one."""
+        self._first = self.committed
+        self._rows.clear()
+
     def received(self, follower: int, body: bytes, now: float) -> None:
         """
         Take a packet of a follower, or of who wants to be one.

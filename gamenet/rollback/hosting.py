@@ -151,6 +151,8 @@ class Hosting:
         start = broadcast.committed
         if not start and not broadcast.oldest_frame:
             start = confirmation.first_kept
-        start = max(start, confirmation.first_kept)
+        if confirmation.first_kept > start:
+            start = confirmation.first_kept
+            broadcast.forget()
         for frame, row in enumerate(confirmation.rows(start, end) if start < end else (), start):
             broadcast.frameCommitted(frame, *row)

@@ -121,6 +121,8 @@ class Joining:
             settings.input_limit,
             stuck_after=_STUCK_AFTER,
         )
+        progress.restored = progress.report = None  # of our former seat
+        progress.kept_frame = -1
         self.view = None
         self.before = None
         self._settings = settings

@@ -6,13 +6,14 @@ written as what changed since the state before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 from zlib import crc32
 
 import attrs
 from zope.interface import directlyProvides, providedBy
 
-from gamenet.interfaces import ISimulation
+from gamenet.interfaces import IOwnsSnapshots, ISimulation
 from gamenet.rollback.state_difference import NAME_LIMIT, INamedParts
 from gamenet.wire.match_log_format import PARTS_LIMIT
 from gamenet.wire.match_log_records import PartDigest, PartPatch, StateRecord
@@ -23,6 +24,10 @@ __all__ = ["STATES_LIMIT", "LoggedStates", "WatchedSimulation", "changedSpan"]
 #: prediction window.
 STATES_LIMIT = 48
 
+#: A state by its parts, or as a whole; one that the game owns is encoded when it is
+#: written, as most never are.
+_State: TypeAlias = "Mapping[str, bytes] | bytes | partial[dict[str, bytes]]"
+
 
 class WatchedSimulation:
     """
@@ -32,6 +37,7 @@ class WatchedSimulation:
     @ivar _simulation: The game.
     @ivar _states: Takes what is saved.
     @ivar _parts: The game's C{parts}, where it has one.
+    @ivar _encode: The game's C{encodeSnapshot}, where it has one.
     """
 
     def __init__(self, simulation: ISimulation, states: LoggedStates) -> None:
@@ -44,6 +50,8 @@ class WatchedSimulation:
         self._states = states
         parts = game.parts if INamedParts.providedBy(game) else None
         self._parts: Callable[[], Mapping[str, bytes]] | None = parts
+        encode = game.encodeSnapshot if IOwnsSnapshots.providedBy(game) else None
+        self._encode: Callable[[Any], bytes] | None = encode
         directlyProvides(self, providedBy(simulation))
 
     def __getattr__(self, name: str) -> Any:
@@ -60,9 +68,9 @@ class WatchedSimulation:
         self._states.moves += 1
         self._simulation.advanceSeated(inputs, absent)
 
-    def save(self) -> bytes:
+    def save(self) -> Any:
         """Return the whole state."""
-        snapshot: bytes = self._simulation.save()
+        snapshot = self._simulation.save()
         self._taken(snapshot)
         return snapshot
 
@@ -71,16 +79,23 @@ class WatchedSimulation:
         self._simulation.saveInto(buffer)
         self._taken(buffer)
 
-    def load(self, snapshot: bytes) -> None:
+    def load(self, snapshot: Any) -> None:
         """Become the state that C{snapshot} was taken of."""
         self._states.moves += 1
         self._simulation.load(snapshot)
 
-    def _taken(self, snapshot: bytes | memoryview) -> None:
+    def _taken(self, snapshot: Any) -> None:
         states = self._states
-        if states.active:
-            parts = self._parts
-            states.taken[states.moves] = bytes(snapshot) if parts is None else _named(parts)
+        if not states.active:
+            return
+        state: _State
+        if self._parts is not None:
+            state = _named(self._parts)
+        elif self._encode is not None:
+            state = partial(_encoded, self._encode, snapshot)
+        else:
+            state = bytes(snapshot)
+        states.taken[states.moves] = state
 
 
 @attrs.define
@@ -105,8 +120,8 @@ class LoggedStates:
     state_limit: int
     active: bool = attrs.field(default=True, init=False)
     moves: int = attrs.field(default=0, init=False)
-    taken: dict[int, Mapping[str, bytes] | bytes] = attrs.field(factory=dict, init=False)
-    _waiting: dict[int, Mapping[str, bytes] | bytes] = attrs.field(factory=dict, init=False)
+    taken: dict[int, _State] = attrs.field(factory=dict, init=False)
+    _waiting: dict[int, _State] = attrs.field(factory=dict, init=False)
     _written: dict[str, bytes | PartDigest] = attrs.field(factory=dict, init=False)
     _kept: dict[int, None] = attrs.field(factory=dict, init=False)
 
@@ -168,6 +183,8 @@ class LoggedStates:
                 table.pop(earlier)
         if state is None:
             return None
+        if isinstance(state, partial):
+            state = state()
         parts = {"": state} if isinstance(state, bytes) else state
         if sum(map(len, parts.values())) > self.every_frame_limit and not compared:
             return None
@@ -192,7 +209,7 @@ class LoggedStates:
                 changes.append((name, _change(known, part)))
         return StateRecord(frame, tuple(changes), tuple(former))
 
-    def _keep(self, number: int, state: Mapping[str, bytes] | bytes) -> None:
+    def _keep(self, number: int, state: _State) -> None:
         self._waiting.pop(number, None)
         self._waiting[number] = state
         if len(self._waiting) > STATES_LIMIT:
@@ -206,6 +223,14 @@ def _named(parts: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:
     except Exception as error:
         # The match goes on without: a game may be wrong in what only the log asks for.
         return {"(parts raised)": type(error).__name__.encode("ascii", "replace")}
+
+
+def _encoded(encode: Callable[[Any], bytes], snapshot: Any) -> dict[str, bytes]:
+    """Return a state that the game owns; what was raised where it cannot be encoded."""
+    try:
+        return {"": bytes(memoryview(encode(snapshot)))}
+    except Exception as error:
+        return {"(encodeSnapshot raised)": type(error).__name__.encode("ascii", "replace")}
 
 
 def _bounded(parts: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from itertools import islice
 
 import attrs
 
+from gamenet.bounds import wholeNumber
 from gamenet.errors import LocalProtocolError
 from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.replay_chunks import (
@@ -30,8 +31,8 @@ from gamenet.wire.replay_file import (
 
 __all__ = ["HISTORY_LIMIT", "ReplayRecorder"]
 
-#: How many frames a state may lie back that is taken over in mid-match.
-HISTORY_LIMIT = 1024
+#: How many frames a state may lie back that is taken over in mid-match, unless set.
+HISTORY_LIMIT = 600
 
 
 @attrs.define(init=False)
@@ -67,10 +68,15 @@ class ReplayRecorder:
     _began: bool
     _digest: blake2b
 
-    def __init__(self, header: ReplayHeader) -> None:
+    def __init__(self, header: ReplayHeader, history_limit: int = HISTORY_LIMIT) -> None:
         """
         @param header: What the replay is of.
+        @param history_limit: How many of the newest frames are kept, 1 to 1 000 000: a
+            state that is taken over in mid-match (L{restored}) must not lie further
+            back, so that of L{gamenet.rollback.settings.RollbackSettings} is enough.
+        @raise gamenet.errors.BadSetting: It is out of bounds.
         """
+        limits = _HistoryLimit(history_limit)
         self.header = header
         self.frames = 0
         self.next_frame = 0
@@ -78,7 +84,7 @@ class ReplayRecorder:
         self._waiting = []
         self._checked = 0
         self._checksum = 0
-        self._history = deque(maxlen=HISTORY_LIMIT)
+        self._history = deque(maxlen=limits.history_limit)
         self._restored = None
         self._began = False
         self._digest = blake2b(digest_size=DIGEST_BYTES)
@@ -215,3 +221,10 @@ class ReplayRecorder:
             data = encodeHeader(self.header) + data
         self._digest.update(data)
         return data
+
+
+@attrs.frozen
+class _HistoryLimit:
+    """What a recorder is told of its memory, checked."""
+
+    history_limit: int = attrs.field(validator=wholeNumber(1, 1_000_000))

@@ -3,7 +3,7 @@ The snapshots that a timeline keeps: the newest ones, to go back to, and a few
 older ones, to be looked at when a difference is noticed later.
 
 Both keep what the simulation returned, be it bytes or an object of its own
-(L{gamenet.rollback_interfaces.IOwnsSnapshots}), or have their own buffers, made once,
+(L{gamenet.interfaces.IOwnsSnapshots}), or have their own buffers, made once,
 for a simulation that writes into one (L{gamenet.interfaces.ISavesInto}).
 """
 
@@ -14,9 +14,8 @@ from typing import Any
 import attrs
 
 from gamenet.errors import BadSetting
-from gamenet.interfaces import IChecksummed, ISavesInto, ISimulation
+from gamenet.interfaces import IChecksummed, IOwnsSnapshots, ISavesInto, ISimulation
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.rollback_interfaces import IOwnsSnapshots
 
 __all__ = [
     "NO_CHECKSUM",

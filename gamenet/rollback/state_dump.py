@@ -36,13 +36,13 @@ from gamenet.errors import (
     RemoteProtocolError,
     UnknownMessage,
 )
+from gamenet.interfaces import IOwnsSnapshots
 from gamenet.rollback.state_difference import (
     NAME_LIMIT,
     PartDifference,
     SavedState,
     differences,
 )
-from gamenet.rollback_interfaces import IOwnsSnapshots
 from gamenet.wire.input_frames import FRAMES_LIMIT
 
 __all__ = [
@@ -180,7 +180,7 @@ class StateDump:
     @ivar frame: The frame; the state is snapshot C{frame + 1}.
     @ivar checksum: The state's checksum, 0 to 2**32 - 1.
     @ivar snapshot: What the simulation saved; for a
-        L{gamenet.rollback_interfaces.IOwnsSnapshots} what it was encoded as.
+        L{gamenet.interfaces.IOwnsSnapshots} what it was encoded as.
     @ivar parts: Its parts as names and bytes, in the simulation's order, or C{None}.
 
     @raise BadSetting: A value is out of bounds.

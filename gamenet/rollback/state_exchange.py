@@ -159,13 +159,12 @@ class StateExchange:
                 raise RemoteProtocolError(f"a dump of frame {dump.frame}, not {frame}")
             self._theirs[peer] = dump
             self._compare(peer)
-        else:
-            if frame + 1 >= self._confirmation.first_kept:
-                self._progress.restored = Restore(frame + 1, received.content)
-                self._progress.report = None
-                for remote in self._exchange.others:
-                    remote.checksums.forget()
-                self._progress.events.append(StateTakenOver(frame, peer))
+        elif frame + 1 >= self._confirmation.first_kept:
+            self._progress.restored = Restore(frame + 1, received.content)
+            self._progress.report = None
+            for remote in self._exchange.others:
+                remote.checksums.forget()
+            self._progress.events.append(StateTakenOver(frame, peer))
 
     def dumpsWanted(self) -> tuple[int, ...]:
         """Return the final frames whose states are wanted."""

@@ -15,6 +15,7 @@ from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.interfaces import (
     IBotSimulation,
     IChecksummed,
+    IOwnsSnapshots,
     IRollbackSession,
     ISavesInto,
     ISeatedSimulation,
@@ -38,7 +39,6 @@ from gamenet.rollback.state_dump import (
 )
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.rollback_interfaces import IOwnsSnapshots
 
 __all__ = ["Timeline"]
 
@@ -57,7 +57,7 @@ class Timeline:
     One simulation and the snapshots of its newest frames.
 
     What a simulation offers beside L{gamenet.interfaces.ISimulation} is used:
-    L{gamenet.interfaces.ISavesInto} or L{gamenet.rollback_interfaces.IOwnsSnapshots},
+    L{gamenet.interfaces.ISavesInto} or L{gamenet.interfaces.IOwnsSnapshots},
     L{gamenet.interfaces.IChecksummed}, L{gamenet.interfaces.ISeatedSimulation},
     L{gamenet.interfaces.IBotSimulation} and L{INamedParts}.
 

@@ -152,7 +152,6 @@ def _judgeInputs(world: World, history: dict[int, Confirmed]) -> None:
     """What was pressed is what was played; who is absent does what the match has chosen."""
     policy = next(iter(world.plan.settings.values())).leaver_policy
     default = next(iter(world.plan.settings.values())).default_input
-    before: tuple[bytes, ...] | None = None
     for frame in sorted(history):
         inputs, _, absent = history[frame]
         for process in world.everybody:
@@ -167,7 +166,8 @@ def _judgeInputs(world: World, history: dict[int, Confirmed]) -> None:
                     )
         for player in absent:
             if policy is LeaverPolicy.FREEZE:
-                wanted = b"" if frame == 0 else before[player - 1] if before else None
+                before = history.get(frame - 1)
+                wanted = None if before is None else before[0][player - 1]
             elif policy is LeaverPolicy.DEFAULT_INPUT:
                 wanted = default
             else:
@@ -177,7 +177,6 @@ def _judgeInputs(world: World, history: dict[int, Confirmed]) -> None:
                     f"absent player {player} pressed {inputs[player - 1]!r} in frame {frame},"
                     f" not {wanted!r} ({policy.value})"
                 )
-        before = inputs
 
 
 def _judgeDrops(world: World, outcomes: list[Outcome]) -> None:

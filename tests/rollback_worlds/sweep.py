@@ -78,6 +78,9 @@ def _read(path: Path, mixed: bool) -> dict[int, dict[str, Any]]:
         except ValueError:
             continue  # the run was killed while it wrote this
         done[line["seed"]] = line
+    if not path.read_text().endswith("\n"):
+        with path.open("a") as state:
+            state.write("\n")
     return done
 
 
