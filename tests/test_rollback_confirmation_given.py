@@ -65,8 +65,13 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual([frame for frame, *_ in self.told()], [0, 1, 2, 3])
 
     def test_notYetFinal(self) -> None:
-        """The next in turn, where it is not final, has no checksum."""
+        """The next in turn, where it is not final, has no checksum, though its inputs are here."""
+        table = self.table()
+        for queue in table.queues:
+            queue.append(b"x")
+        self.final.follow(table)
         self.assertRaises(LocalProtocolError, self.final.taken, 0, 9)
+        self.assertEqual(self.told(), [])
         self.give(0, 3)
         self.final.taken(2, 9)
         self.assertRaises(LocalProtocolError, self.final.taken, 3, 9)

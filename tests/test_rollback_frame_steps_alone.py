@@ -93,6 +93,70 @@ class PlanTests(AloneCase):
         self.assertEqual(counted.deepest_rollback, 3)
 
 
+class KeptTests(AloneCase):
+    """What is saved for long, and what a sparse session goes back to."""
+
+    def know(self, count: int) -> None:
+        """Player 2's inputs come, up to a frame."""
+        for player, queue in enumerate(self.table.queues, 1):
+            while queue.count < (20 if player == 1 else count):
+                queue.append(b"")
+        self.table.refresh()
+
+    def sparse(self, **changes: Any) -> FrameSteps:
+        """Return steps that save what is final only, with a window of 4 frames."""
+        self.begin()
+        rules = {"sparse_saving": True, "prediction_window": 4, "checksum_interval": 100}
+        self.settings = RollbackSettings(**(rules | changes))
+        self.table = InputTable(self.settings, BOTH)
+        return FrameSteps(self.settings, self.progress, self.table, ())
+
+    def kinds(self, steps: list[Step]) -> list[Step | int]:
+        """Return the steps, but of those that play only the frame."""
+        return [step.frame if isinstance(step, Advance) else step for step in steps]
+
+    def test_keptFrame(self) -> None:
+        """The state behind the frame that somebody asked for is kept for long."""
+        steps = self.begin()
+        self.progress.kept_frame = 1
+        saves = [steps.plan(True, 0.0)[-1] for _ in range(3)]
+        self.assertEqual(saves, [Save(1), Save(2, True), Save(3)])
+
+    def test_reportedBase(self) -> None:
+        """A reported state is gone back to if it is final, and only then."""
+        for known, base in ((2, 0), (3, 3), (4, 3)):
+            steps = self.sparse(checksum_interval=3)
+            self.know(known)
+            played = [step for _ in range(4) for step in self.kinds(steps.plan(True, 0.0))]
+            expected = [0, 1, 2, Save(3, True), 3]
+            self.assertEqual(played, [*expected, Save(4)] if known > 4 else expected)
+            self.assertEqual(steps.base, base)
+
+    def test_allComesAtOnce(self) -> None:
+        """Where all was predicted right and is known now, it need not go back to save."""
+        steps = self.sparse()
+        self.know(0)
+        for frame in range(4):
+            self.assertEqual(self.kinds(steps.plan(True, 0.0)), [frame])
+        self.know(5)
+        self.assertEqual(self.kinds(steps.plan(True, 0.0)), [4, Save(5)])
+        self.assertEqual(steps.base, 5)
+
+    def test_windowFromTheBase(self) -> None:
+        """The window counts from the state to go back to; and so does a rollback's depth."""
+        steps = self.sparse()
+        self.know(4)
+        for _ in range(4):
+            steps.plan(True, 0.0)
+        self.assertEqual(steps.base, 4)
+        for frame in range(4, 8):
+            self.assertEqual(self.kinds(steps.plan(True, 0.0)), [frame])
+        self.table.wrong_frame = 6
+        replay = self.kinds(steps.plan(False, 0.0))
+        self.assertEqual(replay, [Load(4), 4, 5, 6, 7])
+        self.assertEqual(self.progress.statistics.deepest_rollback, 4)
+
+
 class AbsentTests(AloneCase):
     """Whose seat is empty is said of each frame, also of those before the change."""
 

@@ -182,6 +182,18 @@ class FollowingTests(JoiningCase):
         self.assertEqual(answers, [NotFed(NotFedReason.NOT_FOLLOWING)])
         self.assertEqual([body for peer, body in self.due(0.0) if peer == 2], [])
 
+    def test_spectators(self) -> None:
+        """Who looks on, and did so while we had a seat, is told that there is nothing."""
+        follow = encodeFollow(Follow(bytes(16), 1, 0))
+        for number in range(17, 1017):
+            self.joining.packetReceived(number, follow, 0.0)
+        self.joining.packetReceived(17, b"\x44\0\0\0\0\1", 0.0)
+        told = [peer for peer, body in self.due(0.0) if body[0] == 0x33]
+        self.assertEqual(told, list(range(17, 17 + 2 + self.settings.followers_limit)))
+        frames = encodeFeedFrames(0, [ROW], 1, 1, 3)[0]
+        for body in (b"", b"\x00", b"\x10", b"\x18", b"\x28", b"\x50", frames):
+            self.assertRaises(RemoteProtocolError, self.joining.packetReceived, 17, body, 0.0)
+
     def test_badPackets(self) -> None:
         """Bad input: strangers, unknown kinds and impossible views; nothing comes of them."""
         self.assertRaises(LocalProtocolError, self.joining.packetReceived, 4, b"\x30", 0.0)

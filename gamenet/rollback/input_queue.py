@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import attrs
 
-from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.errors import LocalProtocolError, MomentFailed, RemoteProtocolError
 
 __all__ = ["ENDLESS", "HISTORY", "InputQueue", "Predictor"]
 
@@ -265,9 +265,12 @@ class InputQueue:
         """Ask the game what to play for frames whose inputs are not known."""
         last = self.inputs[-1] if self.inputs else self.prediction
         first_unknown = self.count - 1
-        made = [predictor(last, frame - first_unknown) for frame in range(start, end)]
-        if not all(type(text) is bytes for text in made):
-            raise LocalProtocolError("the game's prediction of an input is not bytes")
+        made = []
+        for frame in range(start, end):
+            try:
+                made.append(predictor(last, frame - first_unknown))
+            except Exception as error:
+                raise MomentFailed("prediction", frame) from error
         self._predicted.update(zip(range(start, end), made, strict=True))
         return made
 

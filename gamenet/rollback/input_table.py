@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.rollback.input_queue import ENDLESS, HISTORY, InputQueue
+from gamenet.rollback.input_queue import ENDLESS, HISTORY, InputQueue, Predictor
 from gamenet.rollback.settings import LeaverPolicy, Prediction, RollbackSettings
 from gamenet.wire.view_values import Seat
 
@@ -61,7 +61,9 @@ class InputTable:
         """
         prediction = settings.prediction
         default = settings.default_input if prediction is Prediction.DEFAULT else None
-        predictor = None if isinstance(prediction, Prediction) else prediction
+        predictor = None
+        if not isinstance(prediction, Prediction):
+            predictor = _checked(prediction, settings.input_limit)
         inputs = before or (b"",) * settings.players
         self.queues = tuple(InputQueue(first_frame, text, default, predictor) for text in inputs)
         local = settings.local_players
@@ -185,3 +187,17 @@ class InputTable:
         """Find out from which frame on the seats stay as they are."""
         self.settled = max([seat.since for seat in self.seats])
         self.absent = tuple([player for player, seat in enumerate(self.seats, 1) if not seat.taken])
+
+
+def _checked(predictor: Predictor, limit: int) -> Predictor:
+    """Return a predictor that fails where the game's own returns no possible input."""
+
+    def predict(last: bytes, frames: int) -> bytes:
+        text = predictor(last, frames)
+        if type(text) is not bytes:
+            raise TypeError(f"a predicted input of {type(text).__name__}, not bytes")
+        if len(text) > limit:
+            raise ValueError(f"a predicted input of {len(text)} bytes, more than {limit}")
+        return text
+
+    return predict

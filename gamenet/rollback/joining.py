@@ -46,6 +46,9 @@ CATCH_UP = 8
 #: The seat is asked for when this many frames at most are missing.
 CLOSE_BEHIND = 30
 
+#: Numbers from here on are spectators'.
+_SPECTATORS = 17
+
 #: Seconds between two requests for the seat.
 _REQUEST_INTERVAL = 0.2
 
@@ -151,6 +154,9 @@ class Joining:
         @raise RemoteProtocolError: It cannot rightly have been sent.
         @raise LocalProtocolError: There is no such peer.
         """
+        if peer >= _SPECTATORS:
+            self._spectatorAsks(peer, body)
+            return
         if peer not in self._hosts:
             raise LocalProtocolError(f"there is no other peer {peer}")
         statistics = self._progress.statistics
@@ -229,8 +235,7 @@ class Joining:
         family = body[0] & 0xF0 if body else -1
         if family == _FEED:
             if isinstance(decodeFeedPacket(body), (Follow, Unfollow)):
-                if peer not in self._unfed:
-                    self._unfed.append(peer)
+                self._feedNot(peer)
             else:
                 self._follower.packetReceived(peer, body, now)
         elif family == _TRANSFER:
@@ -244,6 +249,26 @@ class Joining:
             self._answered_at[peer] = now
         elif family not in _FOR_MEMBERS:
             raise MalformedMessage(f"a packet of an unknown kind, {body[:1].hex()}")
+
+    def _spectatorAsks(self, spectator: int, body: bytes) -> None:
+        """
+        Take a packet of a spectator, whom we have nothing to show now.
+
+        @raise RemoteProtocolError: It cannot rightly have been sent.
+        """
+        family = body[0] & 0xF0 if body else -1
+        if family == _FEED:
+            if not isinstance(decodeFeedPacket(body), (Follow, Unfollow)):
+                raise RemoteProtocolError(f"spectator {spectator} sent frames")
+            self._feedNot(spectator)
+        elif family != _TRANSFER:
+            raise RemoteProtocolError(f"a spectator sent a packet {body[:1].hex()}")
+
+    def _feedNot(self, follower: int) -> None:
+        """Tell who follows us, or wants to, that there is nothing; so many in one round."""
+        limit = len(self._hosts) + self._settings.followers_limit
+        if follower not in self._unfed and len(self._unfed) < limit:
+            self._unfed.append(follower)
 
     def _isClose(self) -> bool:
         """Whether it is time to ask for the seat."""

@@ -130,7 +130,7 @@ class Membership:
     def _silent(self, now: float) -> tuple[int, ...]:
         """Tell of those who are silent, and return who is lost."""
         settings = self._settings
-        if self.outvoted:
+        if self.outvoted or self._isFinished():
             return ()
         lost = []
         for remote in self._exchange.others:
@@ -144,6 +144,10 @@ class Membership:
                 lost.append(remote.peer)
         return tuple(lost)
 
+    def _isFinished(self) -> bool:
+        """Whether the match's last frame is final here: nobody is missed any more."""
+        return self._progress.confirmed_frame == self._progress.frames - 1
+
     def _follow(self) -> None:
         """Do what was agreed on."""
         agreement = self.agreement
@@ -151,6 +155,8 @@ class Membership:
             if isinstance(event, ViewChanged):
                 if not self.outvoted:
                     self._install(event)
+            elif self._isFinished():
+                continue
             elif isinstance(event, Outvoted):
                 self.outvoted = self._progress.stopped = True
                 seat = event.view.seats[self._settings.local_player - 1]

@@ -85,16 +85,17 @@ class Play:
     @property
     def state(self) -> SessionState:
         """What we are doing, a L{SessionState}."""
+        progress = self._progress
         state = self.controls.state
+        if self._confirmation.told == progress.frames - 1:
+            return SessionState.FINISHED
         if state is not None:
             return state
-        progress = self._progress
         if progress.current_frame < progress.frames:
             lacks = self.exchange.local.lacksAny(progress.current_frame)
             can_play = self._isWithinWindow() and (not lacks or self._wantsInput())
             return SessionState.RUNNING if can_play else SessionState.STALLED
-        finished = self._confirmation.told == progress.frames - 1
-        return SessionState.FINISHED if finished else SessionState.CONFIRMING
+        return SessionState.CONFIRMING
 
     def inputFrame(self, player: int | None) -> int | None:
         """

@@ -16,7 +16,7 @@ from gamenet.rollback.settings import RollbackSettings
 __all__ = ["LOOK_INTERVAL", "Recommendations"]
 
 #: Seconds between two looks.
-LOOK_INTERVAL = 0.25
+LOOK_INTERVAL = 0.5
 
 
 @attrs.define(init=False)

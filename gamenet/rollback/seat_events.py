@@ -81,7 +81,8 @@ class PlayerJoined:
 @attrs.frozen
 class Dropped:
     """
-    The others have agreed that we are out.  Play is over here, unless
+    The others have agreed that we are out: what we confirmed from C{frame} on is not
+    part of their match.  Play is over here, unless
     L{gamenet.rollback.session.RollbackSession.rejoin} is called.
 
     @ivar frame: The first frame that they play without an input of ours.

@@ -45,7 +45,7 @@ from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
 from gamenet.rollback.state_dump import StateDump
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Save, Step
-from gamenet.rollback.timeline_rules import TimelineRules
+from gamenet.rollback.timeline_rules import TimelineRules, keptStates
 from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.rollback.view import firstView
 from gamenet.wire.input_frames import FRAMES_LIMIT, INPUT_LIMIT
@@ -136,6 +136,9 @@ class RollbackSession:
             sparse=settings.sparse_saving,
             bots=settings.leaver_policy is LeaverPolicy.BOT,
             input_limit=settings.input_limit,
+            kept_states=keptStates(
+                settings.frame_rate, settings.prediction_window, settings.checksum_interval
+            ),
         )
 
     @property
@@ -338,7 +341,8 @@ class RollbackSession:
         @param now: The time, in seconds.
         @raise LocalProtocolError: We were not dropped.
         """
-        if self._joining is not None or not self._play.controls.membership.outvoted:
+        lost = self._play.controls.membership.outvoted and not self.finished
+        if self._joining is not None or not lost:
             raise LocalProtocolError("there is no seat to come back to: we were not dropped")
         self._join()
 

@@ -147,7 +147,7 @@ class RollbackSettings:
     @ivar dump_states: Whether a difference is followed by an exchange of both
         states, so that the part that differs can be named.
     @ivar history_limit: How many confirmed frames are kept for spectators,
-        for those who join, and for looking back.
+        for those who join, and for looking back; at least 120.
     @ivar followers_limit: How many spectators and joiners are served at once.
 
     @raise BadSetting: A value cannot work; the text says which and why.
@@ -199,7 +199,7 @@ class RollbackSettings:
         _requireWithin("events_limit", self.events_limit, 1, 1_000_000)
         if self.send_interval is not None:
             _requireWithin("send_interval", self.send_interval, 1, SEND_INTERVAL_LIMIT)
-        _requireWithin("history_limit", self.history_limit, 1, 1_000_000)
+        _requireWithin("history_limit", self.history_limit, 120, 1_000_000)
         _requireWithin("followers_limit", self.followers_limit, 0, 1024)
         _requireWithin("state_exchange_interval", self.state_exchange_interval, 0, INTERVAL_LIMIT)
         if self.state_exchange_interval % self.checksum_interval:

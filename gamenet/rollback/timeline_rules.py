@@ -10,7 +10,7 @@ from gamenet.bounds import wholeNumber
 from gamenet.rollback.settings import WINDOW_LIMIT
 from gamenet.wire.input_frames import INPUT_LIMIT
 
-__all__ = ["KEPT_LIMIT", "TimelineRules"]
+__all__ = ["KEPT_LIMIT", "TimelineRules", "keptStates"]
 
 #: The most snapshots that may be kept for long.
 KEPT_LIMIT = 64
@@ -41,3 +41,16 @@ class TimelineRules:
     kept_states: int = attrs.field(default=4, validator=wholeNumber(1, KEPT_LIMIT))
     bots: bool = False
     input_limit: int = attrs.field(default=INPUT_LIMIT, validator=wholeNumber(1, 65_536))
+
+
+def keptStates(frame_rate: int, prediction_window: int, interval: int) -> int:
+    """
+    Return how many states of reported frames a session has kept, so that one is still
+    here when somebody else asks for it: those of about a second and a half.
+
+    @param frame_rate: Frames a second.
+    @param prediction_window: How many frames may be played on predictions.
+    @param interval: Every how many frames a checksum is reported.
+    """
+    frames = 3 * frame_rate // 2 + 2 * prediction_window
+    return min(4 + frames // interval, KEPT_LIMIT)

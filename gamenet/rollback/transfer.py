@@ -293,12 +293,14 @@ class DatagramTransfer:
     ) -> TransferReceived | None:
         """Take a chunk."""
         purpose = chunk.purpose
-        incoming = state.incoming.get(purpose) if state else None
-        settled, chunks = state.settled.get(purpose, (0, 0)) if state else (0, 0)
+        if state is None:
+            return None  # of a transfer with somebody who was forgotten since
+        incoming = state.incoming.get(purpose)
+        settled, chunks = state.settled.get(purpose, (0, 0))
         known = incoming.offer.number if incoming else settled
         if chunk.number > known:
             raise RemoteProtocolError(f"a chunk of transfer {chunk.number}, which was not offered")
-        if state is None or chunk.number < known:
+        if chunk.number < known:
             return None
         if incoming is None:
             self._answerSettled(state, purpose, settled, chunks)
