@@ -40,8 +40,14 @@ class HostingCase(SynchronousTestCase):
     def hosting(self) -> Hosting:
         return self.session._play.controls.hosting
 
-    def play(self, frames: int, confirmed: dict[int, int] | None = None) -> None:
-        """Play; the others have confirmed as much as they could, or up to a frame each."""
+    def play(
+        self, frames: int, confirmed: dict[int, int] | None = None, silent: bool = False
+    ) -> None:
+        """
+        Play; the others have confirmed as much as they could, or up to a frame each.
+
+        @param silent: Whether nothing is sent but inputs.
+        """
         session = self.session
         for _ in range(frames):
             frame = session.current_frame
@@ -58,7 +64,11 @@ class HostingCase(SynchronousTestCase):
                 session.checksumTaken(wanted, wanted)
             session.drainEvents()
             self.now += 1 / 60
-            session.packetsDue(self.now)
+            if not silent:
+                session.packetsDue(self.now)
+                continue
+            for peer in (2, 3):
+                session.packetFor(peer, self.now)
 
     def follow(self, follower: int, wanted: int | None, digest: bytes | None = None) -> None:
         """Let somebody follow."""
@@ -129,21 +139,19 @@ class CommittedTests(HostingCase):
         self.assertGreater(len(first.rows), 40)
 
 
-    def test_shortHistory(self) -> None:
-        """A limit: where hardly anything is kept, who lacks frames gets another state."""
-        for limit in (1, 2, 5, 10):
-            self.begin(history_limit=limit)
-            self.follow(17, 0)
-            self.play(60)
-            self.now += 1.0
-            self.follow(17, 0)
-            self.fed()
-            broadcast = self.hosting._broadcast
-            assert broadcast is not None
-            self.assertEqual(broadcast.committed, self.session.confirmed_frame + 1)
-            lacks = broadcast.snapshotWanted or self.hosting.awaitsDump
-            self.assertEqual(lacks, broadcast.oldest_frame > 0)
-            self.assertTrue(lacks or limit > 1)
+    def test_gap(self) -> None:
+        """A limit: where frames are kept no more that nobody was fed, a state goes before them."""
+        self.begin(history_limit=120)
+        self.follow(17, 0)
+        self.play(60)
+        self.play(200, silent=True)
+        self.follow(17, 0)
+        self.fed()
+        broadcast = self.hosting._broadcast
+        assert broadcast is not None
+        self.assertEqual(broadcast.committed, self.session.confirmed_frame + 1)
+        self.assertEqual(broadcast.oldest_frame, 260 - 120)
+        self.assertTrue(broadcast.snapshotWanted or self.hosting.awaitsDump)
 
 
 class FollowerTests(HostingCase):

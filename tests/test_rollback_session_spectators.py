@@ -48,12 +48,12 @@ class SeenTests(SceneCase):
 
     def test_comesLate(self) -> None:
         """Who comes when the first frames are not kept any more gets a snapshot."""
-        scene = Scene(3, history_limit=60, game=PaddedGame)
+        scene = Scene(3, history_limit=120, game=PaddedGame)
         scene.run(4.0)
         watcher = scene.watch(delay=0.0)
         scene.run(4.0)
         (began,) = watcher.of(FollowingBegan)
-        self.assertTrue(began.snapshot and began.frame > 200, began)
+        self.assertTrue(began.snapshot and began.frame > 120, began)
         self.assertSeen(scene, watcher)
         late = scene.watch(18, delay=0.0, from_beginning=True)
         scene.run(4.0)
@@ -63,7 +63,7 @@ class SeenTests(SceneCase):
     def test_sparse(self) -> None:
         """Players who save seldom, and in lockstep, serve spectators too."""
         for rules in ({"sparse_saving": True}, {"prediction_window": 0, "input_delay": 4}):
-            scene = Scene(2, history_limit=60, **rules)
+            scene = Scene(2, history_limit=120, **rules)
             scene.run(3.0)
             watcher = scene.watch(delay=0.5)
             scene.run(4.0)

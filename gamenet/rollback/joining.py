@@ -10,6 +10,7 @@ import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from gamenet.interfaces import ITransfer
+from gamenet.rollback.agreement_reception import AHEAD_LIMIT
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.feed_events import HostRefused
 from gamenet.rollback.feed_settings import FollowerSettings
@@ -322,6 +323,12 @@ class Joining:
         fault = faultOf(view, settings.peers)
         if fault is not None:
             raise RemoteProtocolError(f"peer {peer} says {fault}")
+        present = max(self._follower.host_frame, self._progress.current_frame)
+        if max([seat.since for seat in view.seats]) > present + AHEAD_LIMIT:
+            return  # nobody is seated that far ahead; or we have yet to hear how far they are
+        seat = view.seats[settings.local_player - 1]
+        if seat.taken and self._has_state and seat.since < self._progress.current_frame:
+            raise RemoteProtocolError(f"peer {peer} seats us at {seat.since}, which is past")
         if view.number > self._known_view.number:
             self._known_view = view
             self.view = None
