@@ -195,7 +195,7 @@ class LoopTests(SynchronousTestCase):
                 return attrs.evolve(
                     original(settings, players, local_player),
                     leaver_policy=policy,
-                    history_limit=17,
+                    history_limit=170,
                 )
 
             self.patch(MatchSettings, "rollbackSettings", chosen)
@@ -212,7 +212,7 @@ class LoopTests(SynchronousTestCase):
             ]
             for loop in loops:
                 loop.begin(0.0)
-            self.assertEqual(loops[0].recording._recorder._history.maxlen, 17)
+            self.assertEqual(loops[0].recording._recorder._history.maxlen, 170)
             for tick in range(60):
                 for player, loop in enumerate(loops, 1):
                     loop.run(tick / 60)

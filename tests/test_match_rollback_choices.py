@@ -28,7 +28,7 @@ OTHER: dict[str, Any] = {
     "state_exchange": 2.0,
     "state_repair": StateRepair.END,
     "dump_states": False,
-    "history_limit": 77,
+    "history_limit": 177,
 }
 
 #: For each setting of a session a value that is not its default.
@@ -58,7 +58,7 @@ OTHER_ROLLBACK: dict[str, Any] = {
     "state_exchange_interval": 60,
     "state_repair": StateRepair.END,
     "dump_states": False,
-    "history_limit": 77,
+    "history_limit": 177,
     "followers_limit": 3,
     "rejoin_within": 60.0,
 }
@@ -117,7 +117,7 @@ class RollbackChoicesTests(SynchronousTestCase):
             ("state_exchange", (0, -1.0, 15.1, "1")),
             ("state_repair", ("end", None)),
             ("dump_states", (1,)),
-            ("history_limit", (0, 1_000_001)),
+            ("history_limit", (0, 119, 1_000_001)),
         ):
             for value in values:
                 choices: dict[str, Any] = {name: value}
@@ -165,7 +165,7 @@ class ChosenTests(SynchronousTestCase):
             prediction=predict,
             default_input=b".",
             input_limit=1,
-            history_limit=10,
+            history_limit=120,
         )
         scene.play(MatchSettings(frames=240, rollback=choices))
         scene.playToTheEnd(20.0)

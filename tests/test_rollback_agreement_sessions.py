@@ -141,3 +141,22 @@ class PatienceTests(SynchronousTestCase):
             waited = self.droppedAfter(lost_after)
             self.assertGreaterEqual(waited, patience - 1e-6)
             self.assertLess(waited, patience + 0.1)
+
+    def test_acceptorsSilent(self) -> None:
+        """A value that nobody accepts is tried again a second later than that."""
+        one = session(players=3, lost_after=2.0, interrupted_after=1.0)
+        proposed_at = None
+        for tick in range(60 * 20):
+            now = tick / 60
+            one.packetReceived(2, packet(0, [], 0, 0), now)
+            for message in said(one, 2, now):
+                if isinstance(message, Prepare) and proposed_at is None:
+                    promise = Promise(1, message.ballot, (0,) * 3, -1, 200)
+                    one.packetReceived(2, encodeViewMessage(promise), now)
+                    proposed_at = now
+                elif isinstance(message, Prepare) and message.ballot.round > 1:
+                    assert proposed_at is not None
+                    self.assertGreaterEqual(now - proposed_at, 5.0 - 1e-6)
+                    self.assertLess(now - proposed_at, 5.1)
+                    return
+        raise AssertionError("never")

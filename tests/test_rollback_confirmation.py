@@ -99,32 +99,34 @@ class ConfirmationTests(SynchronousTestCase):
 
     def test_rows(self) -> None:
         """The newest final frames are kept, up to the limit, to be looked up."""
-        final = self.begin(history_limit=5)
-        self.confirm(20)
+        final = self.begin(history_limit=120)
         self.assertRaises(LocalProtocolError, final.row, 0)
-        for frame in range(21):
+        for frame in range(136):
+            self.confirm(frame)
             final.taken(frame, 0)
-        self.assertEqual((final.first_kept, final.told), (16, 20))
+        self.assertEqual((final.first_kept, final.told), (16, 135))
         self.assertEqual(final.row(16), ((b"16", b"16"), ()))
-        self.assertEqual(len(final.rows(16, 21)), 5)
+        self.assertEqual(len(final.rows(16, 136)), 120)
         self.assertEqual(final.rows(18, 18), [])
-        for start, end in ((15, 18), (16, 22), (19, 18)):
+        for start, end in ((15, 18), (16, 137), (19, 18)):
             self.assertRaises(LocalProtocolError, final.rows, start, end)
-        for frame in (15, 21, -1):
+        for frame in (15, 136, -1):
             self.assertRaises(LocalProtocolError, final.row, frame)
 
     def test_historyTooShort(self) -> None:
         """Where not all inputs since the report before are kept, their checksum is not told."""
-        final = self.begin(history_limit=2, checksum_interval=3)
-        self.confirm(2)
-        report = [final.taken(frame, 7) for frame in range(3)][-1]
-        self.assertEqual(report, (2, 7, NO_INPUTS_CHECKSUM))
+        final = self.begin(history_limit=120, checksum_interval=121)
+        report = None
+        for frame in range(121):
+            self.confirm(frame)
+            report = final.taken(frame, 7)
+        self.assertEqual(report, (120, 7, NO_INPUTS_CHECKSUM))
 
     def test_bounded(self) -> None:
         """After many frames no more than the limit is kept."""
-        final = self.begin(frames=100_000, history_limit=30)
+        final = self.begin(frames=100_000, history_limit=120)
         for frame in range(5000):
             self.confirm(frame)
             final.taken(frame, 0)
             self.progress.events.clear()
-        self.assertEqual(len(final._rows), 30)
+        self.assertEqual(len(final._rows), 120)

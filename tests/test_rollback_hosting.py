@@ -131,7 +131,7 @@ class CommittedTests(HostingCase):
 
     def test_history(self) -> None:
         """Who asks late begins with what is kept of final frames."""
-        self.begin(history_limit=100)
+        self.begin(history_limit=120)
         self.play(300)
         self.follow(17, 250)
         first = self.fed()[17][0]

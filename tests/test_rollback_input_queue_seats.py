@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.errors import LocalProtocolError, MomentFailed, RemoteProtocolError
 from gamenet.rollback.input_queue import ENDLESS, HISTORY, InputQueue
+from gamenet.rollback.input_table import InputTable
+from gamenet.rollback.settings import RollbackSettings
+from gamenet.wire.view_values import Seat
 
 
 def filled(count: int) -> InputQueue:
@@ -179,10 +184,29 @@ class PredictorTests(SynchronousTestCase):
         self.assertEqual(queue.extend([b"a2", b"x"], 4), 3)
 
     def test_ownReturnsNonsense(self) -> None:
-        """What is not bytes is the game's mistake, named so."""
-        queue = InputQueue(predictor=lambda last, missing: "x")  # type: ignore[arg-type,return-value]
-        error = self.assertRaises(LocalProtocolError, queue.play, 0, 1)
-        self.assertIn("prediction", str(error))
+        """
+        Bad input: what the game's own predictor may not do is told with the moment and
+        the frame; what it predicted before stays, and it is asked again.
+        """
+        fault: list[object] = [KeyError("nothing"), "x", bytes(65)]
+
+        def predict(last: bytes, missing: int) -> Any:
+            if missing < 3 or not fault:
+                return b"%d" % missing
+            made = fault.pop(0)
+            if isinstance(made, Exception):
+                raise made
+            return made
+
+        rules = RollbackSettings(prediction=predict, input_limit=64)
+        table = InputTable(rules, (Seat(True, 0), Seat(True, 0)))
+        queue = table.queues[1]
+        for cause in (KeyError, TypeError, ValueError):
+            error = self.assertRaises(MomentFailed, queue.play, 0, 4)
+            self.assertEqual((error.moment, error.frame), ("prediction", 2))
+            self.assertIsInstance(error.__cause__, cause)
+            self.assertIn("prediction", str(error))
+        self.assertEqual(queue.play(0, 4), [b"1", b"2", b"3", b"4"])
 
     def test_ownIsBounded(self) -> None:
         """What was predicted is forgotten when the input is here."""

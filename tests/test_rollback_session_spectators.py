@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -182,38 +184,38 @@ class CommittedTests(SceneCase):
             scene.run(1.0)
             self.assertSeen(scene, watcher)
 
-    def test_joinerIsQuorum(self) -> None:
+    def assertUncontradicted(self, host: int, joiner: int, **rules: Any) -> None:
         """
-        A peer of two players joins one of a single player, and could go on without it at
-        once: what that one feeds before it hears the new one must not be contradicted.
+        A peer joins one that is alone and could go on without it at once; then neither hears
+        the other.  What the host fed before and feeds then is not contradicted.
         """
-        for wait in (0.1, 0.12, 0.2, 0.3, 2.0):
-            scene = Scene(3, seating=((1,), (2, 3)), vacant=(2, 3))
+        for wait in (0.0, 0.02, 0.04, 0.06, 0.1, 0.3, 4.0):
+            scene = Scene(**rules)
             scene.run(1.0)
-            watcher = scene.watch(hosts=(1,), delay=0.0, from_beginning=True)
+            watcher = scene.watch(hosts=(host,), delay=0.0, from_beginning=True)
             scene.run(0.5)
-            scene.start(2, joining=True)
-            scene.until(lambda scene=scene: scene.session(1).members == (1, 2))
+            scene.start(joiner, joining=True)
+            scene.until(lambda scene=scene: scene.session(host).members == (1, 2))
             scene.run(wait)
             scene.mesh.cut((1,), (2,))
-            scene.untilMembers(2)
-            scene.run(1.0)
+            if wait > 2.0:
+                scene.untilMembers(joiner)
+            scene.run(5.0)
+            self.assertSeen(scene, watcher)
+            scene.mesh.heal()
+            if wait < 2.0:
+                scene.untilMembers(1, 2)
+                scene.played(1, 2)
+                self.assertAgree(scene)
             self.assertSeen(scene, watcher)
 
+    def test_joinerIsQuorum(self) -> None:
+        """A peer of two players joins one of a single player."""
+        self.assertUncontradicted(1, 2, players=3, seating=((1,), (2, 3)), vacant=(2, 3))
+
     def test_lowestComesBack(self) -> None:
-        """The same where player 1 comes back to a game of two."""
-        for wait in (0.1, 0.15, 0.2, 1.0):
-            scene = Scene(2, vacant=(1,))
-            scene.run(1.0)
-            watcher = scene.watch(hosts=(2,), delay=0.0, from_beginning=True)
-            scene.run(0.5)
-            scene.start(1, joining=True)
-            scene.until(lambda scene=scene: scene.session(2).members == (1, 2))
-            scene.run(wait)
-            scene.mesh.cut((1,), (2,))
-            scene.untilMembers(1)
-            scene.run(1.0)
-            self.assertSeen(scene, watcher)
+        """Player 1 comes to a game of two, in which it is a quorum by itself."""
+        self.assertUncontradicted(2, 1, players=2, vacant=(1,))
 
     @settings(deadline=None, max_examples=10)
     @given(

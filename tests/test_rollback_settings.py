@@ -31,7 +31,7 @@ BOUNDS = {
     "events_limit": (1, 1_000_000),
     "send_interval": (1, 4),
     "state_exchange_interval": (0, 3600),
-    "history_limit": (1, 1_000_000),
+    "history_limit": (120, 1_000_000),
     "followers_limit": (0, 1024),
 }
 
@@ -279,7 +279,7 @@ class DigestTests(SynchronousTestCase):
             "lost_after": None,
             "rejoin_within": None,
             "dump_states": False,
-            "history_limit": 7,
+            "history_limit": 120,
             "followers_limit": 0,
         }
         names = {field.name for field in attrs.fields(RollbackSettings)}

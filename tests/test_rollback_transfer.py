@@ -297,7 +297,6 @@ class HostileTests(SynchronousTestCase):
 
     def test_chunks(self) -> None:
         """Chunks that were not offered, do not exist, have a wrong length or contradict."""
-        self.refuse(Chunk(SNAPSHOT, 1, 0, b"x"))
         self.take(Offer(SNAPSHOT, 1, 0, 100 * CHUNK_BYTES + 5, bytes(16)))
         full = bytes(CHUNK_BYTES)
         self.refuse(Chunk(SNAPSHOT, 2, 0, full))
@@ -312,6 +311,24 @@ class HostileTests(SynchronousTestCase):
             [decodeTransferPacket(body) for _, body in self.end.packetsDue(0.0)],
             [Receipt(SNAPSHOT, 1, 1, 1 << (RECEIPT_BITS - 2))],
         )
+
+    def test_chunkOfTheForgotten(self) -> None:
+        """
+        A late chunk of somebody of whom nothing is known any more is no proof of anything:
+        it is ignored, nothing is kept of it, and the next offer is taken as ever.
+        """
+        self.assertIsNone(self.take(Chunk(SNAPSHOT, 1, 0, b"x")))
+        self.assertEqual(self.end.packetsDue(0.0), ())
+        self.take(Offer(SNAPSHOT, 1, 0, 100 * CHUNK_BYTES, bytes(16)))
+        self.end.forget(1)
+        self.assertIsNone(self.take(Chunk(SNAPSHOT, 1, 0, bytes(CHUNK_BYTES))))
+        self.assertIsNone(self.take(Withdrawal(SNAPSHOT, 1)))
+        self.assertEqual(self.end.packetsDue(9.0), ())
+        self.assertEqual(self.end.drainFailures(), ())
+        self.assertIsNone(self.end.progress(1))
+        self.take(Offer(SNAPSHOT, 1, 0, 100 * CHUNK_BYTES, bytes(16)))
+        self.take(Chunk(SNAPSHOT, 1, 0, bytes(CHUNK_BYTES)))
+        self.assertEqual(self.end.progress(1), 0.01)
 
     def test_offers(self) -> None:
         """An offer that contradicts the one before it; an older one says nothing."""

@@ -60,7 +60,7 @@ class RollbackChoices:
         match ends with L{gamenet.match.difference.StatesDiffered}, for all.
     @ivar dump_states: Whether a difference is followed by an exchange of both states, so
         that the part that differs can be named.
-    @ivar history_limit: How many confirmed frames are kept, 1 to 1 000 000.
+    @ivar history_limit: How many confirmed frames are kept, 120 to 1 000 000.
 
     @raise BadSetting: A value cannot work; the text says which and why.
     """

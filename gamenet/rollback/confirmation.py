@@ -88,8 +88,8 @@ class Confirmation:
         @return: The report that the others are to be told, if it is one.
         @raise LocalProtocolError: It is another frame.
         """
-        skips = self._sparse or self._given
-        if skips:
+        unchecked = self._sparse or self._given
+        if unchecked:
             self._tellUnchecked()
         if frame != self.told + 1 or frame > self._progress.confirmed_frame:
             raise LocalProtocolError(f"the checksum of frame {frame} is not wanted now")
@@ -97,7 +97,7 @@ class Confirmation:
         report = None
         if not (frame + 1) % self._interval or frame == self._progress.frames - 1:
             report = frame, checksum, self._inputsChecksum(frame)
-        if skips:
+        if unchecked:
             self._tellUnchecked()
         return report
 

@@ -181,7 +181,9 @@ class InputTable:
 
         @raise gamenet.errors.LocalProtocolError: Some are not known, or long gone.
         """
-        return tuple([queue.known(frame) for queue in self.queues])
+        if self.absent or frame >= self.known:
+            return tuple([queue.known(frame) for queue in self.queues])
+        return tuple([queue.inputs[frame - queue.first_kept] for queue in self.queues])
 
     def _settle(self) -> None:
         """Find out from which frame on the seats stay as they are."""
