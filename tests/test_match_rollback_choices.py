@@ -47,7 +47,7 @@ OTHER_ROLLBACK: dict[str, Any] = {
     "seating": ((1,), (2, 3)),
     "vacant": (2,),
     "send_interval": 2,
-    "keep_alive": 1.5,
+    "keep_alive": 0.4,
     "sparse_saving": True,
     "prediction": Prediction.DEFAULT,
     "default_input": b"x",

@@ -115,7 +115,9 @@ class PatienceTests(SynchronousTestCase):
 
     def droppedAfter(self, lost_after: float) -> float:
         """Return how long after the PREPARE a heard but silent peer is done without."""
-        one = session(players=5, lost_after=lost_after, interrupted_after=lost_after / 2)
+        one = session(
+            players=5, lost_after=lost_after, interrupted_after=lost_after / 2, keep_alive=0.1
+        )
         asked_at = None
         for tick in range(60 * 20):
             now = tick / 60

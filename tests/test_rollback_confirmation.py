@@ -114,13 +114,28 @@ class ConfirmationTests(SynchronousTestCase):
             self.assertRaises(LocalProtocolError, final.row, frame)
 
     def test_historyTooShort(self) -> None:
-        """Where not all inputs since the report before are kept, their checksum is not told."""
-        final = self.begin(history_limit=120, checksum_interval=121)
+        """Where reports are rarer than frames are kept, those since the report are kept too."""
+        final = self.begin(history_limit=120, checksum_interval=150)
         report = None
-        for frame in range(121):
+        for frame in range(150):
             self.confirm(frame)
             report = final.taken(frame, 7)
-        self.assertEqual(report, (120, 7, NO_INPUTS_CHECKSUM))
+        inputs = [text for frame in range(150) for text in (b"%d" % frame,) * 2]
+        checksum = crc32(b"".join(inputs), crc32(bytes(map(len, inputs))))
+        self.assertEqual(report, (149, 7, checksum))
+        self.assertEqual(len(final._rows), 150)
+
+    def test_begunBetween(self) -> None:
+        """Where not all inputs since the report before are known, their checksum is not told."""
+        final = self.begin(checksum_interval=3)
+        final.restart(4)
+        for frame in range(4, 9):
+            final.give(((b"%d" % frame,) * 2, ()))
+        self.progress.confirmed_frame = 8
+        reports = [final.taken(frame, 7) for frame in (5, 8)]
+        assert reports[1] is not None
+        self.assertEqual(reports[0], (5, 7, NO_INPUTS_CHECKSUM))
+        self.assertNotEqual(reports[1][2], NO_INPUTS_CHECKSUM)
 
     def test_bounded(self) -> None:
         """After many frames no more than the limit is kept."""

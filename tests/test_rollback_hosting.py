@@ -138,7 +138,6 @@ class CommittedTests(HostingCase):
         self.assertEqual(first.first_frame, 250)
         self.assertGreater(len(first.rows), 40)
 
-
     def test_gap(self) -> None:
         """A limit: where frames are kept no more that nobody was fed, a state goes before them."""
         self.begin(history_limit=120)

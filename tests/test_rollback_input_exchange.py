@@ -49,7 +49,7 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(len(times), 4)
         for before, after in zip([0, *times], times, strict=False):
             self.assertIn(after - before, (12, 13))
-        slow = session(keep_alive=0.5)
+        slow = session(keep_alive=0.5, interrupted_after=1.0)
         self.assertEqual(len(inputPackets(slow, 0.0)), 1)
         tell(slow)
         self.assertEqual([tick for tick in range(1, 60) if inputPackets(slow, tick * FRAME)], [30])

@@ -103,3 +103,41 @@ class JoinerTests(SynchronousTestCase):
         self.assertEqual(self.remote.acknowledged, 45)
         self.setUp()
         self.assertRaises(RemoteProtocolError, self.take, JOINED, 3, 46)
+
+    def test_counted(self) -> None:
+        """What is stale is counted as repeated, what cannot be as refused."""
+        statistics = self.progress.statistics
+        self.take(JOINED, view=VIEW - 1)
+        self.assertEqual((statistics.packets_repeated, statistics.packets_refused), (1, 0))
+        self.assertRaises(RemoteProtocolError, self.take, JOINED, 3, 46)
+        self.assertEqual((statistics.packets_repeated, statistics.packets_refused), (1, 1))
+
+    def test_longInputs(self) -> None:
+        """Every input of a packet is up to the limit long, in packets of one and of many."""
+        limit = self.exchange.settings.input_limit
+        right, wrong = bytes(limit), bytes(limit + 1)
+        for inputs in ([wrong], [wrong, b"x"], [b"x", wrong], [b"x", wrong, b"x"]):
+            body = packet(JOINED, inputs, 44, JOINED, view=VIEW)
+            take = self.exchange.packetReceived
+            self.assertRaises(RemoteProtocolError, take, self.remote, body, 1.0)
+            self.assertTrue(self.isWaiting())
+        for inputs in ([right], [right, right]):
+            self.setUp()
+            body = packet(JOINED, inputs, 44, JOINED, view=VIEW)
+            self.exchange.packetReceived(self.remote, body, 1.0)
+            self.assertEqual(self.table.queues[2].count, JOINED + len(inputs))
+
+    def test_removed(self) -> None:
+        """Who is removed is no member, is sent nothing, and holds nobody up."""
+        self.exchange.remove(2)
+        self.assertEqual([one.peer for one in self.exchange.others], [3])
+        self.assertFalse(self.exchange.isMember(2))
+        self.take(JOINED, wanted=45)
+        self.assertEqual([peer for peer, _ in self.exchange.packetsDue(2.0)], [3])
+        self.assertEqual(self.exchange.local.acknowledged, 45)
+
+    def test_order(self) -> None:
+        """Whoever comes later, the others stay in order of their numbers."""
+        self.exchange.remove(2)
+        self.exchange.admit(2, 45)
+        self.assertEqual([one.peer for one in self.exchange.others], [2, 3])

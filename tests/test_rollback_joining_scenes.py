@@ -14,6 +14,7 @@ from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
 from tests.rollback_scene import LOSSY, NEAR, PaddedGame, Scene, SceneCase
+from tests.rollback_worlds.profiles import LinkProfile
 
 
 class LateTests(SceneCase):
@@ -110,6 +111,18 @@ class LateTests(SceneCase):
         self.assertEqual(late.of(SeatRefused), [SeatRefused("configuration differs")])
         self.assertIs(late.session.state, SessionState.JOINING)
         self.assertEqual(scene.session(1).members, (1, 2))
+
+    def test_fastGames(self) -> None:
+        """At 240 frames a second over 150 ms a seat is taken like at 60: all inputs are kept."""
+        far = LinkProfile("far", 0.0, 0.15, 0.02)
+        for rate in (120, 240):
+            rules = {"frame_rate": rate, "prediction_window": 32}
+            scene = Scene(2, profile=far, vacant=(1,), **rules)
+            scene.run(1.5)
+            scene.start(1, joining=True)
+            scene.untilMembers(1, 2)
+            scene.played(1, 2, least=600)
+            self.assertAgree(scene, least=600)
 
     def test_leavers(self) -> None:
         """Under every policy for empty seats a late player finds the same game."""

@@ -62,7 +62,13 @@ OPTIONAL = ("last_frame", "send_interval", "lost_after", "rejoin_within")
 
 def of(**changes: Any) -> RollbackSettings:
     """Settings in which every number may be changed alone."""
-    base: dict[str, Any] = {"checksum_interval": 1} if "state_exchange_interval" in changes else {}
+    base: dict[str, Any] = {}
+    if "state_exchange_interval" in changes:
+        base = {"checksum_interval": 1}
+    elif "keep_alive" in changes:
+        base = {"interrupted_after": 60, "lost_after": None}
+    elif "interrupted_after" in changes:
+        base = {"keep_alive": 0.02}
     return RollbackSettings(**base | changes)
 
 
@@ -131,6 +137,13 @@ class BoundTests(SynchronousTestCase):
         """Nobody is lost before they are said to be interrupted."""
         self.assertRaises(BadSetting, RollbackSettings, interrupted_after=2.0)
         RollbackSettings(interrupted_after=60, lost_after=None)
+
+    def test_keepAlive(self) -> None:
+        """Nobody is said to be interrupted who only has nothing new to say."""
+        for keep_alive in (0.5, 0.6):
+            error = self.assertRaises(BadSetting, RollbackSettings, keep_alive=keep_alive)
+            self.assertIn("keep_alive must be shorter than interrupted_after", str(error))
+        RollbackSettings(keep_alive=0.49)
 
     def test_stateExchange(self) -> None:
         """Full states are exchanged at frames whose checksums are compared."""
@@ -272,7 +285,7 @@ class DigestTests(SynchronousTestCase):
             "checksums_limit": 7,
             "events_limit": 7,
             "send_interval": 3,
-            "keep_alive": 1.0,
+            "keep_alive": 0.4,
             "sparse_saving": True,
             "prediction": Prediction.DEFAULT,
             "interrupted_after": 1.0,

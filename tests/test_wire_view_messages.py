@@ -214,7 +214,7 @@ class ViewMessageTests(SynchronousTestCase):
             "14 0001 01 0001 0001 80000001",
             "17 0000 00000001 01",
             "18" + "00" * 16 + "0000 80000001",
-            "19 04",
+            "19 05",
         ):
             self.assertRaises(MalformedMessage, decodeViewMessage, bytes.fromhex(text))
 

@@ -275,7 +275,7 @@ class Agreement:
         """Return when we are to propose something, if at all."""
         state = self._state
         missing = state.missing
-        wanted = (state.leaving_since is None and not self._isBehindAlone(standing)) and (
+        wanted = state.leaving_since is None and (
             bool(missing or state.leavers)
             or self.deciding
             or state.joiner(standing, now) is not None
@@ -292,19 +292,6 @@ class Agreement:
         return (
             max(state.wanted_since, state.yielded_at + state.settings.decision_timeout) + patience
         )
-
-    def _isBehindAlone(self, standing: Standing) -> bool:
-        """
-        Whether we are alone and have not yet come to the frame from which on we are
-        seated: what others confirmed meanwhile, and showed to spectators, we do not know.
-        """
-        state = self._state
-        if state.without(state.missing) != (state.peer,):
-            return False
-        own = [
-            state.view.seats[player - 1].since for player in playersOf(state.seating, state.peer)
-        ]
-        return standing.confirmed + 1 < max(own)
 
     def _watchIsolation(self, now: float) -> None:
         """Notice when too few are heard to go on, and when enough are again."""
@@ -365,7 +352,9 @@ class Agreement:
             messages.append(Commit(state.newest))
         reply = state.replies.pop(peer, None) or self._voteFor(peer, now)
         if reply is not None:
-            self._voted_at = now
+            ballot = state.acceptance.ballot
+            if ballot is not None and ballot.proposer == peer:
+                self._voted_at = now
             messages.append(reply)
         question = None if state.proposal is None else state.proposal.question(peer)
         if question is not None and len(messages) < MESSAGES_PER_PEER:

@@ -93,14 +93,14 @@ class AgreementState:
 
     def joiner(self, standing: Standing, now: float) -> int | None:
         """Return the joiner that we are to propose now, if any."""
+        for peer, heard in tuple(self.joiners.items()):
+            if now - heard > self.settings.admission_timeout:
+                del self.joiners[peer]
         present = self.without((*self.missing, *self.leavers))
         if self.peer != present[0] or now < self.admission_pause_until:
             return None
-        for peer, heard in sorted(self.joiners.items()):
-            if now - heard <= self.settings.admission_timeout:
-                settled = max([seat.since for seat in self.view.seats])
-                return peer if settled <= standing.confirmed else None
-        return None
+        settled = max([seat.since for seat in self.view.seats])
+        return min(self.joiners, default=None) if settled <= standing.confirmed else None
 
     def heard(self, peer: int, number: int) -> None:
         """That peer spoke as one that knows view C{number} and no newer."""

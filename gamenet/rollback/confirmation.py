@@ -59,7 +59,7 @@ class Confirmation:
         self._table = table
         self._interval = settings.checksum_interval
         self._sparse = settings.sparse_saving
-        self._rows = deque(maxlen=settings.history_limit)
+        self._rows = deque(maxlen=max(settings.history_limit, settings.checksum_interval))
         self._given = deque()
 
     @property

@@ -43,6 +43,7 @@ class InputExchange:
     @ivar table: All players' inputs.
     @ivar local: Those that are pressed here.
     @ivar others: The other peers that are members of the view, ascending.
+    @ivar muted: Members that are sent no inputs now, because nothing comes from them.
     @ivar frozen: Peers whose inputs must not be taken now.
     @ivar remotes: The same peers by number.
     @ivar _pace: Seconds between two packets while frames are played.
@@ -53,6 +54,7 @@ class InputExchange:
     table: InputTable
     local: LocalInputs
     others: tuple[RemotePeer, ...]
+    muted: tuple[int, ...]
     frozen: tuple[int, ...]
     remotes: dict[int, RemotePeer]
     _pace: float
@@ -70,7 +72,7 @@ class InputExchange:
         self.settings = settings
         self.progress = progress
         self.table = table
-        self.frozen = ()
+        self.frozen = self.muted = ()
         queues = tuple(table.queues[player - 1] for player in settings.local_players)
         self.local = LocalInputs(settings, queues, progress.frames)
         self.remotes = {}
@@ -180,6 +182,8 @@ class InputExchange:
         count = self.local.blobs.count
         waits = current_frame - self.table.known >= self.settings.prediction_window
         for remote in self.others:
+            if remote.peer in self.muted:
+                continue
             wait = now - remote.sent_at
             if wait < self._pace and not (waits and remote.sent < count):
                 continue
@@ -234,7 +238,7 @@ class InputExchange:
         base = blobs.inputs[place - 1] if place else b""
         current_frame = progress.current_frame
         advantage = remote.advantageOf(current_frame, self.settings.frame_rate)
-        remote.ahead.measured(current_frame, advantage, remote.advantage)
+        remote.ahead.measured(remote.packets, advantage, remote.advantage)
         body, included = encodeInputPacket(
             progress.view,
             first_frame,
@@ -249,6 +253,7 @@ class InputExchange:
         sent = first_frame + included
         if report is not None and sent == frames == report[0] + 1:
             sent += 1
+        remote.packets += 1
         remote.noteSent(sent, now, current_frame)
         statistics = progress.statistics
         statistics.packets_sent += 1

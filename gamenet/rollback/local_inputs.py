@@ -126,6 +126,10 @@ class LocalInputs:
         """
         return self._delays[self._place(player)]
 
+    def keepDelays(self, before: LocalInputs) -> None:
+        """Take the delays over that were chosen before we lost our seat."""
+        self._delays = list(before._delays)
+
     def setDelay(self, player: int | None, delay: int, current_frame: int) -> None:
         """
         Change a player's input delay.  Where it grows, the input before is held

@@ -22,12 +22,21 @@ from gamenet.rollback.seat_events import (
     PlayerJoined,
 )
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.wire.view_values import View
+from gamenet.wire.view_messages import encodeViewMessage
+from gamenet.wire.view_values import CommitAck, View
 
 __all__ = ["ROUND_INTERVAL", "Membership"]
 
+#: Seconds between two probes of those who are sent no inputs.
+PROBE_INTERVAL = 0.2
+
 #: Seconds between two rounds in which it is looked what has to be said.
 ROUND_INTERVAL = 0.05
+
+
+#: The most frames beyond the prediction window that a joiner's seat is taken ahead: so
+#: many known inputs have to be kept before they are played.
+_AHEAD_LIMIT = 240
 
 
 @attrs.define(init=False)
@@ -41,6 +50,8 @@ class Membership:
     @ivar _progress: How far the session is.
     @ivar _exchange: The inputs that come and go.
     @ivar _now: The newest time that we were told, in seconds, or C{None}.
+    @ivar _reached_at: When the newest message of the agreement came from each peer.
+    @ivar _probed_at: When those were probed last who are sent no inputs.
     """
 
     agreement: Agreement
@@ -49,6 +60,8 @@ class Membership:
     _progress: Progress
     _exchange: InputExchange
     _now: float | None
+    _reached_at: dict[int, float]
+    _probed_at: float
 
     def __init__(
         self,
@@ -73,6 +86,8 @@ class Membership:
         self._progress = progress
         self._exchange = exchange
         self._now = None
+        self._reached_at = {}
+        self._probed_at = -1e9
         progress.view = view.number
 
     @property
@@ -86,7 +101,7 @@ class Membership:
         horizon = (
             max(progress.confirmed_frame + 1, progress.current_frame)
             + self._settings.prediction_window
-            + 2 * self._settings.frame_rate
+            + min(2 * self._settings.frame_rate, _AHEAD_LIMIT)
         )
         return Standing(progress.confirmed_frame, horizon, self._exchange.table.floors())
 
@@ -113,6 +128,7 @@ class Membership:
         @raise gamenet.errors.RemoteProtocolError: It cannot rightly have been sent.
         """
         self.agreement.received(peer, body, self.standing(), now)
+        self._reached_at[peer] = now
         self._now = now
         self._follow()
 
@@ -125,7 +141,31 @@ class Membership:
         self.agreement.suspect(lost, now)
         packets = self.agreement.due(self.standing(), now)
         self._follow()
-        return packets
+        return packets + self._probes(lost, now)
+
+    def _probes(self, lost: tuple[int, ...], now: float) -> tuple[tuple[int, bytes], ...]:
+        """
+        Stop sending inputs to those of whom nothing comes, while too few are heard to drop
+        them, and look whether they can be reached.
+
+        Where a link is dead in one direction only, the other side hears us well: were it
+        to go on hearing inputs, it would never see why all stand still, though it may be
+        the one that can drop us.
+
+        @param lost: The members who are silent.
+        """
+        if not self.agreement.isolated:
+            self._exchange.muted = ()
+            return ()
+        patience = self._settings.lost_after or 0.0
+        self._exchange.muted = tuple(
+            peer for peer in lost if now - self._reached_at.get(peer, -1e9) >= patience
+        )
+        if now - self._probed_at < PROBE_INTERVAL:
+            return ()
+        self._probed_at = now
+        probe = encodeViewMessage(CommitAck(self.agreement.view.number))
+        return tuple((peer, probe) for peer in self._exchange.muted)
 
     def _silent(self, now: float) -> tuple[int, ...]:
         """Tell of those who are silent, and return who is lost."""

@@ -56,14 +56,14 @@ class Recommendations:
 
     def look(self, now: float) -> None:
         """
-        Look, and tell what is to be recommended.
+        Look, and tell what is to be recommended; nothing once every frame was played.
 
         @param now: The time, in seconds.
         """
-        if now < self._next_look:
+        exchange, progress = self._exchange, self._progress
+        if now < self._next_look or progress.current_frame >= progress.frames:
             return
         self._next_look = now + LOOK_INTERVAL
-        exchange, progress = self._exchange, self._progress
         others = exchange.others
         paths = tuple([remote.peer for remote in others])
         for peer in self._paths:

@@ -46,6 +46,7 @@ class RemotePeer:
     @ivar round_trip: Seconds from the first sending of an input to the arrival of
         its acknowledgement, smoothed (RFC 6298), or C{None}.
     @ivar round_trip_deviation: How much that varies, in seconds.
+    @ivar packets: How many packets were made for it.
     @ivar sent_at: When the newest packet to it was made, in seconds.
     @ivar sent_frame: The frame that we played next then.
     @ivar reported: How many of our inputs there were when our newest checksum
@@ -73,6 +74,7 @@ class RemotePeer:
     silent: bool = attrs.field(default=False, init=False)
     round_trip: float | None = attrs.field(default=None, init=False)
     round_trip_deviation: float = attrs.field(default=0.0, init=False)
+    packets: int = attrs.field(default=0, init=False)
     sent_at: float = attrs.field(default=-1e9, init=False)
     sent_frame: int = attrs.field(default=-1, init=False)
     reported: int = attrs.field(default=0, init=False)
@@ -101,7 +103,10 @@ class RemotePeer:
         if end > frames or end > sent + WINDOW_LIMIT + DELAY_LIMIT:
             raise RemoteProtocolError(f"inputs up to frame {end} on {sent} inputs")
         earliest = max(current_frame, self.first_frame)
-        if current_frame - first_frame > INPUTS_LIMIT or first_frame - earliest > DELAY_LIMIT + 1:
+        waiting = INPUTS_LIMIT
+        if 0 < self.first_frame <= first_frame < self.first_frame + INPUTS_LIMIT:
+            waiting *= 2  # it counted from where it was when we got our seat, and we were behind
+        if current_frame - first_frame > waiting or first_frame - earliest > DELAY_LIMIT + 1:
             raise RemoteProtocolError(f"playing frame {current_frame}, inputs from {first_frame}")
         report_frame = header.report_frame
         if report_frame != NO_REPORT:

@@ -335,8 +335,7 @@ class RollbackSession:
     def rejoin(self, now: float) -> None:
         """
         Come back after L{gamenet.rollback.seat_events.Dropped}: take the present state
-        over from the others, and ask for our seat.  The game is told of final frames
-        from that state on.
+        over, and ask for our seat.  The game is told of final frames from there on.
 
         @param now: The time, in seconds.
         @raise LocalProtocolError: We were not dropped.
@@ -347,10 +346,7 @@ class RollbackSession:
         self._join()
 
     def dumpsWanted(self) -> Sequence[int]:
-        """
-        Return the final frames whose states are wanted by others, or to be
-        compared with theirs: asked for by the timeline after it applied some steps.
-        """
+        """Return the final frames whose states are wanted: asked for by the timeline."""
         return self._play.controls.dumpsWanted() if self._progress.wants_dumps else ()
 
     def dumpTaken(self, frame: int, dump: StateDump | None) -> None:
@@ -378,6 +374,7 @@ class RollbackSession:
     def _join(self) -> None:
         """Begin to follow the match."""
         self._progress.wants_dumps = False
+        self._progress.restored = self._progress.report = None
         agreement = self._play.controls.membership.agreement
         view = agreement.dropped or agreement.view
         self._joining = Joining(
@@ -392,7 +389,9 @@ class RollbackSession:
             table = InputTable(self.settings, view.seats, self._progress.current_frame, before)
             self._joining = None
             self._confirmation.follow(table)
+            local = self._exchange.local
             self._sit(view, table, ())
+            self._exchange.local.keepDelays(local)
             self._play.controls.say(joining.farewell(), now)
             seat = view.seats[self.settings.local_player - 1]
             self._progress.events.append(SeatTaken(seat.since, view.number))

@@ -282,6 +282,8 @@ class RollbackSettings:
         within = self.rejoin_within
         if within is not None and (type(within) not in (int, float) or not 1 <= within <= 86_400):
             raise BadSetting(f"rejoin_within must be from 1 to 86400 seconds, not {within!r}")
+        if self.keep_alive >= self.interrupted_after:
+            raise BadSetting("keep_alive must be shorter than interrupted_after")
         lost_after = self.lost_after
         if lost_after is None:
             return

@@ -246,9 +246,7 @@ def _partial(world: World) -> Outcome:
     choices = []
     for out in (one, other):
         rest = _without(everybody, (out,))
-        # Who hears everybody suspects nobody: with two, only who does not hear may go on.
-        hears = len(everybody) == 2 and not both and rest == (one,)
-        if plan.holdsQuorum(rest, everybody) and not hears:
+        if plan.holdsQuorum(rest, everybody):
             choices.append((rest, (out,)))
     if rejoin or not choices or random.chance(0.5):
         _healOnceDecided(world, tuple(rest for rest, _ in choices), rejoin)
