@@ -153,7 +153,7 @@ class ITransfer(Interface):
 
     At most one content per peer, purpose and direction is under way; a newer one
     takes the place of an older one.  The simple one is
-    L{gamenet.rollback.transfer.DatagramTransfer}.
+    L{gamenet.feed.transfer.DatagramTransfer}.
     """
 
     size_limit = Attribute("The largest content that can be sent, in bytes, an C{int}.")
@@ -178,7 +178,7 @@ class ITransfer(Interface):
         @param peer: Who sent it; the caller has proven that.
         @param body: The packet.
         @param now: The time, in seconds.
-        @return: The L{gamenet.rollback.transfer.TransferReceived} that this packet made
+        @return: The L{gamenet.feed.transfer.TransferReceived} that this packet made
             whole, or C{None}.
         @raise gamenet.errors.RemoteProtocolError: They cannot rightly have sent it.
         """
@@ -203,4 +203,4 @@ class ITransfer(Interface):
         """
 
     def drainFailures() -> Sequence[Any]:
-        """Return the L{gamenet.rollback.transfer.TransferFailed} since the last call."""
+        """Return the L{gamenet.feed.transfer.TransferFailed} since the last call."""

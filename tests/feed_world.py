@@ -15,15 +15,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.feed.broadcast import Broadcast
+from gamenet.feed.settings import FeedSettings
+from gamenet.feed.transfer import DatagramTransfer, TransferSettings
 from gamenet.interfaces import ISeatedSimulation
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.feed import Broadcast
-from gamenet.rollback.feed_settings import FeedSettings
-from gamenet.rollback.spectator import SpectatorEvent, SpectatorSession
-from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.timeline import Timeline
-from gamenet.rollback.transfer import DatagramTransfer, TransferSettings
 from gamenet.seeded_random import SeededRandom
+from gamenet.spectator.session import SpectatorEvent, SpectatorSession
+from gamenet.spectator.settings import SpectatorSettings
 
 __all__ = [
     "FRAME",

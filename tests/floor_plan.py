@@ -55,23 +55,37 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     ),
     (
         DECISIONS,
-        "rollback",
+        "agreement",
         """
-        __init__ acceptance agreement agreement_commits agreement_events
-        agreement_reception agreement_settings agreement_state backfill
-        checksum_comparison confirmation control_exchange delay_recommendation
-        determinism_check determinism_report determinism_session effects events
-        fed_follower feed feed_events feed_settings follower frame_advantage
-        frame_schedule frame_steps hosting incoming_transfer input_exchange input_queue
-        input_table interpolation joining local_inputs lockstep logged_states match_log
-        match_log_reader membership outgoing_transfer peerless_session play playback
-        progress proposal recommendations remote_peer replay replay_recorder
-        replay_session saved_states seat_events session session_events session_state
-        settings spectator spectator_settings state_difference state_dump
-        state_events state_exchange statistics steps stream_delay
-        time_sync timeline timeline_rules transfer transfer_outcomes transfer_settings view
+        __init__ acceptance agreement commits events proposal reception settings state
+        view
         """,
     ),
+    (
+        DECISIONS,
+        "feed",
+        """
+        __init__ broadcast events fed_follower follower incoming_transfer
+        outgoing_transfer settings transfer transfer_outcomes transfer_settings
+        """,
+    ),
+    (
+        DECISIONS,
+        "rollback",
+        """
+        __init__ backfill checksum_comparison confirmation control_exchange
+        delay_recommendation effects events frame_advantage frame_schedule frame_steps
+        hosting input_exchange input_queue input_table interpolation joining
+        local_inputs lockstep membership peerless_session play progress recommendations
+        remote_peer saved_states seat_events session session_events session_state
+        settings state_difference state_dump state_events state_exchange statistics
+        steps time_sync timeline timeline_rules
+        """,
+    ),
+    (DECISIONS, "determinism", "__init__ check report session"),
+    (DECISIONS, "match_log", "__init__ logged_states match_log reader"),
+    (DECISIONS, "replay", "__init__ playback recorder replay session"),
+    (DECISIONS, "spectator", "__init__ session settings stream_delay"),
     (
         DECISIONS,
         "relay",

@@ -14,8 +14,8 @@ import attrs
 from gamenet.demo.arena import Arena
 from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.inspector.peer_log import PeerLog
-from gamenet.rollback.match_log import MatchLog, MatchLogSettings
-from gamenet.rollback.match_log_reader import MatchLogReader
+from gamenet.match_log.match_log import MatchLog, MatchLogSettings
+from gamenet.match_log.reader import MatchLogReader
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.match_log_format import encodeHeader, encodeRecord

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from gamenet.rollback.replay import Replay
+from gamenet.replay.replay import Replay
 from gamenet.wire.replay_file import ReplayHeader
 from tests.replay_samples import Match, plain, recorded
 from tests.rollback_faulty_game import Ledger

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import attrs
 from hypothesis import strategies as st
 
+from gamenet.replay.recorder import ReplayRecorder
+from gamenet.replay.replay import Replay
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_recorder import ReplayRecorder
 from gamenet.rollback.steps import Restore
 from gamenet.wire.replay_file import REPLAY_INPUT_LIMIT, ReplayHeader
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Standing
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, firstView
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import Seating, firstView
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     Ballot,

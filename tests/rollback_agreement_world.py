@@ -11,10 +11,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 
-from gamenet.rollback.agreement import MESSAGES_PER_PEER, Agreement
-from gamenet.rollback.agreement_events import Dropped, Isolated, Reunited, Standing, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import changesBetween, faultOf, firstView, isQuorum, playersOf
+from gamenet.agreement.agreement import MESSAGES_PER_PEER, Agreement
+from gamenet.agreement.events import Dropped, Isolated, Reunited, Standing, ViewChanged
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import changesBetween, faultOf, firstView, isQuorum, playersOf
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.view_values import View
 

@@ -19,10 +19,10 @@ from gamenet.interfaces import IChecksummed
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.spectator import SpectatorSession
-from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.state_difference import INamedParts
 from gamenet.rollback.timeline import Timeline
+from gamenet.spectator.session import SpectatorSession
+from gamenet.spectator.settings import SpectatorSettings
 from tests.rollback_worlds.game import InputScript, SeatedHashGame
 from tests.rollback_worlds.mesh import Mesh
 from tests.rollback_worlds.peer import Restored, SimulatedPeer

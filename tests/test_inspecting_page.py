@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.inspector.comparison import compareLogs
-from gamenet.rollback.match_log import MatchLog, MatchLogSettings
+from gamenet.match_log.match_log import MatchLog, MatchLogSettings
 from gamenet.rollback.settings import RollbackSettings
 from tests.match_logs import headerOf, loggedDuel, peerLog, read
 from tests.rollback_pipe import Duel, HashGame, Link, Player, pressed

@@ -14,7 +14,7 @@ from gamenet.inspector.comparison import DivergenceKind, compareLogs
 from gamenet.inspector.page import Inspection, drawPage
 from gamenet.inspector.peer_log import PeerLog
 from gamenet.inspector.verdict import verdictText
-from gamenet.rollback.match_log import MatchLog
+from gamenet.match_log.match_log import MatchLog
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.match_log_records import EventRecord
 from tests.match_logs import headerOf, peerLog

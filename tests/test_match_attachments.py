@@ -13,11 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.match import MatchSettings, Outcome
 from gamenet.match.attachments import Attachments
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.interpolation import PictureTrack, Smoother
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
 from gamenet.rollback.steps import Advance
 from tests.scenes import HashGame, Seat, TwoPlayers, playing, seatedPlayers
 

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.match import MatchSettings, Outcome
 from gamenet.match.match import Match
+from gamenet.match_log.match_log import MatchLog
+from gamenet.match_log.reader import MatchLogReader
 from gamenet.rollback.events import InputDelayRecommended, WaitRecommended
-from gamenet.rollback.match_log import MatchLog
-from gamenet.rollback.match_log_reader import MatchLogReader
 from gamenet.wire.match_log_records import FrameRecord, StateRecord, TickRecord
 from tests.scenes import Seat, TwoPlayers, playing, seatedPlayers
 

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.match import MatchResult, MatchSettings, Outcome
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
 from gamenet.rollback.effects import EffectTracker
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
 from tests.scenes import TwoPlayers, seatedPlayers
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -16,9 +16,9 @@ from gamenet.match import MatchSettings
 from gamenet.match.attachments import Attachments
 from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.recording import LOG, REPLAY, Recording
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
 from gamenet.rollback.steps import Advance, Restore
 from gamenet.wire.lobby_answers import MatchTicket

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, MomentFailed
 from gamenet.match import MatchSettings, Outcome, Prediction, RollbackChoices, StateRepair
 from gamenet.match.configuration import Configuration
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
 from gamenet.rollback.settings import INTERVAL_LIMIT, LeaverPolicy, RollbackSettings
 from tests.scenes import HashGame, seatedPlayers
 

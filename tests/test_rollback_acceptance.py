@@ -1,11 +1,11 @@
-"""Tests of L{gamenet.rollback.acceptance}: what one peer has promised and accepted."""
+"""Tests of L{gamenet.agreement.acceptance}: what one peer has promised and accepted."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.acceptance import Acceptance
-from gamenet.rollback.agreement_events import Standing
+from gamenet.agreement.acceptance import Acceptance
+from gamenet.agreement.events import Standing
 from gamenet.wire.view_values import Ballot, Prepare, Promise, Seat, View
 
 VALUE = View(1, (1, 2), (Seat(True, 0), Seat(True, 0), Seat(False, 5)))

@@ -1,14 +1,14 @@
-"""Tests of L{gamenet.rollback.agreement}: who goes on, who leaves, who joins."""
+"""Tests of L{gamenet.agreement.agreement}: who goes on, who leaves, who joins."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Standing, ViewChanged
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, firstView
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Standing, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import Seating, firstView
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     Accept,

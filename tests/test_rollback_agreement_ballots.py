@@ -1,11 +1,11 @@
-"""Ballots of L{gamenet.rollback.agreement}, ours and those of others, step by step."""
+"""Ballots of L{gamenet.agreement.agreement}, ours and those of others, step by step."""
 
 from __future__ import annotations
 
-from gamenet.rollback.agreement import MESSAGES_PER_PEER, Agreement
-from gamenet.rollback.agreement_events import Dropped, Isolated, Reunited, Standing, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import Seating, firstView
+from gamenet.agreement.agreement import MESSAGES_PER_PEER, Agreement
+from gamenet.agreement.events import Dropped, Isolated, Reunited, Standing, ViewChanged
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, firstView
 from gamenet.wire.view_values import (
     ROUNDS_LIMIT,
     VIEWS_LIMIT,

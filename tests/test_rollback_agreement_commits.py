@@ -1,10 +1,10 @@
-"""Tests of L{gamenet.rollback.agreement_commits}: who is told of the newest view, and when."""
+"""Tests of L{gamenet.agreement.commits}: who is told of the newest view, and when."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.agreement_commits import CommitSpreading
+from gamenet.agreement.commits import CommitSpreading
 
 
 class CommitSpreadingTests(SynchronousTestCase):

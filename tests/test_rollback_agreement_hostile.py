@@ -1,4 +1,4 @@
-"""Every message in every state of L{gamenet.rollback.agreement}."""
+"""Every message in every state of L{gamenet.agreement.agreement}."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.agreement import MESSAGES_PER_PEER, Agreement
+from gamenet.agreement.events import Standing
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, firstView
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.agreement import MESSAGES_PER_PEER, Agreement
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import Seating, firstView
 from gamenet.wire.view_messages import encodeViewMessage
 from gamenet.wire.view_values import (
     Accept,

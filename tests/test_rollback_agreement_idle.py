@@ -1,12 +1,12 @@
-"""When L{gamenet.rollback.agreement} has nothing to do, and when it has."""
+"""When L{gamenet.agreement.agreement} has nothing to do, and when it has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import firstView
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import firstView
 from gamenet.wire.view_values import (
     Accept,
     Ballot,

@@ -1,10 +1,10 @@
-"""When L{gamenet.rollback.agreement} tries a joiner, and when it tries the next."""
+"""When L{gamenet.agreement.agreement} tries a joiner, and when it tries the next."""
 
 from __future__ import annotations
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_settings import AgreementSettings
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Standing
+from gamenet.agreement.settings import AgreementSettings
 from gamenet.wire.view_values import (
     Accept,
     Accepted,

@@ -1,15 +1,15 @@
 """
-Messages that come late, or to one who has no vote, in L{gamenet.rollback.agreement}:
+Messages that come late, or to one who has no vote, in L{gamenet.agreement.agreement}:
 they are no error and decide nothing.
 """
 
 from __future__ import annotations
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Dropped, Standing
-from gamenet.rollback.agreement_reception import AHEAD_LIMIT
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import firstView
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Dropped, Standing
+from gamenet.agreement.reception import AHEAD_LIMIT
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import firstView
 from gamenet.wire.view_values import (
     Accept,
     Accepted,

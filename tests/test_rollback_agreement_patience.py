@@ -1,4 +1,4 @@
-"""Who waits for whom in L{gamenet.rollback.agreement}, and what is said first."""
+"""Who waits for whom in L{gamenet.agreement.agreement}, and what is said first."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What L{gamenet.rollback.agreement} refuses."""
+"""What L{gamenet.agreement.agreement} refuses."""
 
 from __future__ import annotations
 
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Standing
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, firstView
 from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage, RemoteProtocolError
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import Seating, firstView
 from gamenet.wire.view_messages import encodeViewMessage
 from gamenet.wire.view_values import (
     VIEWS_LIMIT,

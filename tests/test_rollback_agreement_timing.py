@@ -1,11 +1,11 @@
-"""When L{gamenet.rollback.agreement} does what, to the moment; and what it forgets when."""
+"""When L{gamenet.agreement.agreement} does what, to the moment; and what it forgets when."""
 
 from __future__ import annotations
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Isolated, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import firstView
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Isolated, ViewChanged
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import firstView
 from gamenet.wire.view_values import (
     ROUNDS_LIMIT,
     VIEWS_LIMIT,

@@ -1,14 +1,14 @@
 """
-Votes that are lost in L{gamenet.rollback.agreement}: told again until there is a
+Votes that are lost in L{gamenet.agreement.agreement}: told again until there is a
 decision; and those who are heard but do not answer.
 """
 
 from __future__ import annotations
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import firstView
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Standing
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import firstView
 from gamenet.wire.view_values import (
     Accept,
     Accepted,

@@ -2,21 +2,23 @@
 The agreement in hundreds of drawn worlds: bad links, dead links in any order,
 one-way partitions, splits, deaths, leaves, joins, and healing.
 
-One world again: C{python -m tests.test_rollback_agreement_worlds SEED}.
+C{GAMENET_AGREEMENT_WORLDS} says how many (200 unless set).  One world again:
+C{python -m tests.test_rollback_agreement_worlds SEED}.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.agreement_settings import AgreementSettings
+from gamenet.agreement.settings import AgreementSettings
 from gamenet.seeded_random import SeededRandom
 from tests.rollback_agreement_world import TICK, AgreementWorld
 
-SEEDS = 300
+SEEDS = int(os.environ.get("GAMENET_AGREEMENT_WORLDS", "200"))
 HEALS_AT = 4.0
 SETTLES_WITHIN = 20.0
 

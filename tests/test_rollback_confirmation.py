@@ -7,6 +7,7 @@ from zlib import crc32
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.view import firstView
 from gamenet.errors import LocalProtocolError
 from gamenet.rollback.checksum_comparison import NO_INPUTS_CHECKSUM
 from gamenet.rollback.confirmation import Confirmation
@@ -14,7 +15,6 @@ from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.input_table import InputTable
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.view import firstView
 
 
 class ConfirmationTests(SynchronousTestCase):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.view import firstView
 from gamenet.errors import LocalProtocolError
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.input_table import InputTable
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.view import firstView
 
 
 class GivenTests(SynchronousTestCase):

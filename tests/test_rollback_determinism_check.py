@@ -1,5 +1,5 @@
 """
-Tests of L{gamenet.rollback.determinism_check} and what it is made of.
+Tests of L{gamenet.determinism.check} and what it is made of.
 
 The scenarios are those that GGRS tests its sync-test session with, and its numbers.
 """
@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
-from gamenet.interfaces import ISeededSimulation
-from gamenet.rollback.determinism_check import (
+from gamenet.determinism.check import (
     CheckedTimeline,
     DeterminismCheckSession,
     DeterminismCheckSettings,
@@ -28,6 +26,8 @@ from gamenet.rollback.determinism_check import (
     checkDeterminism,
     randomInputs,
 )
+from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
+from gamenet.interfaces import ISeededSimulation
 from gamenet.rollback.state_difference import (
     DIFFERENCES_LIMIT,
     SHOWN_BYTES,

@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.rollback.feed}."""
+"""Tests of L{gamenet.feed.broadcast}."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.feed import Broadcast
-from gamenet.rollback.feed_settings import FeedSettings
-from gamenet.rollback.transfer import DatagramTransfer
+from gamenet.feed.broadcast import Broadcast
+from gamenet.feed.settings import FeedSettings
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.wire.feed_packets import (
     FeedFrames,
     Follow,

@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.rollback.follower}."""
+"""Tests of L{gamenet.feed.follower}."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.feed_events import FollowingBegan, HostChanged, HostRefused, HostsLost
-from gamenet.rollback.feed_settings import FollowerSettings
-from gamenet.rollback.follower import Follower
-from gamenet.rollback.transfer import TransferReceived
+from gamenet.feed.events import FollowingBegan, HostChanged, HostRefused, HostsLost
+from gamenet.feed.follower import Follower
+from gamenet.feed.settings import FollowerSettings
+from gamenet.feed.transfer import TransferReceived
 from gamenet.wire.feed_packets import (
     FeedRow,
     Follow,

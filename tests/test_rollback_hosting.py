@@ -7,11 +7,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.rollback.hosting import Hosting
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump
-from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.feed_packets import (
     FeedFrames,
     Follow,

@@ -6,7 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.agreement.view import firstView
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.input_table import InputTable
@@ -15,8 +17,6 @@ from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import SeatRefused
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Advance, Restore, Save, Step
-from gamenet.rollback.transfer import DatagramTransfer
-from gamenet.rollback.view import firstView
 from gamenet.wire.feed_packets import (
     FeedRow,
     Follow,

@@ -1,6 +1,6 @@
 """
-Tests for L{gamenet.rollback.match_log}, L{gamenet.rollback.logged_states} and
-L{gamenet.rollback.match_log_reader}.
+Tests for L{gamenet.match_log.match_log}, L{gamenet.match_log.logged_states} and
+L{gamenet.match_log.reader}.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from zope.interface import implementer
 
 from gamenet.errors import BadSetting, MalformedMessage
 from gamenet.interfaces import ISavesInto, ISimulation
+from gamenet.match_log.logged_states import STATES_LIMIT, changedSpan
+from gamenet.match_log.match_log import MatchLog, MatchLogSettings
+from gamenet.match_log.reader import BadMatchLog, MatchLogReader, StateReader
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.logged_states import STATES_LIMIT, changedSpan
-from gamenet.rollback.match_log import MatchLog, MatchLogSettings
-from gamenet.rollback.match_log_reader import BadMatchLog, MatchLogReader, StateReader
 from gamenet.rollback.state_difference import INamedParts
 from gamenet.rollback.steps import Advance, Load, Restore, Save
 from gamenet.wire.match_log_format import LINE_LIMIT

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.agreement_events import Standing
+from gamenet.agreement.events import Standing
+from gamenet.agreement.view import Seating, firstView
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_table import InputTable
 from gamenet.rollback.membership import Membership
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import PlayerJoined
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.view import Seating, firstView
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import Commit, CommitAck, Seat, View, ViewMessage
 

@@ -11,19 +11,19 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gamenet.errors import BadSetting, MomentFailed
-from gamenet.interfaces import IChecksummed, IOwnsSnapshots
-from gamenet.rollback.determinism_check import (
+from gamenet.determinism.check import (
     CheckedTimeline,
     DeterminismCheckSession,
     DeterminismCheckSettings,
     MismatchKind,
     checkDeterminism,
 )
+from gamenet.errors import BadSetting, MomentFailed
+from gamenet.interfaces import IChecksummed, IOwnsSnapshots
+from gamenet.match_log.logged_states import LoggedStates
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.logged_states import LoggedStates
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
 from gamenet.rollback.state_dump import StateRefused
 from gamenet.rollback.steps import Advance, Load, Restore, Save
 from gamenet.rollback.timeline import Timeline

@@ -9,8 +9,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.determinism_check import NotDeterministic
-from gamenet.rollback.replay_recorder import HISTORY_LIMIT
+from gamenet.determinism.check import NotDeterministic
+from gamenet.replay.recorder import HISTORY_LIMIT
 from gamenet.wire.replay_chunks import SNAPSHOT_LIMIT
 from gamenet.wire.replay_columns import REPLAY_INPUT_LIMIT
 from gamenet.wire.replay_file import (

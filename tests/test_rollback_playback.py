@@ -1,5 +1,5 @@
 """
-Tests of L{gamenet.rollback.replay_session} and L{gamenet.rollback.playback}.
+Tests of L{gamenet.replay.session} and L{gamenet.replay.playback}.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from zope.interface import implementer
 
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.interfaces import ISeededSimulation
-from gamenet.rollback.playback import OtherRules, Playback
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_session import Divergence, ReplaySession
+from gamenet.replay.playback import OtherRules, Playback
+from gamenet.replay.replay import Replay
+from gamenet.replay.session import Divergence, ReplaySession
 from gamenet.rollback.steps import Advance, Save
 from gamenet.wire.replay_file import ReplayHeader
 from tests.replay_ledgers import DIGEST, inputsOf, replayOf, stateBefore

@@ -1,5 +1,5 @@
 """
-Tests of L{gamenet.rollback.replay_session} and L{gamenet.rollback.playback}: replays of
+Tests of L{gamenet.replay.session} and L{gamenet.replay.playback}: replays of
 several parts, of empty seats, bots and missing checksums, and of all kinds of games.
 """
 
@@ -17,10 +17,10 @@ from zope.interface import implementer
 
 from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage, MomentFailed
 from gamenet.interfaces import IBotSimulation, IChecksummed, ISavesInto, ISeatedSimulation
+from gamenet.replay.playback import Playback
+from gamenet.replay.replay import Replay
+from gamenet.replay.session import Divergence, ReplaySession
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_session import Divergence, ReplaySession
 from gamenet.rollback.steps import Advance, Restore, Save
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.replay_chunks import encodeEnd, encodeFrames, encodeSnapshot

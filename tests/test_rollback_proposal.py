@@ -1,12 +1,12 @@
-"""Tests of L{gamenet.rollback.proposal}: whose promises count, and the value proposed."""
+"""Tests of L{gamenet.agreement.proposal}: whose promises count, and the value proposed."""
 
 from __future__ import annotations
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.proposal import Proposal, nextView
-from gamenet.rollback.view import Seating, firstView
+from gamenet.agreement.proposal import Proposal, nextView
+from gamenet.agreement.view import Seating, firstView
 from gamenet.wire.view_values import Accept, Ballot, Prepare, Promise, Seat, View
 
 FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))

@@ -1,5 +1,5 @@
 """
-Tests of L{gamenet.rollback.replay} and L{gamenet.rollback.replay_recorder}.
+Tests of L{gamenet.replay.replay} and L{gamenet.replay.recorder}.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError, MalformedMessage
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_recorder import HISTORY_LIMIT, ReplayRecorder
+from gamenet.replay.playback import Playback
+from gamenet.replay.recorder import HISTORY_LIMIT, ReplayRecorder
+from gamenet.replay.replay import Replay
 from gamenet.wire.replay_chunks import FramesRecord
 from gamenet.wire.replay_file import ReplayHeader
 from gamenet.wire.replay_reader import ReplayTruncated

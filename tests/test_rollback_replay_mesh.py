@@ -1,6 +1,6 @@
 """
-Real matches, recorded at each peer and played back: L{gamenet.rollback.replay_recorder},
-L{gamenet.rollback.replay_session} and L{gamenet.rollback.playback}.
+Real matches, recorded at each peer and played back: L{gamenet.replay.recorder},
+L{gamenet.replay.session} and L{gamenet.replay.playback}.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError
-from gamenet.rollback.playback import Playback
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_recorder import ReplayRecorder
+from gamenet.replay.playback import Playback
+from gamenet.replay.recorder import ReplayRecorder
+from gamenet.replay.replay import Replay
 from gamenet.rollback.seat_events import Dropped, SeatTaken
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings

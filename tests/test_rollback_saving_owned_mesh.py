@@ -11,15 +11,15 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import MomentFailed
+from gamenet.feed.events import FollowEvent
 from gamenet.rollback.events import Desynchronized
-from gamenet.rollback.feed_events import FollowEvent
 from gamenet.rollback.seat_events import Dropped, SeatTaken
 from gamenet.rollback.session_state import SessionState
-from gamenet.rollback.spectator import SpectatorSession
-from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.state_dump import StateRefused
 from gamenet.rollback.state_events import StatesDumped, StateTakenOver
 from gamenet.rollback.timeline import Timeline
+from gamenet.spectator.session import SpectatorSession
+from gamenet.spectator.settings import SpectatorSettings
 from gamenet.wire.transfer_packets import TransferPurpose
 from tests.rollback_owned_games import OwnedMesh, TreeGame, TupleGame
 

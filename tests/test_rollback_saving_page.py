@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.determinism_check import checkDeterminism, randomInputs
+from gamenet.determinism.check import checkDeterminism, randomInputs
 from gamenet.rollback.state_dump import PART_NAME_BYTES, PARTS_LIMIT
 from tests.test_rollback_pages import DOCS, printed
 

@@ -8,9 +8,9 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
-from gamenet.rollback.transfer_settings import TransferSettings
 from tests.test_rollback_pages import DOCS, printed
 
 

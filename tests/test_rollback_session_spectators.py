@@ -10,13 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.feed.events import FollowingBegan, HostChanged, HostRefused
 from gamenet.interfaces import IRollbackSession
-from gamenet.rollback.feed_events import FollowingBegan, HostChanged, HostRefused
 from gamenet.rollback.seat_events import Dropped, PlayerDropped, PlayerJoined
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import LeaverPolicy
-from gamenet.rollback.spectator import SpectatorSession
-from gamenet.rollback.spectator_settings import SpectatorSettings
+from gamenet.spectator.session import SpectatorSession
+from gamenet.spectator.settings import SpectatorSettings
 from gamenet.wire.feed_packets import NotFedReason
 from tests.rollback_scene import LOSSY, PaddedGame, Scene, SceneCase
 from tests.rollback_worlds.link import Link

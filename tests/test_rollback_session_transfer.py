@@ -9,11 +9,11 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import MalformedMessage
+from gamenet.feed.transfer import DatagramTransfer, TransferSettings
 from gamenet.interfaces import ITransfer
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.state_events import StatesDumped, StateTakenOver, StateTooLarge
 from gamenet.rollback.timeline import Timeline
-from gamenet.rollback.transfer import DatagramTransfer, TransferSettings
 from tests.rollback_pipe import play, session, tell
 from tests.rollback_scene import NEAR, PaddedGame, Scene, SceneCase
 

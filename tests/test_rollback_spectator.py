@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.rollback.spectator}."""
+"""Tests of L{gamenet.spectator.session}."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
+from gamenet.feed.events import FollowingBegan
+from gamenet.feed.transfer_outcomes import TransferReceived
 from gamenet.interfaces import IRollbackSession
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.feed_events import FollowingBegan
 from gamenet.rollback.session_state import SessionState
-from gamenet.rollback.spectator import SpectatorSession
-from gamenet.rollback.spectator_settings import SNAPSHOTS_LIMIT, SpectatorSettings
 from gamenet.rollback.steps import Advance, Restore, Save
-from gamenet.rollback.stream_delay import StreamDelay
-from gamenet.rollback.transfer_outcomes import TransferReceived
+from gamenet.spectator.session import SpectatorSession
+from gamenet.spectator.settings import SNAPSHOTS_LIMIT, SpectatorSettings
+from gamenet.spectator.stream_delay import StreamDelay
 from gamenet.wire.feed_packets import encodeFeedFrames
 from gamenet.wire.transfer_packets import TransferPurpose
 from tests.feed_world import FeedWorld, SpectatorCase, committed

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.feed_events import FollowingBegan, HostChanged, HostRefused, HostsLost
-from gamenet.rollback.spectator import SpectatorSession
-from gamenet.rollback.spectator_settings import SpectatorSettings
+from gamenet.feed.events import FollowingBegan, HostChanged, HostRefused, HostsLost
 from gamenet.rollback.steps import Advance
+from gamenet.spectator.session import SpectatorSession
+from gamenet.spectator.settings import SpectatorSettings
 from gamenet.wire.feed_packets import NotFedReason, encodeFeedFrames
 from tests.feed_world import FeedWorld, Network, SpectatorCase, largest
 

@@ -8,13 +8,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.rollback.events import Desynchronized
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump, encodeStateDump
 from gamenet.rollback.state_events import StatesDumped
 from gamenet.rollback.state_exchange import ASK_INTERVAL, ASK_LIMIT
-from gamenet.rollback.transfer import DatagramTransfer
 from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
 from gamenet.wire.transfer_packets import TransferPurpose
 from tests.rollback_pipe import packet, play

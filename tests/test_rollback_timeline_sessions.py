@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gamenet.determinism.check import CheckedTimeline
+from gamenet.determinism.session import DeterminismCheckSession, DeterminismCheckSettings
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IRollbackSession
-from gamenet.rollback.determinism_check import CheckedTimeline
-from gamenet.rollback.determinism_session import DeterminismCheckSession, DeterminismCheckSettings
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_session import Divergence, ReplaySession
+from gamenet.replay.replay import Replay
+from gamenet.replay.session import Divergence, ReplaySession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.steps import Advance, Load
 from gamenet.rollback.timeline import Timeline

@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.rollback.transfer}."""
+"""Tests of L{gamenet.feed.transfer}."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
-from gamenet.interfaces import ITransfer
-from gamenet.rollback.transfer import (
+from gamenet.feed.transfer import (
     DatagramTransfer,
     TransferFailed,
     TransferFailure,
     TransferReceived,
     TransferSettings,
 )
+from gamenet.interfaces import ITransfer
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.transfer_packets import (
     CHUNK_BYTES,

@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.rollback.view} and L{gamenet.rollback.agreement_settings}."""
+"""Tests of L{gamenet.agreement.view} and L{gamenet.agreement.settings}."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from itertools import combinations
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import BadSetting
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.view import (
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import (
     Seating,
     changesBetween,
     checkSeating,
@@ -19,6 +18,7 @@ from gamenet.rollback.view import (
     isQuorum,
     playersOf,
 )
+from gamenet.errors import BadSetting
 from gamenet.wire.view_values import Seat, View
 
 FOUR: Seating = ((1,), (2,), (3,), (4,))

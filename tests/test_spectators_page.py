@@ -6,10 +6,10 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.rollback.feed_settings import FeedSettings, FollowerSettings
+from gamenet.feed.settings import FeedSettings, FollowerSettings
+from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.spectator_settings import SpectatorSettings
-from gamenet.rollback.transfer_settings import TransferSettings
+from gamenet.spectator.settings import SpectatorSettings
 from tests.test_rollback_pages import DOCS, printed
 
 

@@ -12,7 +12,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from gamenet.inspector.logs import logName
-from gamenet.rollback.match_log import MatchLog
+from gamenet.match_log.match_log import MatchLog
 
 __all__ = ["PlayerLogFile"]
 

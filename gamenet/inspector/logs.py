@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gamenet.errors import GamenetError, MalformedMessage
 from gamenet.inspector.peer_log import PeerLog
-from gamenet.rollback.match_log_reader import BadMatchLog, MatchLogReader, StateReader
+from gamenet.match_log.reader import BadMatchLog, MatchLogReader, StateReader
 from gamenet.wire.match_log_records import LogHeader, LogRecord, PartDigest, StateRecord
 
 __all__ = [

@@ -22,7 +22,7 @@ __all__ = ["Attachments", "IsMatchLog"]
 
 class IsMatchLog(Protocol):
     """
-    What a match asks of a log of everything: a L{gamenet.rollback.match_log.MatchLog},
+    What a match asks of a log of everything: a L{gamenet.match_log.match_log.MatchLog},
     or anything with these methods.
     """
 

@@ -171,7 +171,7 @@ class Match:
 
     def logHeader(self) -> LogHeader:
         """
-        Return what C{MatchLog.begin} of L{gamenet.rollback.match_log} asks for; called in
+        Return what C{MatchLog.begin} of L{gamenet.match_log.match_log} asks for; called in
         C{matchStarted}.
         """
         settings = self._settings

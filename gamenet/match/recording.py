@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from gamenet.interfaces import ISimulation
 from gamenet.match.attachments import Attachments
 from gamenet.match.moments import moment
+from gamenet.replay.recorder import HISTORY_LIMIT, ReplayRecorder
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.replay_recorder import HISTORY_LIMIT, ReplayRecorder
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.steps import Restore, Step
 from gamenet.wire.replay_file import ReplayHeader

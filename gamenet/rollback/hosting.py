@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.feed.broadcast import Broadcast
+from gamenet.feed.settings import FeedSettings
 from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
-from gamenet.rollback.feed import Broadcast
-from gamenet.rollback.feed_settings import FeedSettings
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings

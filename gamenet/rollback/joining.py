@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.agreement.reception import AHEAD_LIMIT
+from gamenet.agreement.view import faultOf
 from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
+from gamenet.feed.events import HostRefused
+from gamenet.feed.follower import Follower
+from gamenet.feed.settings import FollowerSettings
+from gamenet.feed.transfer import TransferReceived
 from gamenet.interfaces import ITransfer
-from gamenet.rollback.agreement_reception import AHEAD_LIMIT
 from gamenet.rollback.confirmation import Confirmation
-from gamenet.rollback.feed_events import HostRefused
-from gamenet.rollback.feed_settings import FollowerSettings
-from gamenet.rollback.follower import Follower
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import SeatRefused
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Advance, Restore, Save, Step
-from gamenet.rollback.transfer import TransferReceived
-from gamenet.rollback.view import faultOf
 from gamenet.wire.feed_packets import (
     Follow,
     NotFedReason,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.rollback.agreement import Agreement
-from gamenet.rollback.agreement_events import Dropped as Outvoted
-from gamenet.rollback.agreement_events import Isolated, Reunited, Standing, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
+from gamenet.agreement.agreement import Agreement
+from gamenet.agreement.events import Dropped as Outvoted
+from gamenet.agreement.events import Isolated, Reunited, Standing, ViewChanged
+from gamenet.agreement.settings import AgreementSettings
 from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.progress import Progress

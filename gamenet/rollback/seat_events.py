@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 
-from gamenet.rollback.agreement_events import Isolated, Reunited
+from gamenet.agreement.events import Isolated, Reunited
 
 __all__ = [
     "Dropped",

@@ -19,7 +19,7 @@ which changes what the next C{advance} does and touches no game state.
 
 The idea is that of GGPO (Tony Cannon, 2006); that steps are values is that of
 GGRS.  That all who play on agree on who is out, and from which frame on, is
-L{gamenet.rollback.agreement}'s work.
+L{gamenet.agreement.agreement}'s work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from collections.abc import Mapping, Sequence
 import attrs
 from zope.interface import implementer
 
+from gamenet.agreement.view import firstView
 from gamenet.errors import LocalProtocolError
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.interfaces import IRollbackSession, ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.input_exchange import InputExchange
@@ -46,8 +48,6 @@ from gamenet.rollback.state_dump import StateDump
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Save, Step
 from gamenet.rollback.timeline_rules import TimelineRules, keptStates
-from gamenet.rollback.transfer import DatagramTransfer
-from gamenet.rollback.view import firstView
 from gamenet.wire.input_frames import FRAMES_LIMIT, INPUT_LIMIT
 from gamenet.wire.view_values import View
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.feed.transfer import TransferReceived
 from gamenet.interfaces import ITransfer
 from gamenet.rollback.confirmation import Confirmation
 from gamenet.rollback.events import Desynchronized
@@ -27,7 +28,6 @@ from gamenet.rollback.state_dump import (
 )
 from gamenet.rollback.state_events import StatesDiffer, StatesDumped, StateTakenOver
 from gamenet.rollback.steps import Restore
-from gamenet.rollback.transfer import TransferReceived
 from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
 from gamenet.wire.transfer_packets import TransferPurpose
 

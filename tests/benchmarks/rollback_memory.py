@@ -16,8 +16,8 @@ import gc
 import sys
 from collections import deque
 
+from gamenet.replay.recorder import ReplayRecorder
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.replay_recorder import ReplayRecorder
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.timeline import Timeline

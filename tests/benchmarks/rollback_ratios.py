@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from zlib import crc32
 
-from gamenet.rollback.determinism_check import (
+from gamenet.determinism.check import (
     CheckedTimeline,
     DeterminismCheckSession,
     DeterminismCheckSettings,

@@ -135,7 +135,7 @@ def holdsQuorum(
     Return whether of the members of a match some may go on without the others: they are
     more than half of the players, or half with the lowest of all.
 
-    Told anew from the issue's words, to judge L{gamenet.rollback.view.isQuorum}.
+    Told anew from the issue's words, to judge L{gamenet.agreement.view.isQuorum}.
     """
     players = sorted(p for local in seating for p in local if local[0] in members)
     here = [p for local in seating for p in local if local[0] in peers and local[0] in members]

@@ -26,7 +26,13 @@ from tests.rollback_worlds.plan import CELLS, cellOf
 __all__ = ["main"]
 
 _ROOT = Path(__file__).parents[2]
-_JUDGED = ("gamenet/rollback", "gamenet/wire", "tests/rollback_worlds")
+_JUDGED = (
+    "gamenet/agreement",
+    "gamenet/feed",
+    "gamenet/rollback",
+    "gamenet/wire",
+    "tests/rollback_worlds",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ __all__ = ["AgreementSettings"]
 @attrs.frozen
 class AgreementSettings:
     """
-    The settings of one L{gamenet.rollback.agreement.Agreement}.  C{both_stop}
+    The settings of one L{gamenet.agreement.agreement.Agreement}.  C{both_stop}
     must be the same for all peers; the others are each peer's own.
 
     @ivar both_stop: Whether in a match of two players, each a peer, neither

@@ -17,11 +17,11 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.feed.incoming_transfer import IncomingTransfer
+from gamenet.feed.outgoing_transfer import OutgoingTransfer
+from gamenet.feed.transfer_outcomes import TransferFailed, TransferFailure, TransferReceived
+from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.interfaces import ITransfer
-from gamenet.rollback.incoming_transfer import IncomingTransfer
-from gamenet.rollback.outgoing_transfer import OutgoingTransfer
-from gamenet.rollback.transfer_outcomes import TransferFailed, TransferFailure, TransferReceived
-from gamenet.rollback.transfer_settings import TransferSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT
 from gamenet.wire.transfer_packets import (
     CHECKSUM_BYTES,

@@ -8,7 +8,7 @@ import attrs
 
 from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
-from gamenet.rollback.feed_settings import FollowerSettings
+from gamenet.feed.settings import FollowerSettings
 from gamenet.rollback.settings import RATE_LIMIT
 from gamenet.rollback.timeline_rules import TimelineRules
 from gamenet.wire.frame_runs import INPUT_LIMIT, PLAYERS_LIMIT

@@ -7,7 +7,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.transfer_settings import TransferSettings
+from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.wire.transfer_packets import CHUNK_BYTES, Chunk, Offer, Receipt
 
 __all__ = ["OutgoingTransfer"]

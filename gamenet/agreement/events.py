@@ -74,5 +74,5 @@ class Dropped:
     view: View
 
 
-#: What L{gamenet.rollback.agreement.Agreement.drainEvents} returns.
+#: What L{gamenet.agreement.agreement.Agreement.drainEvents} returns.
 AgreementEvent: TypeAlias = ViewChanged | Isolated | Reunited | Dropped

@@ -64,5 +64,5 @@ class HostsLost:
     silence: float
 
 
-#: What L{gamenet.rollback.follower.Follower.drainEvents} returns.
+#: What L{gamenet.feed.follower.Follower.drainEvents} returns.
 FollowEvent: TypeAlias = FollowingBegan | HostChanged | HostRefused | HostsLost

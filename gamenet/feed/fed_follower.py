@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.rollback.feed_settings import FeedSettings
+from gamenet.feed.settings import FeedSettings
 from gamenet.wire.feed_packets import Follow
 
 __all__ = ["FedFollower"]

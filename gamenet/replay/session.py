@@ -14,8 +14,8 @@ from zope.interface import implementer
 from gamenet.bounds import wholeNumber
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IRollbackSession
+from gamenet.replay.replay import Replay
 from gamenet.rollback.peerless_session import PeerlessSession
-from gamenet.rollback.replay import Replay
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
@@ -136,7 +136,7 @@ class ReplaySession(PeerlessSession):
 
     @property
     def timeline_rules(self) -> TimelineRules:
-        """For going forward only; L{gamenet.rollback.playback.Playback} can L{seek}."""
+        """For going forward only; L{gamenet.replay.playback.Playback} can L{seek}."""
         return TimelineRules(prediction_window=0, bots=self.replay.header.bots)
 
     def inputFrame(self, player: int | None = None) -> None:

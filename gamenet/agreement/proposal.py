@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from gamenet.rollback.view import Seating, isQuorum, playersOf
+from gamenet.agreement.view import Seating, isQuorum, playersOf
 from gamenet.wire.view_values import Accept, Ballot, Prepare, Promise, Seat, View
 
 __all__ = ["Proposal", "nextView"]
@@ -23,7 +23,7 @@ class Proposal:
     @ivar prepare: How it began.
     @ivar view: The view in which it is decided what follows.
     @ivar seating: The players of each peer.
-    @ivar both_stop: See L{gamenet.rollback.agreement_settings.AgreementSettings}.
+    @ivar both_stop: See L{gamenet.agreement.settings.AgreementSettings}.
     @ivar lost: Those of the suspects that were not heard when it began; the
         others had only not answered.
     @ivar joiner: Who asks for its seat, or C{None}.

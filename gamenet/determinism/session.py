@@ -20,7 +20,7 @@ compared with the frame as it was played first: by the steps alone a distance of
 would never save a frame's outcome twice.  And L{DeterminismCheckSession.finish}
 plays the last frames again, for which no later tick comes.  Frame 0 is the one
 frame that no tick plays again once there are more than C{d}; a second simulation
-shows it, see L{gamenet.rollback.determinism_check.checkDeterminism}.
+shows it, see L{gamenet.determinism.check.checkDeterminism}.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.bounds import wholeNumber
+from gamenet.determinism.report import Mismatch, MismatchKind
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IRollbackSession
-from gamenet.rollback.determinism_report import Mismatch, MismatchKind
 from gamenet.rollback.peerless_session import PeerlessSession
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import DELAY_LIMIT, WINDOW_LIMIT
@@ -84,7 +84,7 @@ class DeterminismCheckSession(PeerlessSession):
     One game, played by itself, whose every frame is played again.
 
     It wants whole states and no checksums; so its steps are applied by
-    L{gamenet.rollback.determinism_check.CheckedTimeline}.
+    L{gamenet.determinism.check.CheckedTimeline}.
 
     @ivar settings: The L{DeterminismCheckSettings}.
     @ivar current_frame: The frame that is played next for the first time.

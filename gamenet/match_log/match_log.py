@@ -26,8 +26,8 @@ import attrs
 
 from gamenet.bounds import wholeNumber
 from gamenet.interfaces import ISimulation
+from gamenet.match_log.logged_states import LoggedStates
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.logged_states import LoggedStates
 from gamenet.rollback.steps import Advance, Restore, Save, Step
 from gamenet.wire.match_log_format import (
     LINE_LIMIT,

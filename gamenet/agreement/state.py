@@ -9,12 +9,12 @@ from collections.abc import Collection
 
 import attrs
 
-from gamenet.rollback.acceptance import Acceptance
-from gamenet.rollback.agreement_commits import CommitSpreading
-from gamenet.rollback.agreement_events import AgreementEvent, Dropped, Standing, ViewChanged
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.proposal import Proposal
-from gamenet.rollback.view import Seating, changesBetween, isQuorum
+from gamenet.agreement.acceptance import Acceptance
+from gamenet.agreement.commits import CommitSpreading
+from gamenet.agreement.events import AgreementEvent, Dropped, Standing, ViewChanged
+from gamenet.agreement.proposal import Proposal
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.view import Seating, changesBetween, isQuorum
 from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, View, ViewMessage
 
 __all__ = ["AgreementState"]
@@ -23,7 +23,7 @@ __all__ = ["AgreementState"]
 @attrs.define
 class AgreementState:
     """
-    The state of one L{gamenet.rollback.agreement.Agreement}.
+    The state of one L{gamenet.agreement.agreement.Agreement}.
 
     @ivar settings: How patient we are.
     @ivar peer: Our number.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.rollback.agreement_events import Standing
+from gamenet.agreement.events import Standing
 from gamenet.wire.view_values import Ballot, Prepare, Promise, View
 
 __all__ = ["Acceptance"]

@@ -15,10 +15,10 @@ from typing import Any
 import attrs
 
 from gamenet.bounds import wholeNumber
+from gamenet.determinism.report import Mismatch, MismatchKind, NotDeterministic, Report
+from gamenet.determinism.session import DeterminismCheckSession, DeterminismCheckSettings
 from gamenet.errors import BadSetting, LocalProtocolError, MomentFailed
 from gamenet.interfaces import ISeededSimulation, ISimulation
-from gamenet.rollback.determinism_report import Mismatch, MismatchKind, NotDeterministic, Report
-from gamenet.rollback.determinism_session import DeterminismCheckSession, DeterminismCheckSettings
 from gamenet.rollback.saved_states import ownerOfSnapshots
 from gamenet.rollback.state_difference import INamedParts, SavedState
 from gamenet.rollback.state_dump import packedSnapshot

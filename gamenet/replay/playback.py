@@ -10,8 +10,8 @@ import attrs
 
 from gamenet.errors import GamenetError, LocalProtocolError, MomentFailed
 from gamenet.interfaces import ISeededSimulation, ISimulation
-from gamenet.rollback.replay import Replay
-from gamenet.rollback.replay_session import Divergence, ReplaySession
+from gamenet.replay.replay import Replay
+from gamenet.replay.session import Divergence, ReplaySession
 from gamenet.rollback.steps import Load, Restore, Save, Step
 from gamenet.rollback.timeline import Timeline
 

@@ -15,7 +15,7 @@ __all__ = ["TransferSettings"]
 @attrs.frozen
 class TransferSettings:
     """
-    What a L{gamenet.rollback.transfer.DatagramTransfer} is told before it starts.
+    What a L{gamenet.feed.transfer.DatagramTransfer} is told before it starts.
 
     @ivar size_limit: The largest content, in bytes, both ways.
     @ivar incoming_limit: The most bytes of contents that are received at one

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 import attrs
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.feed_events import (
+from gamenet.feed.events import (
     FollowEvent,
     FollowingBegan,
     HostChanged,
     HostRefused,
     HostsLost,
 )
-from gamenet.rollback.feed_settings import FollowerSettings
-from gamenet.rollback.transfer_outcomes import TransferReceived
+from gamenet.feed.settings import FollowerSettings
+from gamenet.feed.transfer_outcomes import TransferReceived
 from gamenet.wire.feed_packets import (
     FeedFrames,
     FeedRow,

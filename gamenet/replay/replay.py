@@ -1,9 +1,9 @@
 """
 A recorded match, read from its file and kept packed.
 
-L{gamenet.rollback.replay_recorder} writes such a file,
-L{gamenet.rollback.replay_session} says which steps play it, and a
-L{gamenet.rollback.playback.Playback} applies them to a game.
+L{gamenet.replay.recorder} writes such a file,
+L{gamenet.replay.session} says which steps play it, and a
+L{gamenet.replay.playback.Playback} applies them to a game.
 """
 
 from __future__ import annotations

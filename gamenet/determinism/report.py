@@ -87,7 +87,7 @@ class Mismatch:
 @attrs.frozen
 class Report:
     """
-    The outcome of L{gamenet.rollback.determinism_check.checkDeterminism}.
+    The outcome of L{gamenet.determinism.check.checkDeterminism}.
 
     @ivar frames: How many frames were played for the first time.
     @ivar check_distance: How many frames every rollback went back.

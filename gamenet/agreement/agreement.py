@@ -3,10 +3,10 @@ How all peers of a match agree on drops, leaves and joins.
 
 The match goes through numbered views.  What follows a view is decided by its
 members, by single-decree Paxos (Lamport, I{Paxos Made Simple}, 2001):
-L{gamenet.rollback.acceptance} is one peer's vote and
-L{gamenet.rollback.proposal} one peer's try to have something decided.  A
+L{gamenet.agreement.acceptance} is one peer's vote and
+L{gamenet.agreement.proposal} one peer's try to have something decided.  A
 quorum is a little more than half of the seats
-(L{gamenet.rollback.view.isQuorum}), so of two parts that do not hear each
+(L{gamenet.agreement.view.isQuorum}), so of two parts that do not hear each
 other one at the most goes on.
 """
 
@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import attrs
 
+from gamenet.agreement.commits import CommitSpreading
+from gamenet.agreement.events import AgreementEvent, Isolated, Reunited, Standing
+from gamenet.agreement.reception import take
+from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.state import AgreementState
+from gamenet.agreement.view import Seating, checkSeating, faultOf, playersOf
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.agreement_commits import CommitSpreading
-from gamenet.rollback.agreement_events import AgreementEvent, Isolated, Reunited, Standing
-from gamenet.rollback.agreement_reception import take
-from gamenet.rollback.agreement_settings import AgreementSettings
-from gamenet.rollback.agreement_state import AgreementState
-from gamenet.rollback.view import Seating, checkSeating, faultOf, playersOf
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     VIEWS_LIMIT,

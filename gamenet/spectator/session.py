@@ -23,17 +23,17 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.feed.events import FollowEvent
+from gamenet.feed.follower import Follower
+from gamenet.feed.transfer import DatagramTransfer
 from gamenet.interfaces import IRollbackSession, ITransfer
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.feed_events import FollowEvent
-from gamenet.rollback.follower import Follower
 from gamenet.rollback.session_state import SessionState
-from gamenet.rollback.spectator_settings import SpectatorSettings
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Advance, Load, Restore, Save, Step
-from gamenet.rollback.stream_delay import StreamDelay
 from gamenet.rollback.timeline_rules import TimelineRules
-from gamenet.rollback.transfer import DatagramTransfer
+from gamenet.spectator.settings import SpectatorSettings
+from gamenet.spectator.stream_delay import StreamDelay
 from gamenet.wire.feed_packets import FeedRow
 from gamenet.wire.transfer_packets import TransferPurpose
 

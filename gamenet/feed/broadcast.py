@@ -13,9 +13,9 @@ from __future__ import annotations
 import attrs
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.feed.fed_follower import FedFollower
+from gamenet.feed.settings import FeedSettings
 from gamenet.interfaces import ITransfer
-from gamenet.rollback.fed_follower import FedFollower
-from gamenet.rollback.feed_settings import FeedSettings
 from gamenet.wire.feed_packets import (
     FRAMES_PER_PACKET,
     FeedRow,

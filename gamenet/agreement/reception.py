@@ -4,10 +4,10 @@ What an agreement does with what other peers say.
 
 from __future__ import annotations
 
+from gamenet.agreement.events import Standing
+from gamenet.agreement.state import AgreementState
+from gamenet.agreement.view import changesBetween, faultOf, faultOfSuccession
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.agreement_events import Standing
-from gamenet.rollback.agreement_state import AgreementState
-from gamenet.rollback.view import changesBetween, faultOf, faultOfSuccession
 from gamenet.wire.view_values import (
     Accept,
     Accepted,

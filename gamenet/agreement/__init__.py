@@ -1,0 +1,3 @@
+"""How all peers of a match agree on who plays."""
+
+__all__: list[str] = []

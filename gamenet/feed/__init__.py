@@ -1,0 +1,3 @@
+"""The committed frames of a match and its states, on their way to those who follow."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What a match writes down to be looked at."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Matches recorded, played again, sought in and verified."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Those who watch a match, some seconds late."""
+
+__all__: list[str] = []
