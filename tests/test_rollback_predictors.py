@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import MomentFailed
+from gamenet.errors import LocalProtocolError, MomentFailed
 from tests.rollback_pipe import play, session, tell
 
 
@@ -37,6 +37,20 @@ class PredictorTests(SynchronousTestCase):
         for sparse in (False, True):
             self.assertFails(KeyError, KeyError("nothing"), sparse_saving=sparse)
             self.assertFails(ZeroDivisionError, ZeroDivisionError(), sparse_saving=sparse)
+
+    def test_nothingAfterwards(self) -> None:
+        """What was begun then is never played: the session plays nothing any more, and says so."""
+        made: list[Any] = [b"", b"", None, b""]
+        one = session(prediction=lambda last, missing: made.pop(0))
+        for _ in range(2):
+            play(one)
+        self.assertRaises(MomentFailed, play, one)
+        for text in (b"", None):
+            error = self.assertRaises(LocalProtocolError, play, one, text)
+            self.assertIn("a prediction failed", str(error))
+        self.assertEqual(len(made), 1)
+        tell(one, b"a", b"b", b"c")
+        one.packetsDue(1.0)
 
     def test_noBytes(self) -> None:
         """One that returns something else than bytes."""

@@ -33,6 +33,20 @@ class WaitTests(SynchronousTestCase):
             self.assertIn(frames[-1], (9, 10))
             self.assertEqual(self.waits(mesh, 2), [])
 
+    def test_rarePackets(self) -> None:
+        """The same where packets are rarer than frames: it is measured with each packet."""
+        for interval in (2, 4):
+            mesh = Mesh(2, prediction_window=16, send_interval=interval)
+            mesh.run(41)
+            mesh.dead.add(2)
+            mesh.run(10)
+            mesh.dead.clear()
+            mesh.run(260)
+            frames = [told.frames for told in self.waits(mesh, 1)]
+            self.assertTrue(all(3 <= count <= 10 for count in frames), frames)
+            self.assertIn(frames[-1], (8, 9, 10))
+            self.assertEqual(self.waits(mesh, 2), [])
+
     def test_waiting(self) -> None:
         """Who waits as it is told is told no more."""
         mesh = Mesh(2, prediction_window=16)

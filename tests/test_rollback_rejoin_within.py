@@ -1,4 +1,7 @@
-"""C{rejoin_within}: for how long a seat stays that of the player who was dropped."""
+"""
+A player who was dropped comes back: for how long the seat stays its own
+(C{rejoin_within}), and what it keeps.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +77,21 @@ class RejoinWithinTests(SceneCase):
         scene.untilMembers(1, 2, 3)
         self.assertEqual(scene[3].of(SeatRefused), [SeatRefused("too late")])
         scene.played(1, 2, 3, least=60)
+
+    def test_keepsItsDelay(self) -> None:
+        """The input delay that was set before counts in the seat that is taken again too."""
+        scene = Scene(3, profile=NEAR, lost_after=1.0)
+        scene.run(0.5)
+        scene.session(3).setInputDelay(4)
+        scene.cutOff(3)
+        scene.untilMembers(1, 2)
+        scene.mesh.heal()
+        scene.until(lambda: bool(scene[3].of(Dropped)))
+        scene.session(3).rejoin(scene.mesh.now)
+        scene.untilMembers(1, 2, 3)
+        session = scene.session(3)
+        seated = scene[3].of(SeatTaken)[0].frame
+        scene.until(lambda: session.confirmed_frame > seated + 80)
+        self.assertEqual(session._exchange.local.delay(None), 4)
+        self.assertEqual(session.inputCounts()[2], session.current_frame + 4)
+        self.assertAgree(scene, start=seated, least=60)

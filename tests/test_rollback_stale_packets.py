@@ -81,6 +81,23 @@ class StalePacketTests(SceneCase):
             session.packetReceived(3, body, now)
             self.assertEqual(remote.blobs.count, count + 1, view)
 
+    def test_manyViewsLater(self) -> None:
+        """
+        A view travels modulo 256: however many changes of seats there were since it was
+        seated, who is in the newest view, or in one of the last hundred, is believed.
+        """
+        session, now = self.scene.session(1), self.scene.mesh.now
+        remote = session.remote(3)
+        count = remote.blobs.count
+        for newest in (2, 100, 128, 129, 130, 200, 255, 256, 257, 400, 1000):
+            session._progress.view = newest
+            for view in (newest, max(1, newest - 100), newest + 100):
+                now += 0.001
+                session.packetReceived(3, packet(count, [], 0, count, view=view & 0xFF), now)
+                self.assertEqual(remote.heard_at, now, (newest, view))
+            if newest <= 128:
+                self.takes(session, packet(count, [], 10**6, count, view=0), now)
+
     @settings(deadline=None, max_examples=30)
     @given(
         st.sampled_from([0, 129, 200, 255]),

@@ -133,7 +133,8 @@ class InputExchange:
         statistics = progress.statistics
         try:
             header = decodeHeader(body)
-            if remote.view and (header.view - remote.view) & 0x80:
+            ahead = ((header.view - progress.view + 128) & 0xFF) - 128
+            if remote.view and progress.view + ahead < remote.view:
                 # From before its sender was seated: nothing in it is true any more.
                 statistics.packets_repeated += 1
                 return header.view

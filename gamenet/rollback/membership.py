@@ -27,6 +27,9 @@ from gamenet.wire.view_values import CommitAck, View
 
 __all__ = ["ROUND_INTERVAL", "Membership"]
 
+#: Seconds between two rounds after which we take it that we stood still ourselves.
+SLEEP = 0.3
+
 #: Seconds between two probes of those who are sent no inputs.
 PROBE_INTERVAL = 0.2
 
@@ -51,6 +54,7 @@ class Membership:
     @ivar _exchange: The inputs that come and go.
     @ivar _now: The newest time that we were told, in seconds, or C{None}.
     @ivar _reached_at: When the newest message of the agreement came from each peer.
+    @ivar _round_at: When the newest round was, in seconds.
     @ivar _probed_at: When those were probed last who are sent no inputs.
     """
 
@@ -62,6 +66,7 @@ class Membership:
     _now: float | None
     _reached_at: dict[int, float]
     _probed_at: float
+    _round_at: float
 
     def __init__(
         self,
@@ -88,6 +93,7 @@ class Membership:
         self._now = None
         self._reached_at = {}
         self._probed_at = -1e9
+        self._round_at = 1e9
         progress.view = view.number
 
     @property
@@ -134,7 +140,8 @@ class Membership:
 
     def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
         """Look who is silent, and return what is to be said to agree on it."""
-        self._now = now
+        self._forgive(now)
+        self._now = self._round_at = now
         lost = self._silent(now)
         if not lost and self.agreement.isIdle(now):
             return ()
@@ -166,6 +173,17 @@ class Membership:
         self._probed_at = now
         probe = encodeViewMessage(CommitAck(self.agreement.view.number))
         return tuple((peer, probe) for peer in self._exchange.muted)
+
+    def _forgive(self, now: float) -> None:
+        """
+        Where we ourselves stood still, nobody is to blame for the silence: what came
+        meanwhile may still wait to be read.
+        """
+        gap = now - self._round_at
+        if gap > SLEEP:
+            for remote in self._exchange.others:
+                if remote.heard_at is not None:
+                    remote.heard_at = min(now, remote.heard_at + gap)
 
     def _silent(self, now: float) -> tuple[int, ...]:
         """Tell of those who are silent, and return who is lost."""

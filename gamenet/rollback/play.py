@@ -39,6 +39,7 @@ class Play:
     @ivar _progress: How far the session is.
     @ivar _window: How many frames may be played on predicted inputs.
     @ivar _sparse: Whether not all final frames have checksums.
+    @ivar _failed: Whether steps could not be made, because the game's predictor failed.
     @ivar _catching_up: Whether we came late, and are still behind the others.
     """
 
@@ -50,6 +51,7 @@ class Play:
     _progress: Progress
     _window: int
     _sparse: bool
+    _failed: bool
     _catching_up: bool
 
     def __init__(
@@ -80,6 +82,7 @@ class Play:
         self._progress = progress
         self._window = settings.prediction_window
         self._sparse = settings.sparse_saving
+        self._failed = False
         self._catching_up = progress.current_frame > 0
 
     @property
@@ -116,7 +119,11 @@ class Play:
         @return: What to do, in order.
         @raise LocalProtocolError: An input is not wanted now, is not bytes or
             is too long.  Nothing changed then.
+        @raise gamenet.errors.MomentFailed: The game's predictor failed: nothing can be
+            played any more.
         """
+        if self._failed:
+            raise LocalProtocolError("nothing is played any more: a prediction failed")
         if self._progress.stopped:
             if local_input is not None:
                 raise LocalProtocolError("no input is wanted now")
@@ -135,6 +142,7 @@ class Play:
             if not asks:
                 progress.statistics.stalled(now)
         steps: list[Step] = []
+        self._failed = True
         if progress.restored is not None:
             frame, told = progress.restored.frame, self._confirmation.told
             rows = self._confirmation.rows(frame, told + 1) if frame <= told else []
@@ -144,6 +152,7 @@ class Play:
             steps += self.steps.plan(plays, now)
         if self._catching_up:
             self._catchUp(steps, now)
+        self._failed = False
         end = progress.current_frame
         known = self.table.known
         progress.confirmed_frame = (end if end < known else known) - 1

@@ -183,6 +183,8 @@ class RollbackSession:
         @raise LocalProtocolError: An input is not wanted now, is not bytes or
             is too long; the steps of the call before were not applied; nobody
             drains the events.  Nothing changed then.
+        @raise gamenet.errors.MomentFailed: The game's own prediction failed; nothing can
+            be played any more.
         """
         events = self._progress.events
         if not self._confirmation.complete:
