@@ -20,7 +20,7 @@ from gamenet.rollback.session_events import SessionEvent
 
 #: Events of a session that are no moments, so that nothing is told twice: the match
 #: watches silence by itself.
-SILENT = ["PeerInterrupted", "PeerResumed"]
+SILENT = ["PeerHoldsUp", "PeerInterrupted", "PeerResumed"]
 
 
 class ToldProtocol:

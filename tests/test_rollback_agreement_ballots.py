@@ -256,7 +256,10 @@ class AcceptorTests(ScriptedCase):
         self.assertEqual(self.agreement.horizon, 20)
 
     def test_accept(self) -> None:
-        """What was accepted is told in the next promise, and its ballot outbids."""
+        """
+        What was accepted is told in the next promise, and its ballot outbids; the promise is
+        repeated in its time, whatever others are told meanwhile.
+        """
         ballot = Ballot(2, 3)
         value = View(1, (1, 2, 3, 4), (Seat(True, 0),) * 4 + (Seat(False, 12),))
         self.take(3, Prepare(1, ballot, (5,), ()))
@@ -270,7 +273,9 @@ class AcceptorTests(ScriptedCase):
         assert isinstance(told, Promise)
         self.assertEqual((told.accepted_ballot, told.accepted_view), (ballot, value))
         self.take(3, Accept(ballot, value))
-        self.assertEqual(self.sent(0.4), {3: [Outbid(1, Ballot(3, 4))]})
+        self.assertEqual(self.sent(0.35), {3: [Outbid(1, Ballot(3, 4))]})
+        self.take(3, Accept(ballot, value))
+        self.assertEqual(self.sent(0.41), {3: [Outbid(1, Ballot(3, 4))], 4: [told]})
 
     def test_proposerDies(self) -> None:
         """After a PREPARE, and after an ACCEPT, without a decision: we propose ourselves."""

@@ -21,14 +21,11 @@ from gamenet.rollback.settings import (
 )
 from gamenet.wire.input_frames import INPUT_LIMIT
 
-__all__ = ["EXCHANGE_LIMIT", "SILENCE_LIMIT", "RollbackChoices", "requireChoices"]
+__all__ = ["EXCHANGE_LIMIT", "RollbackChoices", "requireChoices"]
 
 #: The most seconds between two exchanges of states.
 EXCHANGE_LIMIT = INTERVAL_LIMIT / RATE_LIMIT
 
-#: After so many seconds the session would notice a silence: long after the match, which
-#: watches its links itself.
-SILENCE_LIMIT = 60.0
 
 @attrs.frozen
 class RollbackChoices:
@@ -83,7 +80,15 @@ class RollbackChoices:
     history_limit: int = 600
 
     def __attrs_post_init__(self) -> None:
-        self.rollbackSettings(interrupted_after=SILENCE_LIMIT, lost_after=None)
+        self.rollbackSettings(interrupted_after=60, lost_after=None)
+
+    @property
+    def interrupted_after(self) -> float:
+        """
+        After how many seconds of silence the session notes that in the match's log; the
+        game is told by the match, which watches its links itself.
+        """
+        return max(0.5, 2 * self.keep_alive)
 
     def rollbackSettings(self, **others: Any) -> RollbackSettings:
         """

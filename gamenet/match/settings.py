@@ -8,7 +8,7 @@ from gamenet.bounds import seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.match.configuration import Configuration
 from gamenet.match.path import PathSettings
-from gamenet.match.rollback_choices import SILENCE_LIMIT, RollbackChoices, requireChoices
+from gamenet.match.rollback_choices import RollbackChoices, requireChoices
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT
@@ -107,6 +107,6 @@ class MatchSettings:
             frame_rate=self.frame_rate,
             checksum_interval=self.checksum_interval,
             last_frame=None if self.frames is None else self.frames - 1,
-            interrupted_after=SILENCE_LIMIT,
+            interrupted_after=self.rollback.interrupted_after,
             lost_after=None,
         )

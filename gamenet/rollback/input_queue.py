@@ -28,12 +28,12 @@ Predictor: TypeAlias = Callable[[bytes, int], bytes]
 
 #: How many known inputs stay after they were played, at least, in frames: to
 #: send them again and to check what is received again.
-HISTORY = 128
+HISTORY = 256
 
 #: C{InputQueue.known_until} of a queue that lacks nothing: above every frame number.
 ENDLESS = 1 << 32
 
-_CAPACITY = 4 * HISTORY
+_CAPACITY = 2 * HISTORY
 
 
 @attrs.define(init=False)
@@ -51,7 +51,7 @@ class InputQueue:
     @ivar _predictor: The game's own predictor, or C{None}.
     @ivar _predicted: What it predicted, by frame.
     @ivar _filler: The input of an empty seat; C{None} is the last real one.
-    @ivar inputs: The known inputs from frame C{first_kept} on, to be read; at most four times
+    @ivar inputs: The known inputs from frame C{first_kept} on, to be read; at most twice
         L{HISTORY} and what one packet brings.
     @ivar first_kept: The first frame whose input is still here: that of C{inputs[0]}.
     """

@@ -16,6 +16,7 @@ from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import (
     Dropped,
+    PeerHoldsUp,
     PeerInterrupted,
     PeerResumed,
     PlayerDropped,
@@ -29,6 +30,9 @@ __all__ = ["ROUND_INTERVAL", "Membership"]
 
 #: Seconds between two rounds after which we take it that we stood still ourselves.
 SLEEP = 0.3
+
+#: The longest that a proposer waits for a member that is heard, in seconds.
+_LONGEST_PATIENCE = 30.0
 
 #: Seconds between two probes of those who are sent no inputs.
 PROBE_INTERVAL = 0.2
@@ -55,6 +59,9 @@ class Membership:
     @ivar _now: The newest time that we were told, in seconds, or C{None}.
     @ivar _reached_at: When the newest message of the agreement came from each peer.
     @ivar _round_at: When the newest round was, in seconds.
+    @ivar _unwanted: The peers that the game wants to be dropped.
+    @ivar _stall: The frame that is played next, since when, and whether the game was
+        told who holds it up.
     @ivar _probed_at: When those were probed last who are sent no inputs.
     """
 
@@ -66,6 +73,8 @@ class Membership:
     _now: float | None
     _reached_at: dict[int, float]
     _probed_at: float
+    _unwanted: dict[int, None]
+    _stall: tuple[int, float, bool]
     _round_at: float
 
     def __init__(
@@ -78,7 +87,7 @@ class Membership:
         """
         @param view: Who plays at first; we are one of them.
         """
-        patience = max(0.75, settings.lost_after or 2.0)
+        patience = min(max(0.75, settings.lost_after or 2.0), _LONGEST_PATIENCE)
         rules = AgreementSettings(
             both_stop=settings.both_stop,
             resend_interval=ROUND_INTERVAL,
@@ -93,6 +102,8 @@ class Membership:
         self._now = None
         self._reached_at = {}
         self._probed_at = -1e9
+        self._unwanted = {}
+        self._stall = (-1, 0.0, True)
         self._round_at = 1e9
         progress.view = view.number
 
@@ -110,6 +121,15 @@ class Membership:
             + min(2 * self._settings.frame_rate, _AHEAD_LIMIT)
         )
         return Standing(progress.confirmed_frame, horizon, self._exchange.table.floors())
+
+    def drop(self, peer: int) -> None:
+        """
+        Suspect a peer as if it were silent, until it is out.
+
+        @raise LocalProtocolError: It is not another member.
+        """
+        self._exchange.remote(peer)
+        self._unwanted[peer] = None
 
     def heard(self, peer: int, view: int, now: float) -> None:
         """
@@ -143,6 +163,7 @@ class Membership:
         self._forgive(now)
         self._now = self._round_at = now
         lost = self._silent(now)
+        self._watchStall(now)
         if not lost and self.agreement.isIdle(now):
             return ()
         self.agreement.suspect(lost, now)
@@ -198,9 +219,28 @@ class Membership:
             if silence >= settings.interrupted_after and not remote.silent:
                 remote.silent = True
                 self._progress.events.append(PeerInterrupted(remote.peer, silence))
-            if settings.lost_after is not None and silence >= settings.lost_after:
+            late = settings.lost_after is not None and silence >= settings.lost_after
+            if late or remote.peer in self._unwanted:
                 lost.append(remote.peer)
         return tuple(lost)
+
+    def _watchStall(self, now: float) -> None:
+        """Tell who is heard, and yet keeps all from playing."""
+        progress, exchange = self._progress, self._exchange
+        frame = progress.current_frame
+        stalled, since, told = self._stall
+        if frame != stalled:
+            self._stall = (frame, now, False)
+            return
+        limit = self._settings.lost_after or 2.0
+        waits = frame < progress.frames and not exchange.local.lacksAny(frame)
+        if told or now - since < limit or not waits or self.agreement.deciding:
+            return
+        self._stall = (frame, since, True)
+        for remote in exchange.others:
+            behind = min([queue.known_until for queue in remote.queues]) <= exchange.table.known
+            if behind and not remote.silent and not self.agreement.isolated:
+                progress.events.append(PeerHoldsUp(remote.peer, now - since))
 
     def _isFinished(self) -> bool:
         """Whether the match's last frame is final here: nobody is missed any more."""
@@ -234,6 +274,7 @@ class Membership:
         for remote in exchange.others:
             if remote.peer not in view.members:
                 exchange.remove(remote.peer)
+                self._unwanted.pop(remote.peer, None)
         exchange.table.horizon = ENDLESS
         exchange.table.reseat(view.seats, progress.confirmed_frame, progress.current_frame)
         for player, frame in change.dropped:

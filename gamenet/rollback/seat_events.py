@@ -13,6 +13,7 @@ from gamenet.agreement.events import Isolated, Reunited
 __all__ = [
     "Dropped",
     "Isolated",
+    "PeerHoldsUp",
     "PeerInterrupted",
     "PeerResumed",
     "PlayerDropped",
@@ -46,6 +47,21 @@ class PeerResumed:
     """
 
     peer: int
+
+
+@attrs.frozen
+class PeerHoldsUp:
+    """
+    A peer is heard well, and yet everybody waits for its inputs: its game stands still,
+    or it means to stop ours.  The match goes on waiting, unless
+    L{gamenet.rollback.session.RollbackSession.drop} is called.  Told once per stall.
+
+    @ivar peer: Its number.
+    @ivar seconds: How long no frame could be played for it.
+    """
+
+    peer: int
+    seconds: float
 
 
 @attrs.frozen
@@ -121,6 +137,7 @@ class SeatRefused:
 SeatEvent: TypeAlias = (
     PeerInterrupted
     | PeerResumed
+    | PeerHoldsUp
     | PlayerDropped
     | PlayerJoined
     | Isolated

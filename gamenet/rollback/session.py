@@ -117,14 +117,13 @@ class RollbackSession:
     @property
     def confirmed_frame(self) -> int:
         """
-        The newest frame that was played with all players' real inputs and will
-        never be played again, or -1.
+        The newest frame that was played with all real inputs and stays so, or -1.
         """
         return self._progress.confirmed_frame
 
     @property
     def statistics(self) -> SessionStatistics:
-        """The counters, a L{SessionStatistics}; to be read, not written."""
+        """The counters, to be read."""
         return self._progress.statistics
 
     @property
@@ -156,8 +155,7 @@ class RollbackSession:
         Return the frame for which L{advance} wants a local player's input, or
         C{None} if it wants none: the session is stalled, or was given all there are.
 
-        In lockstep (a prediction window of 0) the input is wanted before the
-        frame can be played, or no player would ever begin.
+        In lockstep the input is wanted before the frame can be played.
 
         @param player: Which; C{None} is the first who is played here.
         @raise LocalProtocolError: C{player} is not played here.
@@ -170,8 +168,7 @@ class RollbackSession:
         """
         Correct what was predicted wrong, and play one new frame if possible.
 
-        Called once per frame that is due.  The steps must be applied before
-        the session is called again.
+        Called once per frame that is due; the steps must be applied before the next call.
 
         @param local_input: The local player's input of frame L{inputFrame}, at
             most C{settings.input_limit} bytes; where several are played here,
@@ -200,9 +197,8 @@ class RollbackSession:
 
     def setInputDelay(self, delay: int, player: int | None = None) -> None:
         """
-        Change a local player's input delay from now on.  A longer one holds the
-        newest input for the frames in between; a shorter one asks for no input
-        for a while.
+        Change a local player's input delay.  A longer one holds the newest input for
+        the frames in between; a shorter one asks for no input for a while.
 
         @param delay: In frames, 0 to L{gamenet.rollback.settings.DELAY_LIMIT}.
         @param player: Whose; C{None} is the first who is played here.
@@ -213,9 +209,8 @@ class RollbackSession:
 
     def checksumsWanted(self) -> Sequence[int]:
         """
-        Return the frames that became final and whose checksums were not taken:
-        asked for by the timeline after it applied some steps.  In a sparse
-        session these are only the frames whose checksums the others are told.
+        Return the final frames whose checksums were not taken: asked for by the timeline.
+        In a sparse session these are only the frames that are reported.
         """
         return self._confirmation.wanted()
 
@@ -291,9 +286,8 @@ class RollbackSession:
 
     def acknowledged(self, peer: int) -> bool:
         """
-        Return whether another member needs nothing more from us: it has all
-        inputs that we gave so far, and after the last frame it has compared its
-        checksum too.
+        Return whether another member has all inputs that we gave so far, and after the
+        last frame has compared its checksum too.
 
         @raise LocalProtocolError: C{peer} is not another member.
         """
@@ -301,8 +295,7 @@ class RollbackSession:
 
     def remoteFrame(self, peer: int) -> int:
         """
-        Return the frame that another peer plays next, as far as we heard; for
-        L{gamenet.rollback.time_sync}.
+        Return the frame that another member plays next, as far as we heard.
 
         @raise LocalProtocolError: C{peer} is not another member.
         """
@@ -333,6 +326,14 @@ class RollbackSession:
         @param now: The time, in seconds.
         """
         self._play.controls.leave(now)
+
+    def drop(self, peer: int) -> None:
+        """
+        Have another peer dropped, though it is heard, as soon as a quorum agrees.
+
+        @raise LocalProtocolError: It is not another member.
+        """
+        self._play.controls.membership.drop(peer)
 
     def rejoin(self, now: float) -> None:
         """
@@ -379,9 +380,8 @@ class RollbackSession:
         self._progress.restored = self._progress.report = None
         agreement = self._play.controls.membership.agreement
         view = agreement.dropped or agreement.view
-        self._joining = Joining(
-            self.settings, self._progress, self._confirmation, self._transfer, view
-        )
+        rooms = (self.settings, self._progress, self._confirmation, self._transfer)
+        self._joining = Joining(*rooms, view)
 
     def _follow(self, joining: Joining, now: float) -> Sequence[Step]:
         """Play what others have confirmed, and take our seat when it is time."""
