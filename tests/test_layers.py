@@ -90,6 +90,7 @@ class PlantedTests(SynchronousTestCase):
     def test_across(self) -> None:
         """Imports between subjects that do not know each other, or the wrong way round."""
         for name, source in [
+            ("gamenet.rollback.session", "from gamenet.relay.settings import RelaySettings"),
             ("gamenet.lobby.directory", "from gamenet.rollback.session import RollbackSession"),
             ("gamenet.lobby.protocol", "from gamenet.relay.client import TurnClient"),
             ("gamenet.relay.protocol", "from gamenet.lobby.settings import LobbySettings"),

@@ -93,6 +93,28 @@ class FinishedTests(SceneCase):
         for players in (2, 3):
             self.assertStaysFinished(players)
 
+    def test_droppedByThoseWhoAreNot(self) -> None:
+        """
+        Its last packets never come: the others drop it, finish without its last inputs and
+        tell it so.  It has finished all the same.
+        """
+        scene = Scene(3, profile=NEAR, last_frame=LAST)
+        scene.until(lambda: scene.session(1).current_frame >= LAST - 6, 6.0)
+        scene.mesh.cut((1,), (2, 3), both=False)
+        scene.untilState(1, SessionState.FINISHED, 3.0)
+        done = scene[1]
+        done.told.clear()
+        self.assertFalse(scene.session(2).finished)
+        for number in (2, 3):
+            scene.untilState(number, SessionState.FINISHED, 8.0)
+            self.assertEqual([event.player for event in scene[number].of(PlayerDropped)], [1])
+        scene.run(2.0)
+        self.assertIsNotNone(done.session._play.controls.membership.agreement.dropped)
+        self.assertIs(done.session.state, SessionState.FINISHED)
+        self.assertEqual(done.of(Dropped), [])
+        self.assertRaises(LocalProtocolError, done.session.rejoin, scene.mesh.now)
+        self.assertAgree(scene, 2, 3, least=LAST)
+
     def test_beforeTheEnd(self) -> None:
         """One frame before the end people are missed as ever."""
         scene = Scene(3, profile=NEAR, last_frame=LAST)

@@ -37,7 +37,12 @@ class HostileJoinerTests(SceneCase):
                 live = [body for to, body in scene.session(sender).packetsDue(scene.mesh.now)]
                 bodies = [random.choice(recorded()[random.choice(kinds)]) for _ in range(2)]
                 bodies += live * 3
-                self.give(scene, sender, victim, [mutated(random, body) for body in bodies])
+                changed = [mutated(random, body) for body in bodies]
+                for body in live:
+                    # An input packet of an earlier or later view.
+                    view = bytes([random.choice([0, 1, 2, 129, random.below(256)])])
+                    changed.append(mutated(random, body[:1] + view + body[2:]))
+                self.give(scene, sender, victim, changed)
 
     def test_seatedLate(self) -> None:
         """
