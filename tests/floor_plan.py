@@ -57,7 +57,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "agreement",
         """
-        __init__ acceptance agreement commits events proposal reception settings state
+        __init__ acceptance agreement commits events proposal reception settings state turns
         view
         """,
     ),

@@ -160,13 +160,13 @@ class ProposerTests(ScriptedCase):
         self.take(3, Outbid(1, Ballot(7, 4)))
         self.sent(2.0)
         ballot = Ballot(8, 2)
-        for peer, accepted, view in ((1, Ballot(4, 1), one), (3, Ballot(7, 4), other)):
+        votes = (1, Ballot(4, 1), one), (3, Ballot(7, 4), other), (4, Ballot(7, 4), other)
+        for peer, accepted, view in votes:
             promise = self.promiseOf(ballot)
             self.take(
                 peer,
                 Promise(1, ballot, promise.floors, 9, 30, False, accepted, view),
             )
-        self.take(4, self.promiseOf(ballot))
         self.assertEqual(self.sent(2.1)[1], [Accept(ballot, other)])
 
     def test_acceptorsSilent(self) -> None:
@@ -205,6 +205,7 @@ class ProposerTests(ScriptedCase):
 
     def test_roundsLimit(self) -> None:
         """Where the rounds are used up nothing is proposed any more."""
+        self.agreement._state.round = ROUNDS_LIMIT - 2
         self.take(3, Outbid(1, Ballot(ROUNDS_LIMIT - 1, 4)))
         self.agreement.suspect((5,), 0.0)
         self.sent(0.0)
@@ -292,8 +293,10 @@ class AcceptorTests(ScriptedCase):
             self.assertEqual(self.sent(1.15), {3: vote})
             ballot = Ballot(3, 2)
             self.assertEqual(self.sent(1.21)[1], [Prepare(1, ballot, (3,), ())])
-            for peer in (1, 4, 5):
+            for peer in (4, 5):
                 self.take(peer, self.promiseOf(ballot))
+            vote = (Ballot(2, 3), value) if accepts else (None, None)
+            self.take(1, Promise(1, ballot, (10, 10, 10, 10, 14), 9, 30, False, *vote))
             message = self.sent(1.3)[1][0]
             assert isinstance(message, Accept)
             self.assertEqual(message.view.members, (1, 2, 3, 4) if accepts else (1, 2, 4, 5))

@@ -236,6 +236,7 @@ class ForgettingTests(ScriptedCase):
 
     def test_lastRound(self) -> None:
         """The last round is used, and no other."""
+        self.agreement._state.round = ROUNDS_LIMIT - 3
         self.take(3, Outbid(1, Ballot(ROUNDS_LIMIT - 2, 4)))
         self.agreement.suspect((5,), 0.0)
         self.sent(0.0)

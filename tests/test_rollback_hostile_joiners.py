@@ -34,11 +34,11 @@ class HostileJoinerTests(SceneCase):
         for _ in range(30):
             scene.run(random.below(4) / 60)
             for victim in victims:
-                live = [body for to, body in scene.session(sender).packetsDue(scene.mesh.now)]
+                live = [scene.session(sender).packetFor(victim, scene.mesh.now)]
                 bodies = [random.choice(recorded()[random.choice(kinds)]) for _ in range(2)]
                 bodies += live * 3
                 changed = [mutated(random, body) for body in bodies]
-                for body in live:
+                for body in live * 3:
                     # An input packet of an earlier or later view.
                     view = bytes([random.choice([0, 1, 2, 129, random.below(256)])])
                     changed.append(mutated(random, body[:1] + view + body[2:]))

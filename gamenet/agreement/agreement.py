@@ -261,7 +261,8 @@ class Agreement:
                 state.propose(missing, standing, now)
             return
         silent = proposal.missing
-        if waiting >= state.settings.promise_timeout and (missing or state.leavers):
+        mute = waiting >= 2 * state.settings.decision_timeout
+        if mute or (waiting >= state.settings.promise_timeout and (missing or state.leavers)):
             missing = tuple(sorted({*missing, *silent}))
             if state.isQuorum(state.without(missing)):
                 state.propose(missing, standing, now)

@@ -79,22 +79,38 @@ class Proposal:
         """
         Choose the value; all of C{missing} have promised.
 
-        @return: What the highest accepted ballot says where there is one,
+        @return: What may have been decided already, where there is such a view,
             else the view of those that stay, and the joiner if it can be seated.
         """
         self.began = now
-        best: Promise | None = None
-        for promise in self.promises.values():
-            if promise.accepted_ballot is None:
-                continue
-            if best is None or promise.accepted_ballot > (best.accepted_ballot or (0, 0)):
-                best = promise
-        if best is not None and best.accepted_view is not None:
-            self.value = best.accepted_view
-        else:
+        value = self._mayBeDecided()
+        if value is None:
             promises = {peer: self.promises[peer] for peer in self.staying}
-            self.value = nextView(self.view, self.seating, promises, self.joiner)
-        return self.value
+            value = nextView(self.view, self.seating, promises, self.joiner)
+        self.value = value
+        return value
+
+    def _mayBeDecided(self) -> View | None:
+        """
+        Return the view of the highest accepted ballot in which one can have been decided.
+
+        Who has promised us has accepted nothing later than it says, and accepts nothing
+        older than our ballot any more.  So in a ballot no quorum has accepted, nor ever
+        will, where those that say they accepted it or a later one and those that did not
+        promise are none; what is said of such a ballot, true or invented, binds nobody.
+        """
+        silent = [peer for peer in self.view.members if peer not in self.promises]
+        votes = [
+            (promise.accepted_ballot, peer, promise.accepted_view)
+            for peer, promise in self.promises.items()
+            if promise.accepted_ballot is not None
+        ]
+        votes.sort(key=lambda vote: vote[:2], reverse=True)
+        for ballot, _, view in votes:
+            voters = [peer for other, peer, _ in votes if other >= ballot]
+            if self._isQuorum([*silent, *voters]):
+                return view
+        return None
 
     def question(self, peer: int) -> Prepare | Accept | None:
         """Return what that peer is to be asked now, if anything."""

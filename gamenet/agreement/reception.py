@@ -22,11 +22,15 @@ from gamenet.wire.view_values import (
     ViewMessage,
 )
 
-__all__ = ["AHEAD_LIMIT", "take"]
+__all__ = ["AHEAD_LIMIT", "ROUNDS_AHEAD", "take"]
 
 #: How far another peer's frames may be ahead of our horizon: more than any windows
 #: and delays bring about, and few enough to keep an input of each.
 AHEAD_LIMIT = 1024
+
+#: How far another peer's ballot may be ahead of all that we heard of in this view: a peer
+#: begins some ballots in a second at the most, and there are 2**31 rounds.
+ROUNDS_AHEAD = 1024
 
 
 def take(
@@ -81,6 +85,7 @@ def _takePrepare(
     current = prepare.number == state.newest.number + 1 and state.isMember
     acceptance = state.acceptance
     if current:
+        _checkRound(state, peer, ballot)
         out = (*prepare.suspects, *prepare.leavers)
         if peer in out or any(member not in state.view.members for member in out):
             raise RemoteProtocolError(f"peer {peer} cannot do without peers {out}")
@@ -99,9 +104,11 @@ def _takePrepare(
         state.replies[peer] = Outbid(prepare.number, promised)
         return
     if acceptance.promise is None or ballot != promised:
+        state.round = max(state.round, ballot.round)
+        if not state.turns.take(peer, now):
+            return
         leaving = state.leaving_since is not None
         acceptance.promised(prepare, state.peer, leaving, standing)
-        state.round = max(state.round, ballot.round)
         state.giveWay(now)
     if acceptance.promise is not None:
         state.replies[peer] = acceptance.promise
@@ -116,7 +123,7 @@ def _takePromise(
     proposal = state.proposal
     if current:
         _requireOurs(state, peer, promise.ballot)
-        _checkPromise(state, peer, promise)
+        _checkPromise(state, peer, promise, standing)
         if max(promise.horizon, *promise.floors) > standing.horizon + AHEAD_LIMIT:
             raise RemoteProtocolError(f"peer {peer} is at frame {promise.horizon}, far ahead")
         if proposal is not None and proposal.ballot == promise.ballot:
@@ -133,7 +140,9 @@ def _takePromise(
         state.progress(now)
 
 
-def _checkPromise(state: AgreementState, peer: int, promise: Promise) -> None:
+def _checkPromise(
+    state: AgreementState, peer: int, promise: Promise, standing: Standing
+) -> None:
     """
     @raise RemoteProtocolError: The promise contradicts itself or the view.
     """
@@ -149,9 +158,25 @@ def _checkPromise(state: AgreementState, peer: int, promise: Promise) -> None:
         return
     if promise.accepted_ballot >= promise.ballot:
         raise RemoteProtocolError(f"peer {peer} has accepted a later ballot than it promises")
-    fault = faultOfSuccession(view, promise.accepted_view, state.seating)
-    if fault is not None:
-        raise RemoteProtocolError(f"peer {peer} has accepted {fault}")
+    if promise.accepted_ballot.proposer not in view.members:
+        raise RemoteProtocolError(f"peer {peer} has accepted what no member proposed")
+    ours = state.acceptance
+    if promise.accepted_ballot == ours.accepted_ballot:
+        if promise.accepted_view != ours.accepted_view:
+            raise RemoteProtocolError(f"peer {peer} has accepted something else in one ballot")
+    elif promise.accepted_ballot.proposer == state.peer and (
+        ours.accepted_ballot is None or promise.accepted_ballot > ours.accepted_ballot
+    ):
+        raise RemoteProtocolError(f"peer {peer} has accepted what we did not propose")
+    _checkNext(state, peer, promise.accepted_view, standing)
+
+
+def _checkRound(state: AgreementState, peer: int, ballot: Ballot) -> None:
+    """
+    @raise RemoteProtocolError: Nobody can have come to such a ballot in this view.
+    """
+    if ballot.round > state.round + ROUNDS_AHEAD:
+        raise RemoteProtocolError(f"peer {peer} is in round {ballot.round}, we in {state.round}")
 
 
 def _requireOurs(state: AgreementState, peer: int, ballot: Ballot) -> None:
@@ -229,17 +254,21 @@ def _takeOutbid(state: AgreementState, peer: int, number: int, ballot: Ballot, n
     if current:
         if ballot.proposer not in state.view.members:
             raise RemoteProtocolError(f"peer {peer} has promised peer {ballot.proposer}")
+        _checkRound(state, peer, ballot)
         if ballot.proposer == state.peer:
             _requireOurs(state, peer, ballot)
     if not _isCurrent(state, peer, number):
         return
     state.round = max(state.round, ballot.round)
-    if state.proposal is not None and ballot > state.proposal.ballot:
+    proposal = state.proposal
+    if proposal is not None and ballot > proposal.ballot and state.turns.outbid(peer):
         state.giveWay(now)
 
 
 def _takeCommit(state: AgreementState, peer: int, view: View, standing: Standing) -> None:
     newest = state.newest
+    if view.number > newest.number and state.isMember and peer not in state.view.members:
+        return  # a joiner that was seated by it, perhaps; those who voted tell us too
     if view.number == newest.number and view != newest:
         raise RemoteProtocolError(f"peer {peer} says another view {view.number}")
     if view.number > newest.number:

@@ -14,6 +14,7 @@ from gamenet.agreement.commits import CommitSpreading
 from gamenet.agreement.events import AgreementEvent, Dropped, Standing, ViewChanged
 from gamenet.agreement.proposal import Proposal
 from gamenet.agreement.settings import AgreementSettings
+from gamenet.agreement.turns import Turns
 from gamenet.agreement.view import Seating, changesBetween, isQuorum
 from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, View, ViewMessage
 
@@ -35,6 +36,7 @@ class AgreementState:
     @ivar proposal: Our own try, or C{None}.
     @ivar round: The highest round that was seen in this view.
     @ivar yielded_at: When we last gave way to another proposer, in seconds.
+    @ivar turns: How often the others have proposed in this view.
     @ivar wanted_since: Since when we want a change and could have one.
     @ivar suspects: The peers that are not heard now.
     @ivar leavers: The peers of this view that said they leave.
@@ -57,6 +59,7 @@ class AgreementState:
     proposal: Proposal | None = None
     round: int = 0
     yielded_at: float | None = None
+    turns: Turns = attrs.field(init=False)
     wanted_since: float | None = None
     suspects: tuple[int, ...] = ()
     leavers: tuple[int, ...] = ()
@@ -67,6 +70,9 @@ class AgreementState:
     replies: dict[int, ViewMessage] = attrs.field(factory=dict)
     asks: dict[int, None] = attrs.field(factory=dict)
     events: list[AgreementEvent] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.turns = Turns(2 * self.settings.decision_timeout)
 
     @property
     def newest(self) -> View:
@@ -80,8 +86,17 @@ class AgreementState:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The members that are not heard, ascending."""
-        return tuple(peer for peer in self.view.members if peer in self.suspects)
+        """
+        The members that are not heard, ascending; and those that keep us from deciding by
+        ever new ballots, where the others can do without them.
+        """
+        silent = tuple(peer for peer in self.view.members if peer in self.suspects)
+        missing = tuple(
+            peer
+            for peer in self.view.members
+            if peer in self.suspects or self.turns.overdue(peer)
+        )
+        return missing if self.isQuorum(self.without(missing)) else silent
 
     def isQuorum(self, peers: Collection[int]) -> bool:
         """Return whether these may decide what follows the view."""
@@ -181,6 +196,7 @@ class AgreementState:
         self.proposal = None
         self.round = 0
         self.yielded_at = None
+        self.turns = Turns(self.turns.length)
         self.wanted_since = None
         self.leavers = ()
         self.asks = {}

@@ -140,11 +140,10 @@ class Mesh:
                     self._order += 1
                     arguments = (number, receiver, body)
                     heapq.heappush(self._due, (arrival, self._order, self._arrive, arguments))
-            due = peer.next_due
+            # A clock that runs at another rate may round to just before what is due.
+            due = max(peer.next_due, now + 1e-9)
             self._order += 1
-            heapq.heappush(
-                self._due, (due if due > now else now, self._order, self._wake, (peer,))
-            )
+            heapq.heappush(self._due, (due, self._order, self._wake, (peer,)))
 
     def _arrive(self, sender: int, receiver: int, body: bytes) -> None:
         """A packet arrives."""
