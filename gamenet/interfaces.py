@@ -9,7 +9,7 @@ bytes.  Unless a method says that it returns a Deferred it is synchronous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 from zope.interface import Attribute, Interface
@@ -157,6 +157,16 @@ class ITransfer(Interface):
     """
 
     size_limit = Attribute("The largest content that can be sent, in bytes, an C{int}.")
+
+    def expect(contents: Collection[tuple[int, int]]) -> None:
+        """
+        From now on take nothing but what is named here: refuse other offers at once, keep
+        nothing of them, and give up what is on its way of others.  Sessions say so each
+        time that they want something else; before the first call everything is taken.
+
+        @param contents: Pairs of a peer and a
+            L{gamenet.wire.transfer_packets.TransferPurpose}.
+        """
 
     def send(peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
         """

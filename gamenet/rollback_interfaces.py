@@ -29,8 +29,8 @@ class ISimulation(Interface):
     """
     The rules of a game: the same inputs give the same state, everywhere.
 
-    Supplied by the game's author; called by L{gamenet.rollback.timeline} and
-    by nobody else, always synchronously and never re-entrantly.  An exception
+    Supplied by the game's author; called by what applies a session's steps
+    (L{gamenet.rollback.timeline}), always synchronously and never re-entrantly.  An exception
     from any of these ends the match with L{gamenet.errors.MomentFailed}.
     """
 

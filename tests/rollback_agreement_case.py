@@ -12,6 +12,7 @@ from gamenet.errors import RemoteProtocolError
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
     Ballot,
+    Commit,
     Promise,
     ViewMessage,
 )
@@ -19,6 +20,8 @@ from gamenet.wire.view_values import (
 __all__ = ["ScriptedCase"]
 
 FIVE: Seating = ((1,), (2,), (3,), (4,), (5,))
+
+FIVE_PEERS = (1, 2, 3, 4, 5)
 
 
 class ScriptedCase(SynchronousTestCase):
@@ -30,7 +33,14 @@ class ScriptedCase(SynchronousTestCase):
         self.now = 0.0
 
     def take(self, peer: int, message: ViewMessage) -> None:
-        """Have the agreement take a message."""
+        """
+        Have the agreement take a message; of a COMMIT another member has spoken already,
+        see L{tests.test_rollback_agreement_hostile_members} for where none has.
+        """
+        if isinstance(message, Commit):
+            state = self.agreement._state
+            witness = max(other for other in FIVE_PEERS if other not in (peer, state.peer))
+            state.claims[witness] = message.view
         self.agreement.received(peer, encodeViewMessage(message), self.standing, self.now)
 
     def sent(self, now: float) -> dict[int, list[ViewMessage]]:
@@ -48,5 +58,8 @@ class ScriptedCase(SynchronousTestCase):
     def refuses(self, peer: int, message: ViewMessage) -> None:
         """The message is refused, and nothing changes."""
         before = repr(self.agreement)
-        self.assertRaises(RemoteProtocolError, self.take, peer, message)
+        body = encodeViewMessage(message)
+        self.assertRaises(
+            RemoteProtocolError, self.agreement.received, peer, body, self.standing, self.now
+        )
         self.assertEqual(repr(self.agreement), before)

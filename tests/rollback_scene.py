@@ -35,6 +35,7 @@ __all__ = [
     "PartsGame",
     "Scene",
     "SceneCase",
+    "ScenePeer",
     "SpoiledGame",
     "Watcher",
 ]

@@ -6,6 +6,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.rollback.events import Desynchronized, FrameConfirmed
+from gamenet.rollback.input_queue import CAPACITY
 from gamenet.rollback.session_state import SessionState
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.seeded_random import SeededRandom
@@ -128,8 +129,8 @@ class WorldTests(SynchronousTestCase):
             session = player.session
             self.assertGreater(session.confirmed_frame, 7100)
             self.assertIs(session.state, SessionState.RUNNING)
-            self.assertLess(len(session._exchange.local.blobs.inputs), 512)
-            self.assertLess(len(session.remote(3 - number).blobs.inputs), 512)
+            self.assertLess(len(session._exchange.local.blobs.inputs), CAPACITY)
+            self.assertLess(len(session.remote(3 - number).blobs.inputs), CAPACITY)
             self.assertLess(len(session.remote(3 - number).checksums._own), 10)
         one, two = duel.players[1].confirmed, duel.players[2].confirmed
         both_confirmed = min(len(one), len(two))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.input_queue import HISTORY, InputQueue
+from gamenet.rollback.input_queue import CAPACITY, HISTORY, InputQueue
 
 
 def filled(count: int) -> InputQueue:
@@ -39,7 +39,7 @@ class KnownTests(SynchronousTestCase):
         self.assertRaises(LocalProtocolError, queue.play, -1, 2)
 
     def test_bounded(self) -> None:
-        """However long a match is, a bounded number of inputs is kept, the newest 128 always."""
+        """However long a match is, a bounded number of inputs is kept, the newest L{HISTORY} always."""
         most = 0
         queue = InputQueue()
         for frame in range(5000):
@@ -47,18 +47,18 @@ class KnownTests(SynchronousTestCase):
             most = max(most, len(queue.inputs))
             if frame >= HISTORY:
                 self.assertEqual(queue.known(frame - HISTORY + 1), b"%d" % (frame - HISTORY + 1))
-        self.assertLess(most, 4 * HISTORY)
+        self.assertLess(most, CAPACITY)
         self.assertEqual(queue.since(4999), [b"4999"])
-        self.assertRaises(LocalProtocolError, queue.known, 4000)
-        self.assertRaises(LocalProtocolError, queue.since, 4000)
-        self.assertRaises(LocalProtocolError, queue.play, 4000, 4001)
+        self.assertRaises(LocalProtocolError, queue.known, 3000)
+        self.assertRaises(LocalProtocolError, queue.since, 3000)
+        self.assertRaises(LocalProtocolError, queue.play, 3000, 3001)
 
     def test_boundedByPackets(self) -> None:
         """The same holds where inputs come in packets."""
         queue = InputQueue()
         for first in range(0, 5120, 128):
             queue.extend([b"%d" % frame for frame in range(first, first + 128)], 0)
-            self.assertLess(len(queue.inputs), 4 * HISTORY)
+            self.assertLess(len(queue.inputs), CAPACITY)
             self.assertEqual(queue.known(first), b"%d" % first)
         self.assertEqual(queue.count, 5120)
         self.assertEqual(queue.since(5118), [b"5118", b"5119"])
@@ -187,15 +187,15 @@ class RepetitionTests(SynchronousTestCase):
 
     def test_longPast(self) -> None:
         """Inputs from before what is kept cannot be checked, and are refused."""
-        queue = filled(4 * HISTORY)
-        base = 3 * HISTORY
+        queue = filled(CAPACITY)
+        base = CAPACITY - HISTORY
         self.assertEqual(queue.overlap(base, 4), 4)
         error = self.assertRaises(RemoteProtocolError, queue.overlap, base - 1, 4)
         self.assertIn("long past", str(error))
 
     def test_agrees(self) -> None:
         """The same inputs agree, others do not; both before and after old ones were dropped."""
-        for count in (10, 4 * HISTORY + 10):
+        for count in (10, CAPACITY + 10):
             queue = filled(count)
             first = count - 4
             same = [b"%d" % frame for frame in range(first, count)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from zope.interface import implementer
@@ -36,6 +37,10 @@ class MirrorTransfer:
     @property
     def size_limit(self) -> int:
         return self._inner.size_limit
+
+    def expect(self, contents: Collection[tuple[int, int]]) -> None:
+        self.calls["expect"] += 1
+        self._inner.expect(contents)
 
     def send(self, peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
         self.calls["send"] += 1

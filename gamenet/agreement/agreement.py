@@ -245,6 +245,8 @@ class Agreement:
         if self._lost_since is not None or now < self._patient_until:
             # too few are heard, or were a moment ago: who is silent is not to blame
             state.wanted_since = None
+            if state.deciding_since is not None:
+                state.deciding_since = now
             if proposal is not None:
                 proposal.began = now
                 if proposal.value is None:
@@ -261,8 +263,8 @@ class Agreement:
                 state.propose(missing, standing, now)
             return
         silent = proposal.missing
-        mute = waiting >= 2 * state.settings.decision_timeout
-        if mute or (waiting >= state.settings.promise_timeout and (missing or state.leavers)):
+        hurries = bool(missing or state.leavers) or state.isLate(now)
+        if waiting >= state.settings.promise_timeout and hurries:
             missing = tuple(sorted({*missing, *silent}))
             if state.isQuorum(state.without(missing)):
                 state.propose(missing, standing, now)

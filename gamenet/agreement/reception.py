@@ -107,8 +107,7 @@ def _takePrepare(
         state.round = max(state.round, ballot.round)
         if not state.turns.take(peer, now):
             return
-        leaving = state.leaving_since is not None
-        acceptance.promised(prepare, state.peer, leaving, standing)
+        state.promise(prepare, standing, now)
         state.giveWay(now)
     if acceptance.promise is not None:
         state.replies[peer] = acceptance.promise
@@ -267,8 +266,6 @@ def _takeOutbid(state: AgreementState, peer: int, number: int, ballot: Ballot, n
 
 def _takeCommit(state: AgreementState, peer: int, view: View, standing: Standing) -> None:
     newest = state.newest
-    if view.number > newest.number and state.isMember and peer not in state.view.members:
-        return  # a joiner that was seated by it, perhaps; those who voted tell us too
     if view.number == newest.number and view != newest:
         raise RemoteProtocolError(f"peer {peer} says another view {view.number}")
     if view.number > newest.number:
@@ -280,7 +277,10 @@ def _takeCommit(state: AgreementState, peer: int, view: View, standing: Standing
             fault = faultOf(view, state.seating)
             if fault is not None:
                 raise RemoteProtocolError(f"peer {peer} says {fault}")
-        state.settle(view)
+        if not state.isMember or state.believes(peer, view):
+            state.settle(view)
+        elif peer not in state.view.members:
+            return  # a joiner that was seated by it, perhaps; those who voted tell us too
     state.heard(peer, view.number)
     if view.number == state.newest.number:
         state.replies[peer] = CommitAck(view.number)

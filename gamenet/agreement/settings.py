@@ -25,6 +25,9 @@ class AgreementSettings:
         who have not promised, where it can.
     @ivar decision_timeout: Seconds after which somebody else proposes, or the
         proposer tries again.
+    @ivar mute_timeout: Seconds without a decision after which members that are
+        heard but do not answer are done without, where they can be; and who
+        goes on proposing is not let for longer at a time.
     @ivar rank_delay: Seconds that each proposer waits for the one before it.
     @ivar isolated_after: Seconds without a quorum until we call ourselves isolated.
     @ivar reunion_delay: Seconds for which, when a quorum is heard again, the
@@ -41,6 +44,7 @@ class AgreementSettings:
     resend_interval: float = attrs.field(default=0.1, validator=seconds())
     promise_timeout: float = attrs.field(default=0.75, validator=seconds())
     decision_timeout: float = attrs.field(default=1.0, validator=seconds())
+    mute_timeout: float = attrs.field(default=12.0, validator=seconds())
     rank_delay: float = attrs.field(default=0.2, validator=seconds())
     isolated_after: float = attrs.field(default=1.0, validator=seconds())
     reunion_delay: float = attrs.field(default=0.5, validator=seconds())

@@ -35,6 +35,7 @@ class AgreementState:
     @ivar acceptance: Our vote on what follows C{view}.
     @ivar proposal: Our own try, or C{None}.
     @ivar round: The highest round that was seen in this view.
+    @ivar deciding_since: Since when what follows the view is being decided, in seconds.
     @ivar yielded_at: When we last gave way to another proposer, in seconds.
     @ivar turns: How often the others have proposed in this view.
     @ivar wanted_since: Since when we want a change and could have one.
@@ -44,6 +45,7 @@ class AgreementState:
     @ivar joiners: When each joiner was last heard asking, in seconds.
     @ivar admission_pause_until: Before this no joiner is tried again.
     @ivar known: By peer, the newest view in which it was heard.
+    @ivar claims: By member, the view that it says was decided and we do not believe yet.
     @ivar replies: By peer, the newest answer to it.
     @ivar asks: The peers that were heard in a newer view.
     @ivar events: What happened and was not told yet.
@@ -58,6 +60,7 @@ class AgreementState:
     acceptance: Acceptance = attrs.field(factory=Acceptance)
     proposal: Proposal | None = None
     round: int = 0
+    deciding_since: float | None = None
     yielded_at: float | None = None
     turns: Turns = attrs.field(init=False)
     wanted_since: float | None = None
@@ -67,12 +70,13 @@ class AgreementState:
     joiners: dict[int, float] = attrs.field(factory=dict)
     admission_pause_until: float = float("-inf")
     known: dict[int, int] = attrs.field(factory=dict)
+    claims: dict[int, View] = attrs.field(factory=dict)
     replies: dict[int, ViewMessage] = attrs.field(factory=dict)
     asks: dict[int, None] = attrs.field(factory=dict)
     events: list[AgreementEvent] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.turns = Turns(2 * self.settings.decision_timeout)
+        self.turns = Turns(self.settings.mute_timeout)
 
     @property
     def newest(self) -> View:
@@ -128,6 +132,43 @@ class AgreementState:
         if number > newest:
             self.asks[peer] = None
 
+    def believes(self, peer: int, view: View) -> bool:
+        """
+        Return whether that peer is believed that a newer view was decided.
+
+        One member is, where we accepted that view; where a second one says it, or is in
+        such a view already; and where those that could say otherwise, with us, are no
+        quorum: if they are one they decide themselves, were it true or not.  Who is no
+        member is, where no member is heard and we can do nothing alone.
+
+        @param view: What it says, newer than ours.
+        """
+        heard = self.without(self.missing)
+        if peer not in self.view.members:
+            return heard == (self.peer,) and not self.isQuorum(heard)
+        if view == self.acceptance.accepted_view:
+            return True
+        self.claims[peer] = view
+        doubtful = []
+        for other in heard:
+            if other not in (peer, self.peer):
+                if self.known.get(other, 0) >= view.number or self.claims.get(other) == view:
+                    return True
+                doubtful.append(other)
+        return not self.isQuorum((self.peer, *doubtful))
+
+    def isLate(self, now: float) -> bool:
+        """Return whether what follows the view should have been decided by now."""
+        since = self.deciding_since
+        return since is not None and now - since >= self.settings.mute_timeout
+
+    def promise(self, prepare: Prepare, standing: Standing, now: float) -> Promise:
+        """Promise a ballot, ours or another peer's, that is higher than all before."""
+        if self.deciding_since is None:
+            self.deciding_since = now
+        leaving = self.leaving_since is not None
+        return self.acceptance.promised(prepare, self.peer, leaving, standing)
+
     def giveWay(self, now: float) -> None:
         """Somebody else has a higher ballot: end our try, and be patient."""
         self.proposal = None
@@ -157,9 +198,7 @@ class AgreementState:
             self.joiner(standing, now),
             now,
         )
-        leaving = self.leaving_since is not None
-        promise = self.acceptance.promised(prepare, self.peer, leaving, standing)
-        proposal.promises[self.peer] = promise
+        proposal.promises[self.peer] = self.promise(prepare, standing, now)
         self.proposal = proposal
         self.progress(now)
 
@@ -195,11 +234,13 @@ class AgreementState:
         self.acceptance = Acceptance()
         self.proposal = None
         self.round = 0
+        self.deciding_since = None
         self.yielded_at = None
         self.turns = Turns(self.turns.length)
         self.wanted_since = None
         self.leavers = ()
         self.asks = {}
+        self.claims = {}
         self.commits.decided({})
         self.replies = {}
         if self.peer in view.members:

@@ -50,6 +50,8 @@ class Broadcast:
     @ivar _first: The first frame of the history.
     @ivar _rows: The history.
     @ivar _fed: The followers, by number.
+    @ivar _now: The newest time that we were told, in seconds.
+    @ivar _snapshot_at: When a snapshot was sent last.
     @ivar _refusals: Whom to tell that they are not fed, and why.
     @ivar _stopped: Whether nobody is fed any more.
     """
@@ -60,6 +62,8 @@ class Broadcast:
     _first: int
     _rows: list[FeedRow]
     _fed: dict[int, FedFollower]
+    _now: float
+    _snapshot_at: float
     _refusals: dict[int, NotFedReason]
     _stopped: bool
 
@@ -74,6 +78,7 @@ class Broadcast:
         self._first = 0
         self._rows = []
         self._fed = {}
+        self._now = self._snapshot_at = float("-inf")
         self._refusals = {}
         self._stopped = False
 
@@ -94,7 +99,12 @@ class Broadcast:
 
     @property
     def snapshotWanted(self) -> bool:
-        """Whether some follower needs a snapshot: give it to L{snapshotTaken}."""
+        """
+        Whether some follower needs a snapshot: give it to L{snapshotTaken}.  It is at most
+        once per C{snapshot_interval}, however many ask and however often.
+        """
+        if self._now < self._snapshot_at + self.settings.snapshot_interval - _MOMENT:
+            return False
         return any(self._wantsSnapshot(fed) for fed in self._fed.values())
 
     def frameCommitted(
@@ -138,6 +148,7 @@ class Broadcast:
         @param now: The time, in seconds.
         @raise RemoteProtocolError: They cannot rightly have sent it.
         """
+        self._now = now
         packet = decodeFeedPacket(body)
         if isinstance(packet, Unfollow):
             self._remove(follower)
@@ -169,8 +180,10 @@ class Broadcast:
             raise LocalProtocolError(
                 f"snapshot {frame}, with frames {self._first} to {self.committed - 1}"
             )
+        self._now = now
         for follower, fed in self._fed.items():
             if self._wantsSnapshot(fed):
+                self._snapshot_at = now
                 self._transfer.send(follower, TransferPurpose.SNAPSHOT, frame, snapshot, now)
                 fed.snapshot_frame = frame
                 fed.idle_since = None
@@ -181,6 +194,7 @@ class Broadcast:
 
         @param now: The time, in seconds.
         """
+        self._now = now
         packets = [(follower, encodeNotFed(reason)) for follower, reason in self._refusals.items()]
         self._refusals.clear()
         for follower, fed in tuple(self._fed.items()):
@@ -218,9 +232,10 @@ class Broadcast:
             return NotFedReason.NOT_FOLLOWING
         if follow.digest != self.settings.digest:
             return NotFedReason.OTHER_CONFIGURATION
-        if follower not in self._fed and len(self._fed) >= self.settings.followers_limit:
-            return NotFedReason.FULL
-        return None
+        # Players are few, and shall not lose their way to a seat to who looks on.
+        spectators = sum(one > PLAYERS_LIMIT for one in self._fed)
+        full = follower > PLAYERS_LIMIT and spectators >= self.settings.followers_limit
+        return NotFedReason.FULL if full and follower not in self._fed else None
 
     def _wantsSnapshot(self, fed: FedFollower) -> bool:
         """Whether a follower needs a snapshot that is not under way."""

@@ -48,8 +48,9 @@ class Follower:
 
     @ivar settings: The L{FollowerSettings}.
     @ivar host: The host that is asked now.
-    @ivar committed_frame: The newest committed frame that was heard of, or -1.
-    @ivar host_frame: The newest frame that a host said it plays next.
+    @ivar committed_frame: The newest committed frame that the host told of that is asked
+        now (until it is heard, the one before), or the newest that is here, or -1.
+    @ivar host_frame: The newest frame that this host said it plays next.
     @ivar snapshot: The state to become before the frames that L{take} gives next, or
         C{None}; see L{takeSnapshot}.
     @ivar paused: Whether no frames are wanted for now; the owner writes it.
@@ -68,6 +69,8 @@ class Follower:
     @ivar _lost: Whether all hosts are lost.
     @ivar _refused_at: When each host refused last.
     @ivar _left: The hosts that are to be told that we follow them no more.
+    @ivar _unheard: Whether the host that is asked now has said nothing yet.
+    @ivar _behind: The hosts that are too far behind what is here for that to be true.
     """
 
     settings: FollowerSettings
@@ -91,6 +94,8 @@ class Follower:
     _lost: bool
     _refused_at: dict[int, float]
     _left: dict[int, bool]
+    _unheard: bool
+    _behind: dict[int, None]
     _events: list[FollowEvent]
 
     def __init__(self, settings: FollowerSettings, hosts: Sequence[int]) -> None:
@@ -122,6 +127,8 @@ class Follower:
         self._lost = False
         self._refused_at = {}
         self._left = {}
+        self._unheard = False
+        self._behind = {}
         self._events = []
 
     @property
@@ -170,10 +177,15 @@ class Follower:
         @param received: The snapshot.
         @param now: The time, in seconds.
         @return: Whether it is of use: it came from the host that is asked now, and
-            frames before it are missing.
+            frames before it are missing, and the host may have it.
         """
         frame = received.frame
         known = self._next
+        last_frame = self.settings.last_frame
+        if frame > self.committed_frame + 1 + self.settings.ahead_limit:
+            return False
+        if last_frame is not None and frame > last_frame + 1:
+            return False
         if received.peer != self.host or (known is not None and frame <= known):
             return False
         self.snapshot = received
@@ -267,13 +279,21 @@ class Follower:
         del self._events[: -self.settings.events_limit]
 
     def _askNext(self, now: float) -> None:
-        """Ask the next host."""
+        """
+        Ask the next host, of which nothing is known yet.  Where all but the one before
+        say that what is here cannot be, that one lied: begin anew then.
+        """
         self._heard_at = self._progress_at = now
         previous = self.host
         place = self._hosts.index(previous)
         self.host = self._hosts[(place + 1) % len(self._hosts)]
         self._early.clear()
+        if len(self._behind) >= max(1, len(self._hosts) - 1):
+            self._behind.clear()
+            self._next = self.snapshot = None
+            self._rows = []
         if self.host != previous:
+            self._unheard = True
             self._left[previous] = False
             self._left.pop(self.host, None)
             self._followed_at = float("-inf")
@@ -294,6 +314,10 @@ class Follower:
         settings = self.settings
         if packet.players != settings.players:
             raise RemoteProtocolError(f"frames of {packet.players} players")
+        if packet.current_frame - packet.committed > settings.ahead_limit:
+            raise RemoteProtocolError(
+                f"frame {packet.current_frame} is played while {packet.committed} are committed"
+            )
         known = self._next or 0
         previous: FeedRow | None = None
         for frame, row in enumerate(packet.rows, packet.first_frame):
@@ -312,11 +336,19 @@ class Follower:
         """Take frames of the host that is asked."""
         self._heard_at = self._answered_at = now
         self._lost = False
+        if self._unheard:
+            self._unheard = False
+            self.committed_frame = (self._next or 0) - 1
+            self.host_frame = 0
         self.committed_frame = max(self.committed_frame, packet.committed - 1)
         self.host_frame = max(self.host_frame, packet.current_frame)
         following = self._next
         if following is None:
             return
+        if following - packet.committed > self.settings.ahead_limit:
+            self._behind[self.host] = None
+        else:
+            self._behind.clear()
         early = self._early
         end = following + self.settings.early_limit
         room = self.settings.ready_limit - self.ready

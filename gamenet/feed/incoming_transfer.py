@@ -44,6 +44,16 @@ class IncomingTransfer:
         """How much is here, from 0 to 1."""
         return self._count / self.chunks if self.offer.size else 1.0
 
+    @property
+    def size(self) -> int:
+        """How many bytes are here."""
+        return len(self._content) + sum(map(len, self._early.values()))
+
+    @property
+    def reserved(self) -> int:
+        """How many bytes may be here soon: those that are, and a window more."""
+        return min(self.offer.size, self.size + RECEIPT_BITS * CHUNK_BYTES)
+
     def chunkReceived(self, chunk: Chunk, now: float) -> None:
         """
         Take a chunk; one that is here already says nothing new.

@@ -10,10 +10,13 @@ from gamenet.errors import RemoteProtocolError
 from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.wire.transfer_packets import CHUNK_BYTES, Chunk, Offer, Receipt
 
-__all__ = ["OutgoingTransfer"]
+__all__ = ["SLOW_WINDOW", "OutgoingTransfer"]
 
 #: Never sent again sooner than this, in seconds.
 _SHORTEST_TIMEOUT = 0.05
+
+#: How many chunks go before the first one is acknowledged, and always may.
+SLOW_WINDOW = 4
 
 
 @attrs.define(init=False)
@@ -28,6 +31,9 @@ class OutgoingTransfer:
     @ivar _next: The first chunk that was never sent.
     @ivar _flying: When each chunk on its way was sent, and whether that was not
         the first time; -1 is the offer.
+    @ivar _window: How many chunks may be on their way now: as many more as were
+        acknowledged, and half as many after twice the timeout without a word.  So who
+        answers nothing costs little.
     @ivar _smoothed: The mean round trip, in seconds, or C{None}.
     @ivar _deviation: Its mean deviation.
     @ivar _factor: By how much the timeout has grown since the last progress.
@@ -41,6 +47,7 @@ class OutgoingTransfer:
     _count: int
     _next: int
     _flying: dict[int, tuple[float, bool]]
+    _window: int
     _smoothed: float | None
     _deviation: float
     _factor: float
@@ -60,9 +67,15 @@ class OutgoingTransfer:
         self._count = 0
         self._next = 0
         self._flying = {}
+        self._window = min(SLOW_WINDOW, limits.window)
         self._smoothed = None
         self._deviation = 0.0
         self._factor = 1.0
+
+    @property
+    def content(self) -> bytes:
+        """What is sent."""
+        return self._content
 
     @property
     def chunks(self) -> int:
@@ -102,6 +115,7 @@ class OutgoingTransfer:
             ahead = index - count - 1
             if index < count or (ahead >= 0 and later >> ahead & 1):
                 self._landed(index, now)
+                self._window = min(self._window + 1, self._limits.window)
                 progressed = True
         if progressed:
             self.progress_at = now
@@ -125,10 +139,12 @@ class OutgoingTransfer:
         packets: list[Offer | Chunk] = []
         late = sorted(index for index, (at, _) in self._flying.items() if now - at >= timeout)
         if late and late[0] == min(self._flying):
+            if self._factor > 1.0:
+                self._window = max(self._window // 2, min(SLOW_WINDOW, self._limits.window))
             self._factor = min(self._factor * 2, 64.0)
         end = min(self.chunks, self._count + self._limits.window)
-        fresh = range(self._next, end)
-        for index in (*late, *fresh):
+        room = self._window - len(self._flying) + len(late)
+        for index in (*late, *range(self._next, end))[: max(room, 0)]:
             if credit <= 0:
                 break
             begin = index * CHUNK_BYTES

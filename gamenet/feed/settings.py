@@ -32,7 +32,7 @@ class FeedSettings:
     @ivar history_frames: How many committed frames are kept for who is behind.
     @ivar snapshot_frames: How many more are kept while a follower receives a
         snapshot and catches up from it.
-    @ivar followers_limit: How many may follow.
+    @ivar followers_limit: How many spectators may follow, beside players without a seat.
     @ivar follower_timeout: After how many seconds of silence a follower is dropped.
     @ivar silent_after: After how many seconds of silence it is sent no snapshot.
     @ivar packet_interval: Seconds between two packets to a follower that is up to
@@ -45,6 +45,7 @@ class FeedSettings:
     @ivar longest_timeout: The longest time after which they do.
     @ivar snapshot_grace: Seconds between the end of a snapshot's transfer and another
         one, if the follower still has nothing.
+    @ivar snapshot_interval: Seconds between two snapshots; each is for all who need one.
 
     @raise BadSetting: A value is out of bounds.
     """
@@ -52,8 +53,8 @@ class FeedSettings:
     players: int = attrs.field(validator=wholeNumber(1, PLAYERS_LIMIT))
     digest: bytes = attrs.field(default=bytes(DIGEST_BYTES), validator=_digest)
     input_limit: int = attrs.field(default=INPUT_LIMIT, validator=wholeNumber(1, INPUT_LIMIT))
-    history_frames: int = attrs.field(default=600, validator=wholeNumber(1, 100_000))
-    snapshot_frames: int = attrs.field(default=1200, validator=wholeNumber(0, 100_000))
+    history_frames: int = attrs.field(default=600, validator=wholeNumber(1, 1_000_000))
+    snapshot_frames: int = attrs.field(default=1200, validator=wholeNumber(0, 1_000_000))
     followers_limit: int = attrs.field(default=16, validator=wholeNumber(0, 1024))
     follower_timeout: float = attrs.field(default=5.0, validator=seconds())
     silent_after: float = attrs.field(default=1.0, validator=seconds())
@@ -63,6 +64,7 @@ class FeedSettings:
     first_timeout: float = attrs.field(default=0.3, validator=seconds())
     longest_timeout: float = attrs.field(default=2.0, validator=seconds())
     snapshot_grace: float = attrs.field(default=1.0, validator=seconds())
+    snapshot_interval: float = attrs.field(default=1.0, validator=seconds())
 
 
 @attrs.frozen
@@ -88,6 +90,9 @@ class FollowerSettings:
     @ivar compared_limit: How many frames that were taken are still compared with what
         comes again.
     @ivar events_limit: How many events may wait; beyond it the oldest are forgotten.
+    @ivar ahead_limit: How many frames a host may play ahead of those that it says are
+        committed, and a snapshot may be ahead of those: nobody honest is further.
+    @ivar last_frame: The last frame of the match, or C{None} where it has none.
 
     @raise BadSetting: A value is out of bounds.
     """
@@ -106,3 +111,5 @@ class FollowerSettings:
     early_limit: int = attrs.field(default=1200, validator=wholeNumber(0, 100_000))
     compared_limit: int = attrs.field(default=600, validator=wholeNumber(0, 100_000))
     events_limit: int = attrs.field(default=64, validator=wholeNumber(1, 65_536))
+    ahead_limit: int = attrs.field(default=1024, validator=wholeNumber(1, 1_000_000))
+    last_frame: int | None = None

@@ -11,6 +11,7 @@ that the next time.  See L{gamenet.wire.transfer_packets} for the packets.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import blake2b
 
 import attrs
@@ -90,6 +91,7 @@ class DatagramTransfer:
         """
         self.settings = settings or TransferSettings()
         self._peers: dict[int, _Peer] = {}
+        self._expected: frozenset[tuple[int, int]] | None = None
         self._sent = 0
         self._failures: list[TransferFailed] = []
 
@@ -97,6 +99,22 @@ class DatagramTransfer:
     def size_limit(self) -> int:
         """The largest content that can be sent, in bytes."""
         return self.settings.size_limit
+
+    def expect(self, contents: Collection[tuple[int, int]]) -> None:
+        """
+        From now on take nothing but what is named here: other offers are refused, and
+        what comes of others is given up.  Before the first call everything is taken.
+
+        @param contents: Pairs of a peer and a L{TransferPurpose}.
+        """
+        expected = frozenset(contents)
+        if expected == self._expected:
+            return
+        self._expected = expected
+        for peer, state in self._peers.items():
+            for incoming in tuple(state.incoming.values()):
+                if (peer, incoming.offer.purpose) not in expected:
+                    self._settle(state, incoming, RefusalReason.NOT_WANTED)
 
     def send(self, peer: int, purpose: int, frame: int, content: bytes, now: float) -> None:
         """
@@ -119,7 +137,8 @@ class DatagramTransfer:
             raise LocalProtocolError(f"transfers with more than {self.settings.peers_limit} peers")
         self._sent += 1
         size = len(content)
-        offer = Offer(TransferPurpose(purpose), self._sent, frame, size, _checksum(content))
+        checksum = self._known(content) or _checksum(content)
+        offer = Offer(TransferPurpose(purpose), self._sent, frame, size, checksum)
         state.outgoing[purpose] = OutgoingTransfer(offer, content, self.settings, now)
 
     def packetReceived(self, peer: int, body: bytes, now: float) -> TransferReceived | None:
@@ -267,7 +286,7 @@ class DatagramTransfer:
                 raise RemoteProtocolError(f"transfer {known} is offered with other contents")
             incoming.receipt_due = True
             return None
-        reason = self._problem(offer, incoming)
+        reason = self._problem(peer, offer, incoming)
         if reason is not None:
             state.incoming.pop(purpose, None)
             state.settled[purpose] = (offer.number, 0)
@@ -279,14 +298,26 @@ class DatagramTransfer:
         incoming = state.incoming[purpose] = IncomingTransfer(offer, now)
         return self._whole(peer, state, incoming) if not offer.size else None
 
-    def _problem(self, offer: Offer, replaced: IncomingTransfer | None) -> RefusalReason | None:
+    def _problem(
+        self, peer: int, offer: Offer, replaced: IncomingTransfer | None
+    ) -> RefusalReason | None:
         """Return why an offer cannot be taken, or C{None}."""
         if offer.size > self.settings.size_limit:
             return RefusalReason.TOO_LARGE
-        total = offer.size - (replaced.offer.size if replaced else 0)
+        if self._expected is not None and (peer, offer.purpose) not in self._expected:
+            return RefusalReason.NOT_WANTED
+        total = IncomingTransfer(offer, 0.0).reserved - (replaced.reserved if replaced else 0)
         for state in self._peers.values():
-            total += sum(each.offer.size for each in state.incoming.values())
+            total += sum([each.reserved for each in state.incoming.values()])
         return RefusalReason.BUSY if total > self.settings.incoming_limit else None
+
+    def _known(self, content: bytes) -> bytes | None:
+        """Return the checksum of what is being sent to somebody else already."""
+        for state in self._peers.values():
+            for outgoing in state.outgoing.values():
+                if outgoing.content is content:
+                    return outgoing.offer.checksum
+        return None
 
     def _chunkReceived(
         self, peer: int, state: _Peer | None, chunk: Chunk, now: float
@@ -306,7 +337,13 @@ class DatagramTransfer:
             self._answerSettled(state, purpose, settled, chunks)
             return None
         incoming.chunkReceived(chunk, now)
-        return self._whole(peer, state, incoming) if incoming.complete else None
+        if incoming.complete:
+            return self._whole(peer, state, incoming)
+        held = [each.size for one in self._peers.values() for each in one.incoming.values()]
+        if sum(held) > self.settings.incoming_limit:
+            self._settle(state, incoming, RefusalReason.BUSY)
+            self._fail(peer, purpose, TransferFailure.BUSY, False)
+        return None
 
     def _answerSettled(
         self, state: _Peer, purpose: TransferPurpose, number: int, chunks: int

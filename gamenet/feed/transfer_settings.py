@@ -19,7 +19,8 @@ class TransferSettings:
 
     @ivar size_limit: The largest content, in bytes, both ways.
     @ivar incoming_limit: The most bytes of contents that are received at one
-        time, from all peers together; what is offered beyond it is refused.
+        time, from all peers together: what has come, and one window more of each.
+        What is offered beyond it is refused, what comes beyond it given up.
     @ivar bytes_per_second: How fast chunks are sent to one peer.
     @ivar window: How many chunks may be on their way, at most
         L{gamenet.wire.transfer_packets.RECEIPT_BITS}.

@@ -29,13 +29,21 @@ from gamenet.wire.backfill_packets import (
     encodeWant,
 )
 
-__all__ = ["EVIDENCE_ROUNDS", "Backfill"]
+__all__ = ["ANSWER_INTERVAL", "EVIDENCE_PACKETS", "EVIDENCE_ROUNDS", "Backfill"]
 
-#: How often the evidence of one difference is shown, in rounds.
+#: How often the evidence of a peer's first difference is shown; that of later ones is
+#: shown once.
 EVIDENCE_ROUNDS = 5
+
+#: The most packets of evidence to one peer in one round; the rest goes in the next ones.
+EVIDENCE_PACKETS = 8
 
 #: Seconds between two requests for missing inputs.
 _ASK_INTERVAL = 0.1
+
+#: Seconds between two answers to one peer: less than between requests, so that none of
+#: those that a link delays goes without.
+ANSWER_INTERVAL = 0.05
 
 
 @attrs.define
@@ -45,10 +53,14 @@ class _Difference:
 
     @ivar frame: The report that showed it.
     @ivar rounds: How many more times the evidence is shown.
+    @ivar player: Whose inputs are shown next.
+    @ivar position: From which frame on; 0 is the first of the report.
     """
 
     frame: int
     rounds: int
+    player: int = 1
+    position: int = 0
 
 
 @attrs.define(init=False)
@@ -62,7 +74,10 @@ class Backfill:
     @ivar _confirmation: The final frames.
     @ivar _asked_at: When was asked last, in seconds.
     @ivar _asked: How often was asked.
+    @ivar _asked_of: What each peer was asked for since something is missing: by player,
+        from which frame on, and up to which.
     @ivar _answers: What others asked for, not yet sent.
+    @ivar _answered_at: When each peer was answered last, in seconds.
     @ivar _differences: By peer.
     @ivar _told: The players whose inconsistent inputs were told of.
     """
@@ -73,7 +88,9 @@ class Backfill:
     _confirmation: Confirmation
     _asked_at: float
     _asked: int
+    _asked_of: dict[int, dict[int, tuple[int, int]]]
     _answers: dict[int, Want]
+    _answered_at: dict[int, float]
     _differences: dict[int, _Difference]
     _told: list[int]
 
@@ -93,7 +110,9 @@ class Backfill:
         self._confirmation = confirmation
         self._asked_at = -1e9
         self._asked = 0
+        self._asked_of = {}
         self._answers = {}
+        self._answered_at = {}
         self._differences = {}
         self._told = []
 
@@ -116,42 +135,60 @@ class Backfill:
         if max(map(len, packet.inputs)) > self._settings.input_limit:
             raise RemoteProtocolError("an input that is too long")
         if isinstance(packet, BackfillPacket):
-            self._fill(packet)
+            self._fill(peer, packet)
         else:
             self._compare(peer, packet.player, packet.first_frame, packet.inputs)
 
     def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
         """Return what is to be sent now, to which peer."""
         packets = []
-        for peer, want in self._answers.items():
+        for peer, want in tuple(self._answers.items()):
+            if now - self._answered_at.get(peer, -1e9) < ANSWER_INTERVAL:
+                continue
+            del self._answers[peer]
             if self._exchange.isMember(peer):
+                self._answered_at[peer] = now
                 packets += [(peer, body) for body in self._answersTo(want)]
-        self._answers.clear()
         lacking = self._exchange.table.lacking()
+        if not lacking:
+            self._asked_of.clear()
         others = self._exchange.others
         if lacking and others and now - self._asked_at >= _ASK_INTERVAL:
             self._asked_at = now
             asked = others[self._asked % len(others)].peer
             self._asked += 1
+            wanted = self._asked_of.setdefault(asked, {})
+            for player, start, end in lacking:
+                wanted[player] = wanted.get(player, (start, end))[0], end
             packets.append((asked, encodeWant([InputRange(*one) for one in lacking])))
         packets += self._evidence()
         return packets
 
     def _answersTo(self, want: Want) -> list[bytes]:
-        """Return what we have of the inputs that are asked for."""
+        """
+        Return what we have of the inputs that are asked for, of those who left: whoever
+        has a seat says their inputs themselves.
+        """
         bodies = []
+        table = self._exchange.table
         for player, first_frame, end_frame in want.ranges:
-            queue = self._exchange.table.queues[player - 1]
+            queue = table.queues[player - 1]
+            if queue.closed_at is None and end_frame > table.settled:
+                continue
             if queue.first_kept <= first_frame < queue.count:
                 inputs = queue.since(first_frame)[: end_frame - first_frame]
                 bodies.append(encodeBackfill(player, first_frame, inputs)[0])
         return bodies
 
-    def _fill(self, packet: BackfillPacket) -> None:
+    def _fill(self, peer: int, packet: BackfillPacket) -> None:
         """
-        Take inputs of somebody who left; but not while the peers agree on what is
-        left of them, or we would confirm more than we promised to have.
+        Take inputs of somebody who left, from one whom we asked for them; but not while
+        the peers agree on what is left of them, or we would confirm more than we
+        promised to have.
         """
+        first_asked, end_asked = self._asked_of.get(peer, {}).get(packet.player, (0, 0))
+        if not first_asked <= packet.first_frame <= end_asked - len(packet.inputs):
+            return
         table = self._exchange.table
         queue = table.queues[packet.player - 1]
         end = queue.closed_at
@@ -172,22 +209,36 @@ class Backfill:
         for remote in self._exchange.others:
             frame = remote.checksums.inputs_differ
             known = self._differences.get(remote.peer)
-            if frame >= 0 and (known is None or known.frame < frame):
-                known = self._differences[remote.peer] = _Difference(frame, EVIDENCE_ROUNDS)
-            if known is None or known.rounds == 0:
-                continue
-            known.rounds -= 1
-            start = known.frame - known.frame % self._settings.checksum_interval
-            start = max(start, self._confirmation.first_kept)
-            rows = self._confirmation.rows(start, known.frame + 1) if start <= known.frame else []
-            for player in range(1, self._settings.players + 1):
-                inputs = [row[player - 1] for row, _ in rows]
-                position = 0
-                while position < len(inputs):
-                    body, count = encodeEvidence(player, start + position, inputs[position:])
-                    packets.append((remote.peer, body))
-                    position += count
+            if frame >= 0 and (known is None or (known.frame < frame and not known.rounds)):
+                rounds = 1 if known else EVIDENCE_ROUNDS
+                known = self._differences[remote.peer] = _Difference(frame, rounds)
+            if known is not None and known.rounds:
+                packets += [(remote.peer, body) for body in self._shown(known)]
         return packets
+
+    def _shown(self, difference: _Difference) -> list[bytes]:
+        """Return the next packets of evidence: those of one time at the most."""
+        start = difference.frame - difference.frame % self._settings.checksum_interval
+        start = max(start, self._confirmation.first_kept)
+        end = difference.frame + 1
+        rows = self._confirmation.rows(start, end) if start < end else []
+        bodies: list[bytes] = []
+        while difference.player <= self._settings.players:
+            place = max(difference.position - start, 0)
+            inputs = [row[difference.player - 1] for row, _ in rows[place:]]
+            while inputs:
+                if len(bodies) >= EVIDENCE_PACKETS:
+                    return bodies
+                body, count = encodeEvidence(difference.player, start + place, inputs)
+                bodies.append(body)
+                place += count
+                difference.position = start + place
+                del inputs[:count]
+            difference.player += 1
+            difference.position = 0
+        difference.rounds -= 1
+        difference.player = 1
+        return bodies
 
     def _compare(self, peer: int, player: int, first_frame: int, inputs: list[bytes]) -> None:
         """Compare what another peer has confirmed with what we have."""

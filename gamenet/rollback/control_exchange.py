@@ -169,8 +169,7 @@ class ControlExchange:
         except RemoteProtocolError:
             statistics.packets_refused += 1
             raise
-        statistics.packets_received += 1
-        statistics.bytes_received += len(body)
+        statistics.received(body)
         self._next_round = now
 
     def _membersChanged(self) -> None:
@@ -206,9 +205,7 @@ class ControlExchange:
         packets += self._transfer.packetsDue(now)
         self._transfer.drainFailures()
         self._next_round = now + (ROUND_INTERVAL if packets else QUIET_INTERVAL)
-        statistics = self._progress.statistics
-        statistics.packets_sent += len(packets)
-        statistics.bytes_sent += sum([len(body) for _, body in packets])
+        self._progress.statistics.sent(packets)
         return packets
 
     def dumpsWanted(self) -> tuple[int, ...]:
@@ -223,15 +220,19 @@ class ControlExchange:
 
         @param dump: The state; C{None} if it is not kept.
         """
-        limit = self._transfer.size_limit
-        if dump is not None and dump.size > limit:
-            if not self._told_size:
-                self._told_size = True
-                self._progress.events.append(StateTooLarge(dump.size, limit))
-            dump = None
         if frame in self.hosting.dumpsWanted():
-            self.hosting.dumpTaken(frame, dump, self._now)
-        self.states.dumpTaken(frame, dump, self._now)
+            snapshot = None if dump is None else dump.snapshot
+            fits = snapshot is not None and self._fits(len(snapshot), self._transfer.size_limit)
+            self.hosting.dumpTaken(frame, dump if fits else None, self._now)
+        for size, limit in self.states.dumpTaken(frame, dump, self._now):
+            self._fits(size, limit)
+
+    def _fits(self, size: int, limit: int) -> bool:
+        """Return whether so many bytes can be sent; the game is told once of what cannot."""
+        if size > limit and not self._told_size:
+            self._told_size = True
+            self._progress.events.append(StateTooLarge(size, limit))
+        return size <= limit
 
     def say(self, packets: tuple[tuple[int, bytes], ...], now: float) -> None:
         """Send something at the next round, which is now."""

@@ -10,8 +10,8 @@ import attrs
 
 __all__ = [
     "Desynchronized",
-    "Event",
     "FrameConfirmed",
+    "FrameEvent",
     "InputDelayRecommended",
     "LockstepWaited",
     "WaitRecommended",
@@ -101,7 +101,7 @@ class LockstepWaited:
     players: tuple[int, ...]
 
 
-#: What L{gamenet.rollback.session.RollbackSession.drainEvents} returns.
-Event: TypeAlias = (
+#: Every event of this room.
+FrameEvent: TypeAlias = (
     FrameConfirmed | Desynchronized | WaitRecommended | InputDelayRecommended | LockstepWaited
 )

@@ -29,8 +29,8 @@ class Hosting:
     @ivar _progress: How far the session is.
     @ivar _exchange: The inputs that come and go.
     @ivar _confirmation: The final frames.
-    @ivar _transfer: What carries snapshots.
-    @ivar _broadcast: What feeds them, once somebody has asked.
+    @ivar _broadcast: What feeds them.
+    @ivar _asked: Whether somebody has asked; before that no frames are handed on.
     @ivar _kept_frame: The frame whose state is kept for a snapshot, or C{None}.
     """
 
@@ -38,8 +38,8 @@ class Hosting:
     _progress: Progress
     _exchange: InputExchange
     _confirmation: Confirmation
-    _transfer: ITransfer
-    _broadcast: Broadcast | None
+    _broadcast: Broadcast
+    _asked: bool
     _kept_frame: int | None
 
     def __init__(
@@ -58,8 +58,15 @@ class Hosting:
         self._progress = progress
         self._exchange = exchange
         self._confirmation = confirmation
-        self._transfer = transfer
-        self._broadcast = None
+        rules = FeedSettings(
+            settings.players,
+            settings.digest(),
+            settings.input_limit,
+            settings.history_limit,
+            followers_limit=settings.followers_limit,
+        )
+        self._broadcast = Broadcast(rules, transfer)
+        self._asked = False
         self._kept_frame = None
 
     @property
@@ -78,7 +85,7 @@ class Hosting:
     @property
     def followers(self) -> tuple[int, ...]:
         """Who follows."""
-        return () if self._broadcast is None else self._broadcast.followers
+        return self._broadcast.followers
 
     @property
     def awaitsDump(self) -> bool:
@@ -93,17 +100,8 @@ class Hosting:
         """
         if isinstance(decodeFeedPacket(body), (FeedFrames, NotFed)):
             return  # from a host that we followed until we got our seat
-        if self._broadcast is None:
-            settings = self._settings
-            rules = FeedSettings(
-                settings.players,
-                settings.digest(),
-                settings.input_limit,
-                settings.history_limit,
-                followers_limit=settings.followers_limit,
-            )
-            self._broadcast = Broadcast(rules, self._transfer)
-        self._commit(self._broadcast)
+        self._asked = True
+        self._commit()
         self._broadcast.received(follower, body, now)
 
     def dumpsWanted(self) -> tuple[int, ...]:
@@ -120,19 +118,19 @@ class Hosting:
         @param dump: The state; C{None} if it was not kept.
         """
         self._kept_frame = None
-        broadcast = self._broadcast
-        if broadcast is None or dump is None:
+        if dump is None:
             return
-        self._commit(broadcast)
+        broadcast = self._broadcast
+        self._commit()
         if broadcast.oldest_frame <= frame + 1 <= broadcast.committed:
             broadcast.snapshotTaken(frame + 1, dump.snapshot, now)
 
     def packetsDue(self, now: float) -> tuple[tuple[int, bytes], ...]:
         """Return what is to be sent now, to which follower."""
-        broadcast = self._broadcast
-        if broadcast is None:
+        if not self._asked:
             return ()
-        self._commit(broadcast)
+        broadcast = self._broadcast
+        self._commit()
         broadcast.current_frame = self._progress.current_frame
         if broadcast.snapshotWanted and self._kept_frame is None:
             self._kept_frame = self._progress.kept_frame = self._progress.current_frame
@@ -141,11 +139,11 @@ class Hosting:
 
     def stop(self) -> None:
         """Feed nobody any more: we are no member."""
-        if self._broadcast is not None:
-            self._broadcast.stop()
+        self._broadcast.stop()
 
-    def _commit(self, broadcast: Broadcast) -> None:
+    def _commit(self) -> None:
         """Hand on the frames that all have confirmed since the last time."""
+        broadcast = self._broadcast
         confirmation = self._confirmation
         end = min(self.committed_frame, confirmation.told) + 1
         start = broadcast.committed

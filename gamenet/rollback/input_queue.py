@@ -20,7 +20,7 @@ import attrs
 
 from gamenet.errors import LocalProtocolError, MomentFailed, RemoteProtocolError
 
-__all__ = ["ENDLESS", "HISTORY", "InputQueue", "Predictor"]
+__all__ = ["CAPACITY", "ENDLESS", "HISTORY", "InputQueue", "Predictor"]
 
 #: Given the last known input (C{b""} before the first) and for how many frames
 #: nothing is known, 1 for the first of them; returns an input.
@@ -33,7 +33,9 @@ HISTORY = 256
 #: C{InputQueue.known_until} of a queue that lacks nothing: above every frame number.
 ENDLESS = 1 << 32
 
-_CAPACITY = 2 * HISTORY
+#: The most known inputs that stay.  A seat that is taken is filled this far ahead at the
+#: most, and nothing of that may be forgotten before it was played.
+CAPACITY = 6 * HISTORY
 
 
 @attrs.define(init=False)
@@ -51,8 +53,8 @@ class InputQueue:
     @ivar _predictor: The game's own predictor, or C{None}.
     @ivar _predicted: What it predicted, by frame.
     @ivar _filler: The input of an empty seat; C{None} is the last real one.
-    @ivar inputs: The known inputs from frame C{first_kept} on, to be read; at most twice
-        L{HISTORY} and what one packet brings.
+    @ivar inputs: The known inputs from frame C{first_kept} on, to be read; at most
+        L{CAPACITY} and what one packet brings.
     @ivar first_kept: The first frame whose input is still here: that of C{inputs[0]}.
     """
 
@@ -97,7 +99,7 @@ class InputQueue:
         self.inputs.append(text)
         self.count += 1
         self.known_until = self.count
-        if len(self.inputs) >= _CAPACITY:
+        if len(self.inputs) >= CAPACITY:
             self._discard()
 
     def overlap(self, first_frame: int, count: int) -> int:
@@ -154,7 +156,7 @@ class InputQueue:
         self.inputs += inputs
         self.count += len(inputs)
         self.known_until = self.count
-        if len(self.inputs) >= _CAPACITY:
+        if len(self.inputs) >= CAPACITY:
             self._discard()
         if self.closed_at is not None and self.count >= self.closed_at:
             self.known_until = ENDLESS

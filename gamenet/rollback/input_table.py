@@ -21,7 +21,7 @@ class InputTable:
     @ivar queues: The players' inputs, in order of player number.
     @ivar seats: Who is seated from when on, in the same order.
     @ivar known: All remote players' inputs of the frames before this one are
-        certain.
+        certain, and no pledge forbids to confirm them.
     @ivar horizon: The frame from which on nothing may be confirmed, because
         the peers are about to agree on who is seated; L{ENDLESS} normally.
     @ivar wrong_frame: The first frame that was played on something wrong, or

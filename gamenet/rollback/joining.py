@@ -56,6 +56,16 @@ _REQUEST_INTERVAL = 0.2
 #: Seconds for which an answer of a member says that we hear each other.
 _ANSWER_TIMEOUT = 1.5
 
+#: So many requests go by, and one asks for each member's view, whatever we heard of it.
+_VIEWS_EVERY = 5
+
+#: Seconds for which a member's word counts, of which view is the present one.
+_VIEW_TIMEOUT = 3.0
+
+#: Seconds without much to catch up with, after which the seat is asked for, how far ahead
+#: the host says it is.
+_LIVE_AFTER = 2.0
+
 #: Seconds after which a host that has nothing for us is left.
 _STUCK_AFTER = 2.0
 
@@ -81,7 +91,11 @@ class Joining:
     @ivar _transfer: What brings the snapshot.
     @ivar _follower: What brings the frames.
     @ivar _hosts: All other peers.
-    @ivar _known_view: The newest view that we heard of.
+    @ivar _known_view: The view that most of its own members say is the present one; of
+        several the newest.
+    @ivar _views: What each peer said last, and when, in seconds.
+    @ivar _requests: How often the seat was asked for.
+    @ivar _backlog_at: When there was more to play than in one call last.
     @ivar _answered_at: When each peer answered us last, in seconds.
     @ivar _requested_at: When the seat was asked for last, in seconds.
     @ivar _refusal: Why the seat was refused, as the game was told, or C{None}.
@@ -99,6 +113,9 @@ class Joining:
     _follower: Follower
     _hosts: tuple[int, ...]
     _known_view: View
+    _views: dict[int, tuple[View, float]]
+    _requests: int
+    _backlog_at: float
     _answered_at: dict[int, float]
     _requested_at: float
     _refusal: JoinRefusal | None
@@ -124,6 +141,7 @@ class Joining:
             settings.digest(),
             settings.input_limit,
             stuck_after=_STUCK_AFTER,
+            last_frame=settings.last_frame,
         )
         progress.restored = progress.report = None  # of our former seat
         progress.kept_frame = -1
@@ -136,6 +154,9 @@ class Joining:
         self._hosts = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
         self._follower = Follower(rules, self._hosts)
         self._known_view = view
+        self._views = {}
+        self._requests = 0
+        self._backlog_at = float("inf")
         self._answered_at = {}
         self._requested_at = -1e9
         self._refusal = None
@@ -166,8 +187,7 @@ class Joining:
         except RemoteProtocolError:
             statistics.packets_refused += 1
             raise
-        statistics.packets_received += 1
-        statistics.bytes_received += len(body)
+        statistics.received(body)
 
     def advance(self, now: float) -> list[Step]:
         """
@@ -186,10 +206,14 @@ class Joining:
             progress.confirmed_frame = frame - 1
             self._confirmation.restart(frame)
             self._has_state = True
+            self._backlog_at = now
             self.before = None
         if not self._has_state:
             return steps
-        frames = self._follower.take(min(CATCH_UP, 4 * self._settings.checksum_interval))
+        most = min(CATCH_UP, 4 * self._settings.checksum_interval)
+        frames = self._follower.take(most)
+        if len(frames) == most or self._backlog_at == float("inf"):
+            self._backlog_at = now
         for frame, inputs, absent in frames:
             steps.append(Advance(frame, inputs, absent))
             if self._confirmation.isReported(frame):
@@ -207,6 +231,7 @@ class Joining:
     def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
         """Return what is to be sent now, to which peer."""
         packets = list(self._follower.packetsDue(now))
+        self._transfer.expect([(self._follower.host, TransferPurpose.SNAPSHOT)])
         packets += self._transfer.packetsDue(now)
         packets += [
             (peer, encodeViewMessage(CommitAck(self._known_view.number)))
@@ -218,13 +243,15 @@ class Joining:
         for event in self._follower.drainEvents():
             if isinstance(event, HostRefused):
                 self._feedRefused(event.reason)
-        if self._isClose() and now - self._requested_at >= _REQUEST_INTERVAL:
+        if self._isClose(now) and now - self._requested_at >= _REQUEST_INTERVAL:
             self._requested_at = now
             digest = self._settings.digest()
             frame = self._progress.current_frame
-            hears_all = self._hearsAll(now)
-            request = JoinRequest(digest, self._known_view.number, frame, hears_all)
+            self._requests += 1
+            number = self._known_view.number if self._requests % _VIEWS_EVERY else 0
+            request = JoinRequest(digest, number, frame, self._hearsAll(now))
             packets += [(host, encodeViewMessage(request)) for host in self._hosts]
+        self._progress.statistics.sent(packets)
         return packets
 
     def farewell(self) -> tuple[tuple[int, bytes], ...]:
@@ -246,7 +273,7 @@ class Joining:
             elif self._transfer.progress(self._follower.host) is not None:
                 self._follower.noteProgress(now)
         elif family == _AGREEMENT:
-            self._messageReceived(peer, body)
+            self._messageReceived(peer, body, now)
             self._answered_at[peer] = now
         elif family not in _FOR_MEMBERS:
             raise MalformedMessage(f"a packet of an unknown kind, {body[:1].hex()}")
@@ -271,10 +298,12 @@ class Joining:
         if follower not in self._unfed and len(self._unfed) < limit:
             self._unfed.append(follower)
 
-    def _isClose(self) -> bool:
+    def _isClose(self, now: float) -> bool:
         """Whether it is time to ask for the seat."""
         if self.view is not None or self.before is None:
             return False
+        if now - self._backlog_at >= _LIVE_AFTER:
+            return True  # whatever the host says of its frames
         return self._follower.host_frame - self._progress.current_frame <= (
             CLOSE_BEHIND + 2 * self._settings.prediction_window
         )
@@ -294,13 +323,13 @@ class Joining:
         if self._follower.snapshotReceived(received, now):
             self._has_state = False
 
-    def _messageReceived(self, peer: int, body: bytes) -> None:
+    def _messageReceived(self, peer: int, body: bytes, now: float) -> None:
         """A message of the agreement came."""
         message = decodeViewMessage(body)
         if isinstance(message, JoinRefused):
             self._refused(message.reason)
         elif isinstance(message, Commit):
-            self._committed(peer, message.view)
+            self._committed(peer, message.view, now)
 
     def _feedRefused(self, reason: NotFedReason) -> None:
         """A host feeds us not: who plays by other rules gets no seat either."""
@@ -313,9 +342,9 @@ class Joining:
             self._refusal = reason
             self._progress.events.append(SeatRefused(reason.name.replace("_", " ").lower()))
 
-    def _committed(self, peer: int, view: View) -> None:
+    def _committed(self, peer: int, view: View, now: float) -> None:
         """
-        A view was decided.
+        A peer says that a view was decided.
 
         @raise RemoteProtocolError: No such view can be.
         """
@@ -329,11 +358,28 @@ class Joining:
         seat = view.seats[settings.local_player - 1]
         if seat.taken and self._has_state and seat.since < self._progress.current_frame:
             raise RemoteProtocolError(f"peer {peer} seats us at {seat.since}, which is past")
-        if view.number > self._known_view.number:
-            self._known_view = view
+        self._views[peer] = view, now
+        known = self._presentView(now)
+        if known != self._known_view:
+            self._known_view = known
             self.view = None
-        if view.number == self._known_view.number:
-            if peer not in self._acknowledgements:
-                self._acknowledgements.append(peer)
-            if settings.peer in view.members:
-                self.view = view
+        if settings.peer in known.members and known in [said for said, _ in self._views.values()]:
+            self.view = known
+        if view == known and peer not in self._acknowledgements:
+            self._acknowledgements.append(peer)
+
+    def _presentView(self, now: float) -> View:
+        """
+        Return the view that most of its own members say is the present one, of several
+        the newest: no single peer, and none that has no seat, leads us astray for long.
+        """
+        known = self._known_view
+        most = 0
+        for said, _ in self._views.values():
+            count = sum(
+                view == said and peer in said.members and now - at < _VIEW_TIMEOUT
+                for peer, (view, at) in self._views.items()
+            )
+            if count > most or (count == most > 0 and said.number > known.number):
+                known, most = said, count
+        return known

@@ -93,6 +93,7 @@ class Membership:
             resend_interval=ROUND_INTERVAL,
             promise_timeout=2 * patience,
             decision_timeout=2 * patience + 1.0,
+            mute_timeout=4 * patience + 2.0,
         )
         self.agreement = Agreement(rules, settings.peer, settings.peers, view)
         self.outvoted = False
@@ -233,7 +234,10 @@ class Membership:
             self._stall = (frame, now, False)
             return
         limit = self._settings.lost_after or 2.0
-        waits = frame < progress.frames and not exchange.local.lacksAny(frame)
+        window = self._settings.prediction_window
+        waits = progress.frames > frame >= exchange.table.known + window
+        if not window:
+            waits = waits and not exchange.local.lacksAny(frame)
         if told or now - since < limit or not waits or self.agreement.deciding:
             return
         self._stall = (frame, since, True)

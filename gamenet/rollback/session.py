@@ -235,7 +235,7 @@ class RollbackSession:
             packets of a session, told apart by the first byte.
         @param now: The time, in seconds.
         @raise gamenet.errors.RemoteProtocolError: They cannot rightly have sent it
-            (or it was delayed for more than two seconds).  It was counted, and
+            (or it is older than the inputs that are kept).  It was counted, and
             nothing else changed.
         @raise LocalProtocolError: C{peer} is none of the other peers.
         """

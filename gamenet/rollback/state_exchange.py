@@ -21,6 +21,7 @@ from gamenet.rollback.input_exchange import InputExchange
 from gamenet.rollback.progress import Progress
 from gamenet.rollback.settings import RollbackSettings, StateRepair
 from gamenet.rollback.state_dump import (
+    DUMP_LIMIT,
     DumpPair,
     StateDump,
     decodeStateDump,
@@ -31,13 +32,16 @@ from gamenet.rollback.steps import Restore
 from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
 from gamenet.wire.transfer_packets import TransferPurpose
 
-__all__ = ["ASK_LIMIT", "StateExchange"]
+__all__ = ["ASK_LIMIT", "SERVE_INTERVAL", "StateExchange"]
 
 #: How often a state is asked for before it is given up, once per L{ASK_INTERVAL}.
 ASK_LIMIT = 12
 
 #: Seconds between two requests for one state.
 ASK_INTERVAL = 0.25
+
+#: Seconds between two states that are given to one peer.
+SERVE_INTERVAL = 4 * ASK_INTERVAL
 
 
 @attrs.define
@@ -66,9 +70,11 @@ class StateExchange:
     @ivar _requests: What we want, by peer, purpose and frame.
     @ivar _asked: The newest frame whose state each peer was asked for, by purpose.
     @ivar _owed: What others want, by peer, purpose and frame.
+    @ivar _served_at: When each peer was given a state last, in seconds.
+    @ivar _now: The newest time that we were told.
     @ivar _own: Our own state of the frame that is to be compared, by peer.
     @ivar _theirs: Theirs.
-    @ivar _dumped: The peers whose state was compared.
+    @ivar _dumped: By peer, the frame whose states are compared, or were; once for each.
     """
 
     _settings: RollbackSettings
@@ -79,6 +85,8 @@ class StateExchange:
     _requests: dict[tuple[int, TransferPurpose, int], _Request]
     _asked: dict[tuple[int, TransferPurpose], int]
     _owed: dict[tuple[int, TransferPurpose, int], None]
+    _served_at: dict[int, float]
+    _now: float
     _own: dict[int, StateDump]
     _theirs: dict[int, StateDump]
     _dumped: dict[int, int]
@@ -103,6 +111,9 @@ class StateExchange:
         self._requests = {}
         self._asked = {}
         self._owed = {}
+        transfer.expect(())
+        self._served_at = {}
+        self._now = 0.0
         self._own = {}
         self._theirs = {}
         self._dumped = {}
@@ -133,7 +144,9 @@ class StateExchange:
         asked = decodeStateWanted(body)
         if asked.frame > self._progress.confirmed_frame:
             raise RemoteProtocolError(f"the state of frame {asked.frame}, which is not final")
-        if asked.purpose is TransferPurpose.DUMP and not self._settings.dump_states:
+        dumps = asked.purpose is TransferPurpose.DUMP
+        given = self._settings.dump_states if dumps else self._settings.state_exchange_interval
+        if not given or self._now - self._served_at.get(peer, -1e9) < SERVE_INTERVAL:
             return
         if self._exchange.isMember(peer) and self._transfer.progress(peer) is None:
             self._owed = {key: None for key in self._owed if key[0] != peer}
@@ -149,7 +162,8 @@ class StateExchange:
         peer, frame = received.peer, received.frame
         if received.purpose is TransferPurpose.SNAPSHOT:
             return  # from a host that we followed until we got our seat
-        if self._requests.pop((peer, received.purpose, frame), None) is None:
+        wanted = peer, received.purpose, frame
+        if wanted not in self._requests:
             if frame > self._asked.get((peer, received.purpose), -1):
                 raise RemoteProtocolError(f"the state of frame {frame}, which nobody asked for")
             return  # too late
@@ -157,9 +171,12 @@ class StateExchange:
             dump = decodeStateDump(received.content)
             if dump.frame != frame:
                 raise RemoteProtocolError(f"a dump of frame {dump.frame}, not {frame}")
+            del self._requests[wanted]
             self._theirs[peer] = dump
             self._compare(peer)
-        elif frame + 1 >= self._confirmation.first_kept:
+            return
+        del self._requests[wanted]
+        if frame + 1 >= self._confirmation.first_kept:
             self._progress.restored = Restore(frame + 1, received.content)
             self._progress.report = None
             for remote in self._exchange.others:
@@ -172,26 +189,44 @@ class StateExchange:
         frames += [frame for peer, frame in self._dumped.items() if peer not in self._own]
         return tuple(sorted(frozenset(frames)))
 
-    def dumpTaken(self, frame: int, dump: StateDump | None, now: float) -> None:
+    def dumpTaken(
+        self, frame: int, dump: StateDump | None, now: float
+    ) -> tuple[tuple[int, int], ...]:
         """
         Take a state that was wanted.
 
         @param dump: The state; C{None} if it was not kept.
+        @return: What is too large to be sent: its size, and the limit, in bytes.
         """
+        refused = []
+        limit = min(self._transfer.size_limit, DUMP_LIMIT)
+        if dump is not None and dump.size > limit and frame in self._dumped.values():
+            refused.append((dump.size, limit))
         for peer, at in self._dumped.items():
             if at == frame and peer not in self._own:
-                self._own[peer] = dump or StateDump(frame, 0, b"", None)
+                # One that is too large for us is too large for them: theirs will not come.
+                self._own[peer] = StateDump(frame, 0, b"", None)
+                if dump is not None and not refused:
+                    self._own[peer] = dump
                 self._compare(peer)
         for key in [key for key in self._owed if key[2] == frame]:
             peer, purpose, _ = key
             del self._owed[key]
-            if dump is not None:
-                dumps = purpose is TransferPurpose.DUMP
-                content = encodeStateDump(dump) if dumps else dump.snapshot
-                self._transfer.send(peer, purpose, frame, content, now)
+            if dump is None:
+                continue
+            dumps = purpose is TransferPurpose.DUMP
+            size = dump.size if dumps else len(dump.snapshot)
+            if size > (limit if dumps else self._transfer.size_limit):
+                refused.append((size, limit if dumps else self._transfer.size_limit))
+                continue
+            self._served_at[peer] = now
+            content = encodeStateDump(dump) if dumps else dump.snapshot
+            self._transfer.send(peer, purpose, frame, content, now)
+        return tuple(refused)
 
     def packetsDue(self, now: float) -> list[tuple[int, bytes]]:
         """Return what is to be sent now, to which peer."""
+        self._now = now
         packets = []
         for key, request in tuple(self._requests.items()):
             peer, purpose, frame = key
@@ -207,6 +242,7 @@ class StateExchange:
                 newest = self._asked.get((peer, purpose), -1)
                 self._asked[peer, purpose] = max(newest, frame)
                 packets.append((peer, encodeStateWanted(StateWanted(purpose, frame))))
+        self._transfer.expect([key[:2] for key in self._requests])
         return packets
 
     def _wantState(self, peer: int, frame: int) -> None:

@@ -4,6 +4,8 @@ What a session counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 __all__ = ["SessionStatistics"]
@@ -27,12 +29,13 @@ class SessionStatistics:
     @ivar inputs_sent: Inputs in them, each time they were sent.
     @ivar packets_received: Packets accepted.
     @ivar bytes_received: Their bytes.
-    @ivar packets_repeated: Those of them without a new input.
+    @ivar packets_repeated: Those of them without a new input, and those from before
+        their sender was seated.
     @ivar inputs_received: Inputs received for the first time.
     @ivar inputs_backfilled: Inputs of players who left, received from others.
     @ivar packets_refused: Packets that the other could not rightly have sent.
-    @ivar inconsistent_inputs: Those of them that gave another input for a
-        frame than before.
+    @ivar inconsistent_inputs: How often a player was found to have given two inputs
+        of one frame.
     @ivar desynchronizations: Final frames whose checksum differed from another
         player's.
     @ivar _stalled_since: When the stall began that we are in, or C{None}.
@@ -56,6 +59,16 @@ class SessionStatistics:
     inconsistent_inputs: int = 0
     desynchronizations: int = 0
     _stalled_since: float | None = attrs.field(default=None, init=False)
+
+    def sent(self, packets: Sequence[tuple[int, bytes]]) -> None:
+        """Count packets that are handed out, pairs of a peer and a body."""
+        self.packets_sent += len(packets)
+        self.bytes_sent += sum([len(body) for _, body in packets])
+
+    def received(self, body: bytes) -> None:
+        """Count a packet that was accepted."""
+        self.packets_received += 1
+        self.bytes_received += len(body)
 
     def rolledBack(self, depth: int) -> None:
         """Count going back C{depth} frames, which are then played again."""

@@ -235,8 +235,7 @@ class SpectatorSession:
         except RemoteProtocolError:
             statistics.packets_refused += 1
             raise
-        statistics.packets_received += 1
-        statistics.bytes_received += len(body)
+        statistics.received(body)
         self._delay.heard(self.follower.committed_frame + 1, now)
         self._delay.playable(now)
 
@@ -251,9 +250,10 @@ class SpectatorSession:
             self.follower.noteProgress(now)
         self._progress = progress
         self.transfer.drainFailures()
-        packets = (*self.follower.packetsDue(now), *self.transfer.packetsDue(now))
-        self.statistics.packets_sent += len(packets)
-        self.statistics.bytes_sent += sum(len(body) for _, body in packets)
+        asked = self.follower.packetsDue(now)
+        self.transfer.expect([(self.follower.host, TransferPurpose.SNAPSHOT)])
+        packets = (*asked, *self.transfer.packetsDue(now))
+        self.statistics.sent(packets)
         return packets
 
     def checksumsWanted(self) -> tuple[int, ...]:

@@ -94,6 +94,7 @@ class SpectatorSettings:
             fail_over_after=self.fail_over_after,
             stuck_after=self.stuck_after,
             lost_after=self.lost_after,
+            last_frame=self.last_frame,
         )
 
     def timelineRules(self) -> TimelineRules:

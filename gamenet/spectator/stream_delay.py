@@ -14,6 +14,9 @@ __all__ = ["StreamDelay"]
 _NOTES_PER_SECOND = 60
 _NOTES_AT_LEAST = 64
 
+#: No host is that many frames behind another one: who said more did not say the truth.
+_AHEAD_LIMIT = 1024
+
 
 @attrs.define
 class StreamDelay:
@@ -33,12 +36,17 @@ class StreamDelay:
 
     def heard(self, committed: int, now: float) -> None:
         """
-        Take how many frames are committed; only more than before says anything.
+        Take how many frames are committed.  More than before says that there are new
+        ones; far fewer, that what was said before was not true.
 
         @param committed: How many.
         @param now: The time, in seconds.
         """
         notes = self._notes
+        if committed < self.committed - _AHEAD_LIMIT:
+            self.committed = committed
+        while notes and notes[-1][1] > committed + _AHEAD_LIMIT:
+            notes.pop()
         if committed <= (notes[-1][1] if notes else self.committed):
             return
         full = len(notes) >= self.delay * _NOTES_PER_SECOND + _NOTES_AT_LEAST
