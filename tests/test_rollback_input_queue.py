@@ -39,7 +39,7 @@ class KnownTests(SynchronousTestCase):
         self.assertRaises(LocalProtocolError, queue.play, -1, 2)
 
     def test_bounded(self) -> None:
-        """However long a match is, a bounded number of inputs is kept, the newest L{HISTORY} always."""
+        """However long a match is, the inputs kept are bounded, and the newest always there."""
         most = 0
         queue = InputQueue()
         for frame in range(5000):
