@@ -39,8 +39,9 @@ class ScriptedCase(SynchronousTestCase):
         """
         if isinstance(message, Commit):
             state = self.agreement._state
-            witness = max(other for other in FIVE_PEERS if other not in (peer, state.peer))
-            state.claims[witness] = message.view
+            for witness in FIVE_PEERS:
+                if witness not in (peer, state.peer):
+                    state.claims[witness] = message.view
         self.agreement.received(peer, encodeViewMessage(message), self.standing, self.now)
 
     def sent(self, now: float) -> dict[int, list[ViewMessage]]:

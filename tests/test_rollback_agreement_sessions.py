@@ -8,6 +8,7 @@ from gamenet.rollback.seat_events import PlayerDropped, PlayerJoined
 from gamenet.rollback.session import RollbackSession
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
 from gamenet.wire.view_values import (
+    Accept,
     Ballot,
     Commit,
     JoinRefusal,
@@ -75,7 +76,9 @@ class AdmissionTests(SynchronousTestCase):
                 play(one, b"x" if one.inputFrame() is not None else None, tick / 60)
                 one.packetsDue(tick / 60)
             seats = (Seat(True, 0), Seat(True, 0), Seat(False, 40))
-            one.packetReceived(2, encodeViewMessage(Commit(View(1, (1, 2), seats))), 1.0)
+            view, ballot = View(1, (1, 2), seats), Ballot(1, 2)
+            for message in (Prepare(1, ballot, (3,), ()), Accept(ballot, view), Commit(view)):
+                one.packetReceived(2, encodeViewMessage(message), 1.0)
             play(one, b"x", 1.0)
             self.assertGreater(one.confirmed_frame, 40)
             request = JoinRequest(one.settings.digest(), 1, frame, True)
@@ -95,7 +98,7 @@ class AdmissionTests(SynchronousTestCase):
             mesh.run(150)
             mesh.dead.clear()
             mesh.cut |= set(cut)
-            mesh.run(60)
+            mesh.run(150)  # one member alone is believed when the other is not heard any more
             mesh.sessions[3].rejoin(mesh.now)
             mesh.run(300)
             for peer in (1, 2):

@@ -11,7 +11,7 @@ from zlib import crc32
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.rollback.input_queue import HISTORY, InputQueue
+from gamenet.rollback.input_queue import CAPACITY, HISTORY, InputQueue
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.steps import Advance, Load, Save
 from gamenet.rollback.timeline import Timeline
@@ -105,7 +105,7 @@ class InputQueueTests(SynchronousTestCase):
     def test_discard(self) -> None:
         """
         test_discard_confirmed_frames_reduces_length, test_queue_wraps_around_without_panic:
-        200 inputs and far more go in, the newest 128 stay, and there is no end to it.
+        200 inputs and far more go in, the newest 256 stay, and there is no end to it.
         """
         queue = InputQueue()
         for frame in range(200):
@@ -113,8 +113,10 @@ class InputQueueTests(SynchronousTestCase):
         self.assertEqual(queue.count, 200)
         for frame in range(200, 5000):
             queue.append(bytes([frame & 0xFF]))
-            self.assertGreaterEqual(queue.count - queue.first_kept, HISTORY)
-            self.assertLessEqual(queue.count - queue.first_kept, 4 * HISTORY)
+            kept = queue.count - queue.first_kept
+            self.assertGreaterEqual(kept, min(queue.count, HISTORY))
+            self.assertLessEqual(kept, CAPACITY)
+        self.assertEqual(HISTORY, 256)
 
     def test_increaseDelay(self) -> None:
         """

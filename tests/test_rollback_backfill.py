@@ -7,7 +7,7 @@ import itertools
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.rollback.backfill import EVIDENCE_ROUNDS
+from gamenet.rollback.backfill import ANSWER_INTERVAL, EVIDENCE_ROUNDS
 from gamenet.rollback.input_queue import ENDLESS
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.state_events import InconsistentInputs
@@ -48,6 +48,13 @@ class FillTests(SynchronousTestCase):
         one._exchange.remove(4)
         return one
 
+    def asking(self) -> RollbackSession:
+        """The same, which has asked both others by now."""
+        one = self.lacking()
+        for tick in range(12):
+            one.packetsDue(tick / 60)
+        return one
+
     def test_want(self) -> None:
         """It asks for exactly that, one peer after the other, every 100 ms."""
         one = self.lacking()
@@ -59,12 +66,12 @@ class FillTests(SynchronousTestCase):
 
     def test_filled(self) -> None:
         """What comes is taken, in parts and repeated, whoever sends it; then nothing is asked."""
-        one = self.lacking()
+        one = self.asking()
         one.packetReceived(2, encodeBackfill(4, 3, [b"d", b"e"])[0], 0.0)
         one.packetReceived(3, encodeBackfill(4, 4, [b"e", b"f", b"g"])[0], 0.0)
         self.assertEqual(one._play.table.lacking(), [(4, 7, 8)])
-        one.packetReceived(3, encodeBackfill(4, 0, [b"a", b"b", b"c", b"d"])[0], 0.0)
-        one.packetReceived(2, encodeBackfill(4, 7, [b"h", b"i", b"j"])[0], 0.0)
+        one.packetReceived(3, encodeBackfill(4, 3, [b"d", b"e"])[0], 0.0)
+        one.packetReceived(2, encodeBackfill(4, 7, [b"h"])[0], 0.0)
         self.assertEqual(one._play.table.lacking(), [])
         self.assertEqual(one.statistics.inputs_backfilled, 5)
         self.assertEqual(one._play.table.queues[3].play(0, 10), [bytes([c]) for c in b"abcdefghhh"])
@@ -72,17 +79,33 @@ class FillTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Other inputs than before, and inputs with a gap, are refused."""
-        one = self.lacking()
+        one = self.asking()
+        one.packetReceived(3, encodeBackfill(4, 3, [b"d"])[0], 0.0)
         for body in (
-            encodeBackfill(4, 2, [b"C", b"d"])[0],
-            encodeBackfill(4, 4, [b"e"])[0],
+            encodeBackfill(4, 3, [b"D", b"e"])[0],
+            encodeBackfill(4, 5, [b"f"])[0],
         ):
             self.assertRaises(RemoteProtocolError, one.packetReceived, 2, body, 0.0)
+        self.assertEqual(one._play.table.lacking(), [(4, 4, 8)])
+
+    def test_unasked(self) -> None:
+        """
+        Bad input: a peer gives inputs of who left that it was not asked for, or more than
+        that, each peer others: nothing is taken of them.
+        """
+        one = self.lacking()
+        one.packetReceived(2, encodeBackfill(4, 3, [b"!"] * 5)[0], 0.0)
+        one.packetsDue(0.0)
+        one.packetReceived(3, encodeBackfill(4, 3, [b"!"] * 5)[0], 0.0)
+        one.packetReceived(2, encodeBackfill(4, 3, [b"!"] * 6)[0], 0.0)
+        one.packetReceived(2, encodeBackfill(4, 2, [b"c", b"!"])[0], 0.0)
         self.assertEqual(one._play.table.lacking(), [(4, 3, 8)])
+        one.packetReceived(2, encodeBackfill(4, 3, [b"d"] * 5)[0], 0.0)
+        self.assertEqual(one._play.table.lacking(), [])
 
     def test_whileDeciding(self) -> None:
         """While the next view is decided nothing is taken: others count on what we have."""
-        one = self.lacking()
+        one = self.asking()
         table = one._play.table
         table.pledge(20)
         one.packetReceived(2, encodeBackfill(4, 3, [b"d"] * 5)[0], 0.0)
@@ -93,22 +116,34 @@ class FillTests(SynchronousTestCase):
 
     def test_answer(self) -> None:
         """Who is asked sends what it has of that, once, and only to members."""
-        one = session(players=4)
-        tell(one, b"a", b"b", b"c", b"d", peer=4)
-        body = encodeWant([InputRange(3, 0, 5), InputRange(4, 1, 9)])
+        one = self.lacking()
+        body = encodeWant([InputRange(4, 1, 9)])
         one.packetReceived(2, body, 0.0)
-        self.assertEqual(packetsOf(one, 0.0), [(2, Backfill(4, 1, [b"b", b"c", b"d"]))])
-        self.assertEqual(packetsOf(one, 1.0), [])
+        self.assertIn((2, Backfill(4, 1, [b"b", b"c"])), packetsOf(one, 0.0))
+        self.assertEqual(self.answers(one, 1.0), [])
         one.packetReceived(2, encodeWant([InputRange(4, 4, 9)]), 1.0)
-        self.assertEqual(packetsOf(one, 1.0), [])
+        self.assertEqual(self.answers(one, 1.0), [])
 
-    def test_flood(self) -> None:
-        """However often somebody asks, they are answered once a round."""
+    def answers(self, one: RollbackSession, now: float) -> list[object]:
+        """What others are given."""
+        return [sent for _, sent in packetsOf(one, now) if isinstance(sent, Backfill)]
+
+    def test_seated(self) -> None:
+        """Bad input: the inputs of who has a seat are asked for: they say them themselves."""
         one = session(players=3)
         tell(one, *[b"a"] * 20, peer=3)
-        for _ in range(1000):
-            one.packetReceived(2, encodeWant([InputRange(3, 0, 20)]), 0.0)
-        self.assertEqual(len(packetsOf(one, 0.0)), 1)
+        one.packetReceived(2, encodeWant([InputRange(3, 0, 20)]), 0.0)
+        self.assertEqual(self.answers(one, 0.0), [])
+
+    def test_flood(self) -> None:
+        """Bad input: however often somebody asks, they are answered 20 times a second."""
+        one = self.lacking()
+        answers = 0
+        for tick in range(60):
+            for _ in range(20):
+                one.packetReceived(2, encodeWant([InputRange(4, 0, 8)]), tick / 60)
+            answers += len(self.answers(one, tick / 60))
+        self.assertTrue(15 <= answers <= 1 / ANSWER_INTERVAL, answers)
 
 
 class LiarTests(SynchronousTestCase):

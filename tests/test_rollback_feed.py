@@ -185,7 +185,7 @@ class SnapshotTests(BroadcastCase):
 
     def test_history(self) -> None:
         """The history is longer while a snapshot is under way, and never longer than it may be."""
-        self.make(history_frames=100, snapshot_frames=200)
+        self.make(history_frames=100, snapshot_frames=200, snapshot_interval=0.5)
         self.commit(300)
         self.assertLessEqual(len(self.broadcast._rows), 164)
         self.follow(None, 0.0)
@@ -196,8 +196,10 @@ class SnapshotTests(BroadcastCase):
         self.assertEqual(self.due(0.1)[0].first_frame, 300)
         self.commit(400)
         self.assertLessEqual(len(self.broadcast._rows), 364)
+        self.assertFalse(self.broadcast.snapshotWanted)
+        self.due(0.5)
         self.assertTrue(self.broadcast.snapshotWanted)
-        self.follow(940, 0.2)
+        self.follow(940, 0.6)
         self.commit(70)
         self.assertLessEqual(len(self.broadcast._rows), 164)
 

@@ -178,7 +178,7 @@ class BoundTests(SynchronousTestCase):
         """A packet that was under way for many seconds is refused, one of a second ago is not."""
         one = session(last_frame=9999)
         bodies = []
-        for frame in range(600):
+        for frame in range(1800):
             base = b"%d" % (frame - 1) if frame else b""
             body = packet(frame, [b"%d" % frame], frame, frame, base=base)
             one.packetReceived(2, body, 0.0)
@@ -186,7 +186,7 @@ class BoundTests(SynchronousTestCase):
             play(one, b"a")
             one.packetFor(2, 0.0)
             one.drainEvents()
-        one.packetReceived(2, bodies[599 - 60], 0.0)
+        one.packetReceived(2, bodies[1799 - 60], 0.0)
         self.assertRaises(RemoteProtocolError, one.packetReceived, 2, bodies[10], 0.0)
         self.assertEqual(one.statistics.packets_refused, 1)
 

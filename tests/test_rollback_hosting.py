@@ -147,7 +147,6 @@ class CommittedTests(HostingCase):
         self.follow(17, 0)
         self.fed()
         broadcast = self.hosting._broadcast
-        assert broadcast is not None
         self.assertEqual(broadcast.committed, self.session.confirmed_frame + 1)
         self.assertEqual(broadcast.oldest_frame, 260 - 120)
         self.assertTrue(broadcast.snapshotWanted or self.hosting.awaitsDump)
@@ -222,6 +221,36 @@ class FollowerTests(HostingCase):
             self.follow(follower, 0)
         self.assertEqual(self.hosting.followers, (17, 18, 19))
         self.assertEqual(self.fed(0.1)[20], [NotFed(NotFedReason.FULL)])
+
+    def test_playersAreFed(self) -> None:
+        """Bad input: however many look on, a player without a seat is fed."""
+        self.begin(followers_limit=3, vacant=(3,))
+        for follower in (*range(17, 100), 3):
+            self.follow(follower, 0)
+        self.assertEqual(self.hosting.followers, (17, 18, 19, 3))
+
+    def test_longHistory(self) -> None:
+        """The longest history that may be set is no obstacle to who asks."""
+        self.begin(history_limit=1_000_000)
+        self.follow(17, 0)
+        self.assertEqual(self.hosting.followers, (17,))
+
+    def test_snapshotRate(self) -> None:
+        """Bad input: who follows and leaves all the time costs one state a second."""
+        self.begin()
+        self.play(60)
+        states = 0
+        for tick in range(240):
+            for follower in range(17, 33):
+                self.follow(follower, None)
+            for frame in tuple(self.session.dumpsWanted()):
+                states += 1
+                self.session.dumpTaken(frame, StateDump(frame, 1, b"the state", None))
+            if tick % 2:
+                for follower in range(17, 33):
+                    self.session.packetReceived(follower, encodeUnfollow(), self.now)
+            self.play(1)
+        self.assertTrue(3 <= states <= 5, states)
 
     def test_otherRules(self) -> None:
         """Who plays by other rules is told so."""

@@ -262,6 +262,14 @@ class AskingTests(JoiningCase):
         self.assertIsNone(self.joining.view)
         self.assertEqual(self.requests(3.0)[0][1].number, 2)
 
+    def test_statistics(self) -> None:
+        """What is sent and received on the way is counted."""
+        self.snapshot(100)
+        statistics = self.progress.statistics
+        self.assertGreater(statistics.packets_sent, 0)
+        self.assertGreater(statistics.bytes_sent, statistics.packets_sent)
+        self.assertGreater(statistics.packets_received, 0)
+
     def test_playsAllFirst(self) -> None:
         """Who has a seat plays what was fed before it takes it."""
         self.snapshot(100)

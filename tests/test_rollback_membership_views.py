@@ -13,7 +13,16 @@ from gamenet.rollback.progress import Progress
 from gamenet.rollback.seat_events import PlayerJoined
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.wire.view_messages import decodeViewMessage, encodeViewMessage
-from gamenet.wire.view_values import Commit, CommitAck, Seat, View, ViewMessage
+from gamenet.wire.view_values import (
+    Accept,
+    Ballot,
+    Commit,
+    CommitAck,
+    Prepare,
+    Seat,
+    View,
+    ViewMessage,
+)
 
 SEATING: Seating = ((1,), (2,), (3, 4))
 
@@ -83,8 +92,9 @@ class SeatingTests(MembershipCase):
         """A peer of two players is admitted once, and counts as heard from now on."""
         membership = self.begin(0, (3,))
         seats = (*self.view.seats[:2], Seat(True, 40), Seat(True, 40))
-        body = encodeViewMessage(Commit(View(1, (1, 2, 3), seats)))
-        membership.received(2, body, 50.0)
+        view, ballot = View(1, (1, 2, 3), seats), Ballot(1, 2)
+        for message in (Prepare(1, ballot, (), ()), Accept(ballot, view), Commit(view)):
+            membership.received(2, encodeViewMessage(message), 50.0)
         self.assertEqual([remote.peer for remote in self.exchange.others], [2, 3])
         newcomer = self.exchange.remote(3)
         self.assertEqual((newcomer.heard_at, newcomer.first_frame), (50.0, 40))

@@ -8,12 +8,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.feed.transfer import DatagramTransfer
+from gamenet.feed.transfer import DatagramTransfer, TransferFailed, TransferFailure
+from gamenet.feed.transfer_settings import TransferSettings
 from gamenet.rollback.events import Desynchronized
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.settings import RollbackSettings
-from gamenet.rollback.state_dump import StateDump, encodeStateDump
-from gamenet.rollback.state_events import StatesDumped
+from gamenet.rollback.state_dump import DUMP_LIMIT, StateDump, encodeStateDump
+from gamenet.rollback.state_events import StatesDumped, StateTooLarge
 from gamenet.rollback.state_exchange import ASK_INTERVAL, ASK_LIMIT
 from gamenet.wire.state_packets import StateWanted, decodeStateWanted, encodeStateWanted
 from gamenet.wire.transfer_packets import TransferPurpose
@@ -165,7 +166,7 @@ class GivingTests(SynchronousTestCase):
             (STATE, b"mine"),
             (DUMP, encodeStateDump(StateDump(9, 9, b"mine", None))),
         ):
-            desk = Desk()
+            desk = Desk(state_exchange_interval=10)
             desk.playTo(30)
             body = encodeStateWanted(StateWanted(purpose, 9))
             desk.session.packetReceived(2, body, desk.now)
@@ -189,7 +190,7 @@ class GivingTests(SynchronousTestCase):
 
     def test_flood(self) -> None:
         """Bad input: of a thousand requests the newest is answered, and one at a time."""
-        desk = Desk()
+        desk = Desk(state_exchange_interval=10)
         desk.playTo(30)
         for count in range(1000):
             wanted = StateWanted((STATE, DUMP)[count % 2], count % 30)
@@ -202,9 +203,27 @@ class GivingTests(SynchronousTestCase):
         desk.run(1.0)
         self.assertEqual(len(desk.came), 1)
 
+    def test_rate(self) -> None:
+        """
+        Bad input: who asks all the time and refuses each offer gets one state a second; and
+        no snapshot where none is ever exchanged.
+        """
+        for interval, served in ((10, 4), (0, 0)):
+            desk = Desk(state_exchange_interval=interval)
+            desk.transfer.expect(())
+            desk.playTo(30)
+            states = []
+            for _ in range(80):
+                body = encodeStateWanted(StateWanted(STATE, 9))
+                desk.session.packetReceived(2, body, desk.now)
+                states += list(desk.session.dumpsWanted())
+                desk.run(0.04)
+            self.assertEqual(len(states), served)
+            self.assertEqual(desk.came, [])
+
     def test_notKept(self) -> None:
         """A state that is not kept is not given, and not wanted again."""
-        desk = Desk()
+        desk = Desk(state_exchange_interval=10)
         desk.playTo(30)
         desk.session.packetReceived(2, encodeStateWanted(StateWanted(STATE, 9)), desk.now)
         desk.session.dumpTaken(9, None)
@@ -216,14 +235,14 @@ class TakingTests(SynchronousTestCase):
     """What comes."""
 
     def test_unsolicited(self) -> None:
-        """Bad input: states and dumps that nobody asked for are refused; nothing comes of them."""
+        """Bad input: states and dumps that nobody asked for are refused at once, untaken."""
         for purpose in (STATE, DUMP):
             desk = Desk(2, state_exchange_interval=10)
             desk.playTo(30)
             desk.send(purpose, 9, b"take this")
-            error = self.assertRaises(RemoteProtocolError, desk.run, 1.0)
-            self.assertIn("the state of frame 9, which nobody asked for", str(error))
-            self.assertEqual(desk.session.statistics.packets_refused, 1)
+            desk.run(1.0)
+            given_up = TransferFailed(2, purpose, TransferFailure.GIVEN_UP, True)
+            self.assertEqual(desk.transfer.drainFailures(), (given_up,))
             self.assertEqual(play(desk.session, None), ())
 
     def test_newerThanAsked(self) -> None:
@@ -258,6 +277,37 @@ class TakingTests(SynchronousTestCase):
                 [event for event in desk.session.drainEvents() if isinstance(event, StatesDumped)],
                 [],
             )
+
+    def test_badDumpThenTheRight(self) -> None:
+        """Bad input: a dump that is none changes nothing: the right one is still taken."""
+        desk = Desk()
+        desk.playTo(30)
+        desk.differ(9)
+        desk.run(0.1)
+        desk.send(DUMP, 9, b"no dump")
+        self.assertRaises(RemoteProtocolError, desk.run, 1.0)
+        desk.send(DUMP, 9, encodeStateDump(StateDump(9, 0xBAD, b"mint", None)))
+        desk.run(1.0)
+        events = desk.session.drainEvents()
+        self.assertEqual(len([one for one in events if isinstance(one, StatesDumped)]), 1)
+
+    def test_tooLargeDump(self) -> None:
+        """
+        A limit: a state that is larger than any dump is told of and not sent, though the
+        transfer would carry it; as a snapshot it is.
+        """
+        transfer = DatagramTransfer(TransferSettings(size_limit=64 << 20))
+        for purpose, sent in ((DUMP, False), (STATE, True)):
+            desk = Desk(state_exchange_interval=10)
+            desk.session = RollbackSession(desk.session.settings, transfer=transfer)
+            desk.playTo(30)
+            body = encodeStateWanted(StateWanted(purpose, 9))
+            desk.session.packetReceived(2, body, desk.now)
+            content = bytes(DUMP_LIMIT)
+            desk.session.dumpTaken(9, StateDump(9, 9, content, None))
+            told = [one for one in desk.session.drainEvents() if isinstance(one, StateTooLarge)]
+            self.assertEqual([one.limit for one in told], [] if sent else [DUMP_LIMIT])
+            self.assertEqual(transfer.progress(2) is not None, sent)
 
     def test_dumpPair(self) -> None:
         """Both states are told of together, once; neither is kept then."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tracemalloc
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import BadSetting, LocalProtocolError, RemoteProtocolError
+from gamenet.feed.outgoing_transfer import SLOW_WINDOW
 from gamenet.feed.transfer import (
     DatagramTransfer,
     TransferFailed,
@@ -107,6 +108,7 @@ class TransferTests(SynchronousTestCase):
             self.assertGreater(min(network.counters.values()), 0)
 
     @settings(deadline=None, max_examples=15)
+    @example(4890, 0.25, 0.0, 0.0, 1)
     @given(
         st.integers(0, 2**32),
         st.floats(0, 0.4),
@@ -117,8 +119,8 @@ class TransferTests(SynchronousTestCase):
     def test_anyLink(
         self, seed: int, loss: float, latency: float, jitter: float, size: int
     ) -> None:
-        """On any link what comes is what was sent."""
-        pair = Pair(Network(seed, loss, 0.1, latency, jitter))
+        """On any link what comes is what was sent (it may take a while)."""
+        pair = Pair(Network(seed, loss, 0.1, latency, jitter), transfer_timeout=60.0)
         pair.ends[1].send(2, SNAPSHOT, 5, content(size, seed), 0.0)
         for _ in range(100):
             if not pair.received:
@@ -141,14 +143,40 @@ class TransferTests(SynchronousTestCase):
         self.assertEqual(len(pair.received), 1)
 
     def test_window(self) -> None:
-        """Not more than a window is on its way."""
+        """Not more than a window is on its way; it grows by what is acknowledged."""
         end = DatagramTransfer(TransferSettings(window=8))
         end.send(2, SNAPSHOT, 0, content(50_000), 0.0)
         self.assertEqual(len(end.packetsDue(0.0)), 1)
-        receipt = encodeTransferPacket(Receipt(SNAPSHOT, 1, 0, 0))
-        self.assertIsNone(end.packetReceived(2, receipt, 0.1))
-        self.assertEqual(len(end.packetsDue(0.1)), 8)
-        self.assertEqual(end.packetsDue(0.11), ())
+        for count, more in ((0, SLOW_WINDOW), (2, 4), (6, 6), (14, 8)):
+            now = 0.1 + count / 100
+            receipt = encodeTransferPacket(Receipt(SNAPSHOT, 1, count, 0))
+            self.assertIsNone(end.packetReceived(2, receipt, now))
+            self.assertEqual(len(end.packetsDue(now)), more)
+            self.assertEqual(end.packetsDue(now + 0.01), ())
+
+    def test_unanswered(self) -> None:
+        """
+        Bad input: who accepts an offer and answers nothing more costs 4 chunks at a time;
+        who falls silent later, fewer and fewer.
+        """
+        end = DatagramTransfer()
+        end.send(2, SNAPSHOT, 0, content(200_000), 0.0)
+        end.packetsDue(0.0)
+        end.packetReceived(2, encodeTransferPacket(Receipt(SNAPSHOT, 1, 0, 0)), 0.1)
+        sent = sum(len(end.packetsDue(0.1 + tick / 60)) for tick in range(300))
+        self.assertTrue(12 <= sent <= 8 * SLOW_WINDOW, sent)
+        end = DatagramTransfer()
+        end.send(2, SNAPSHOT, 0, content(400_000), 0.0)
+        end.packetsDue(0.0)
+        landed = 0
+        for tick in range(1, 7):
+            receipt = Receipt(SNAPSHOT, 1, landed, 0)
+            end.packetReceived(2, encodeTransferPacket(receipt), tick / 10)
+            landed += len(end.packetsDue(tick / 10))
+        again = [len(end.packetsDue(0.6 + tick / 60)) for tick in range(1, 500)]
+        again = [count for count in again if count]
+        self.assertEqual(again[-1], SLOW_WINDOW)
+        self.assertGreater(max(again), 4 * SLOW_WINDOW)
 
     def test_backOff(self) -> None:
         """What nobody answers goes again after twice as long each time, at most 2 s."""
@@ -299,8 +327,8 @@ class HostileTests(SynchronousTestCase):
         """Chunks that were not offered, do not exist, have a wrong length or contradict."""
         self.take(Offer(SNAPSHOT, 1, 0, 100 * CHUNK_BYTES + 5, bytes(16)))
         full = bytes(CHUNK_BYTES)
-        self.refuse(Chunk(SNAPSHOT, 2, 0, full))
-        self.refuse(Chunk(STATE, 1, 0, full))
+        self.assertIsNone(self.take(Chunk(SNAPSHOT, 2, 0, full)))
+        self.assertIsNone(self.take(Chunk(STATE, 1, 0, full)))
         self.refuse(Chunk(SNAPSHOT, 1, 0, full[1:]))
         self.refuse(Chunk(SNAPSHOT, 1, 101, full))
         self.refuse(Chunk(SNAPSHOT, 1, RECEIPT_BITS + 1, full))
@@ -362,6 +390,7 @@ class HostileTests(SynchronousTestCase):
         self.take(Receipt(SNAPSHOT, 1, 0, 0))
         self.end.packetsDue(0.0)
         self.take(Receipt(SNAPSHOT, 1, 3, 0))
+        self.end.packetsDue(0.0)
         self.take(Receipt(SNAPSHOT, 1, 2, 0))
         self.assertEqual(self.end.progress(1), 3 / 5)
         self.refuse(Receipt(SNAPSHOT, 1, 4, 1))

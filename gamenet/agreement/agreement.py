@@ -8,6 +8,15 @@ L{gamenet.agreement.proposal} one peer's try to have something decided.  A
 quorum is a little more than half of the seats
 (L{gamenet.agreement.view.isQuorum}), so of two parts that do not hear each
 other one at the most goes on.
+
+It is made for peers that crash and links that fail, not for liars, but one
+liar has to take some trouble: alone it is not believed that something was
+decided, or may have been, where those that say nothing of it could decide
+without it, and who keeps the others from deciding is dropped
+(L{gamenet.agreement.turns}).  Still a hostile member can propose a view without
+somebody that it can do without, be late with every answer, lie about how far
+it is in its promises, and have a member that hears nobody else believe it; two
+that are in league, or one where the view has two members, decide what they like.
 """
 
 from __future__ import annotations

@@ -139,9 +139,7 @@ def _takePromise(
         state.progress(now)
 
 
-def _checkPromise(
-    state: AgreementState, peer: int, promise: Promise, standing: Standing
-) -> None:
+def _checkPromise(state: AgreementState, peer: int, promise: Promise, standing: Standing) -> None:
     """
     @raise RemoteProtocolError: The promise contradicts itself or the view.
     """
@@ -277,9 +275,9 @@ def _takeCommit(state: AgreementState, peer: int, view: View, standing: Standing
             fault = faultOf(view, state.seating)
             if fault is not None:
                 raise RemoteProtocolError(f"peer {peer} says {fault}")
-        if not state.isMember or state.believes(peer, view):
+        if state.believes(peer, view) if state.isMember else peer in newest.members:
             state.settle(view)
-        elif peer not in state.view.members:
+        elif peer not in newest.members:
             return  # a joiner that was seated by it, perhaps; those who voted tell us too
     state.heard(peer, view.number)
     if view.number == state.newest.number:

@@ -16,7 +16,7 @@ from gamenet.agreement.proposal import Proposal
 from gamenet.agreement.settings import AgreementSettings
 from gamenet.agreement.turns import Turns
 from gamenet.agreement.view import Seating, changesBetween, isQuorum
-from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, View, ViewMessage
+from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, Promise, View, ViewMessage
 
 __all__ = ["AgreementState"]
 
@@ -96,9 +96,7 @@ class AgreementState:
         """
         silent = tuple(peer for peer in self.view.members if peer in self.suspects)
         missing = tuple(
-            peer
-            for peer in self.view.members
-            if peer in self.suspects or self.turns.overdue(peer)
+            peer for peer in self.view.members if peer in self.suspects or self.turns.overdue(peer)
         )
         return missing if self.isQuorum(self.without(missing)) else silent
 

@@ -169,7 +169,8 @@ class Broadcast:
 
     def snapshotTaken(self, frame: int, snapshot: bytes, now: float) -> None:
         """
-        Send a snapshot to each follower that needs one.
+        Send a snapshot to each follower that needs one; where there are more than can be
+        sent something at a time, the others wait for the next one.
 
         @param frame: Its number: a committed state from which on the frames are kept.
         @param snapshot: The state.
@@ -180,11 +181,16 @@ class Broadcast:
             raise LocalProtocolError(
                 f"snapshot {frame}, with frames {self._first} to {self.committed - 1}"
             )
+        if len(snapshot) > self._transfer.size_limit:
+            raise LocalProtocolError(f"a snapshot of {len(snapshot)} bytes")
         self._now = now
         for follower, fed in self._fed.items():
             if self._wantsSnapshot(fed):
                 self._snapshot_at = now
-                self._transfer.send(follower, TransferPurpose.SNAPSHOT, frame, snapshot, now)
+                try:
+                    self._transfer.send(follower, TransferPurpose.SNAPSHOT, frame, snapshot, now)
+                except LocalProtocolError:
+                    break  # there is no room for one more
                 fed.snapshot_frame = frame
                 fed.idle_since = None
 

@@ -7,6 +7,7 @@ What a drawing shows is told by heights as well as by colors.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -76,15 +77,21 @@ class Chart:
     @ivar comparison: Where they differ.
     @ivar columns: The frames.
     @ivar deepest: The deepest rollback of all peers, the height of the arcs.
+    @ivar finals: Each peer's final frames, ascending.
+    @ivar marked: Those whose inputs' marks are known.
     """
 
     logs: Sequence[PeerLog]
     comparison: Comparison
     columns: Columns
     deepest: int = field(init=False)
+    finals: list[list[int]] = field(init=False, repr=False)
+    marked: list[list[int]] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.deepest = max([1, *(log.deepest for log in self.logs)])
+        self.finals = [sorted(log.frames) for log in self.logs]
+        self.marked = [sorted(log.marks) for log in self.logs]
 
     @property
     def lane(self) -> int:
@@ -170,7 +177,7 @@ def _shapes(chart: Chart, start: int, count: int) -> Iterator[Markup]:
         yield _path("stall", _bars(y, stalls))
         for player in range(log.header.players):
             y += _ROW
-            runs = _runs(log, player, part)
+            runs = _runs(chart, place, player, part)
             for mark, name in _MARK_CLASSES.items():
                 height = _MARK_HEIGHTS[mark]
                 bars = [(x, size, height) for x, size, kind in runs if kind == mark]
@@ -247,10 +254,10 @@ def _arcs(log: PeerLog, part: Columns, base: int, deepest: int) -> Iterator[str]
     yield from _bars(base, ((x, 1, tallest * depth / deepest) for x, depth in depths.items()))
 
 
-def _runs(log: PeerLog, player: int, part: Columns) -> list[tuple[int, int, str]]:
-    """Return a player's row: runs of columns of one kind; a column shows its worst frame."""
+def _runs(chart: Chart, place: int, player: int, part: Columns) -> list[tuple[int, int, str]]:
+    """Return one row: runs of columns of one kind; a column shows its worst frame."""
     runs: list[tuple[int, int, str]] = []
-    for frame, marks in _between(log.marks, part):
+    for frame, marks in _between(chart.marked[place], chart.logs[place].marks, part):
         column, mark = part.of(frame), marks[player]
         x, size, kind = runs[-1] if runs else (-1, 0, "")
         if x <= column < x + size:
@@ -265,15 +272,13 @@ def _runs(log: PeerLog, player: int, part: Columns) -> list[tuple[int, int, str]
     return runs
 
 
-def _between(table: Mapping[int, _Value], part: Columns) -> Iterator[tuple[int, _Value]]:
-    """Give the entries of frames that a piece has; the shorter of two ways to find them."""
-    if part.last - part.first < len(table):
-        for frame in range(part.first, part.last + 1):
-            value = table.get(frame)
-            if value is not None:
-                yield frame, value
-    else:
-        yield from [entry for entry in table.items() if part.holds(entry[0])]
+def _between(
+    frames: Sequence[int], table: Mapping[int, _Value], part: Columns
+) -> Iterator[tuple[int, _Value]]:
+    """Give the entries of frames that a piece has; C{frames} are all of them, ascending."""
+    start, end = bisect_left(frames, part.first), bisect_right(frames, part.last)
+    for frame in frames[start:end]:
+        yield frame, table[frame]
 
 
 def _inside(frames: Iterable[int], part: Columns) -> list[int]:
@@ -284,8 +289,8 @@ def _equal(chart: Chart, part: Columns) -> list[int]:
     """Return the frames that two logs have with a checksum, all of them equal."""
     differing = chart.comparison.differing_states
     counts: dict[int, int] = {}
-    for log in chart.logs:
-        for frame, (_, checksum) in _between(log.frames, part):
+    for frames, log in zip(chart.finals, chart.logs, strict=True):
+        for frame, (_, checksum) in _between(frames, log.frames, part):
             if checksum is not None:
                 counts[frame] = counts.get(frame, 0) + 1
     return [frame for frame, seen in counts.items() if seen > 1 and frame not in differing]

@@ -14,6 +14,7 @@ import attrs
 
 from gamenet.inspector.peer_log import PeerLog
 from gamenet.rollback.state_difference import PartDifference, SavedState, differences
+from gamenet.wire.match_log_format import FRAME_LIMIT, PLAYERS_LIMIT
 from gamenet.wire.match_log_records import EventRecord, PartDigest
 
 __all__ = [
@@ -250,31 +251,40 @@ def _divergence(
 
 def _reported(logs: Sequence[PeerLog]) -> Divergence | None:
     """Return the first difference that a peer noticed itself."""
-    found: list[Divergence] = []
+    found: list[tuple[int, int, tuple[int, ...]]] = []
     for place, log in enumerate(logs):
         for event in log.events:
-            if not isinstance(event, EventRecord) or event.name != "Desynchronized":
-                continue
-            values = [event.fields.get(name) for name in ("frame", "local", "remote", "player")]
-            numbers = [value for value in values if type(value) is int]
-            if len(numbers) == 4:
-                frame, local, remote, player = numbers
-                labels = (log.label, f"player {player}")
-                before = max((each for each in log.frames if each < frame), default=-1)
-                equal = -1 if before < 0 else frame - log.header.checksum_interval
-                found.append(
-                    Divergence(
-                        DivergenceKind.REPORTED,
-                        frame,
-                        max(-1, equal),
-                        labels,
-                        (local, remote),
-                        logs=(place,),
-                        reference=place,
-                        other=place,
-                    )
-                )
-    return min(found, key=lambda each: each.frame, default=None)
+            if isinstance(event, EventRecord) and event.name == "Desynchronized":
+                numbers = _numbersOf(event)
+                if numbers is not None:
+                    found.append((numbers[0], place, numbers))
+    if not found:
+        return None
+    frame, place, (_, local, remote, player) = min(found, key=lambda each: each[0])
+    log = logs[place]
+    before = max((each for each in log.frames if each < frame), default=-1)
+    equal = -1 if before < 0 else frame - log.header.checksum_interval
+    return Divergence(
+        DivergenceKind.REPORTED,
+        frame,
+        max(-1, equal),
+        (log.label, f"player {player}"),
+        (local, remote),
+        logs=(place,),
+        reference=place,
+        other=place,
+    )
+
+
+def _numbersOf(event: EventRecord) -> tuple[int, ...] | None:
+    """Return frame, both checksums and player of an event; C{None} if these cannot be."""
+    values = [event.fields.get(name) for name in ("frame", "local", "remote", "player")]
+    numbers = [value for value in values if type(value) is int]
+    ends = (FRAME_LIMIT, 1 << 32, 1 << 32, PLAYERS_LIMIT + 1)
+    possible = len(numbers) == 4 and all(
+        0 <= number < end for number, end in zip(numbers, ends, strict=True)
+    )
+    return tuple(numbers) if possible and numbers[3] else None
 
 
 def _digest(part: bytes | PartDigest | None) -> PartDigest | None:

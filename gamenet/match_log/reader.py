@@ -5,7 +5,9 @@ L{gamenet.wire.match_log_format}.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
@@ -13,6 +15,7 @@ from gamenet.errors import MalformedMessage
 from gamenet.wire.match_log_format import LINE_LIMIT, decodeHeader, decodeRecord
 from gamenet.wire.match_log_records import (
     EndRecord,
+    EventRecord,
     FrameRecord,
     LogHeader,
     LogRecord,
@@ -22,7 +25,15 @@ from gamenet.wire.match_log_records import (
     TickRecord,
 )
 
-__all__ = ["BadMatchLog", "MatchLogReader", "StateReader"]
+__all__ = ["EVENT_LIMIT", "BadMatchLog", "MatchLogReader", "StateReader"]
+
+#: Of an event whose line is longer than this, in bytes, only numbers and the beginnings of
+#: the rest are kept: its fields may be any JSON, which takes many times its length in
+#: memory.
+EVENT_LIMIT = 1 << 11
+
+#: How many fields of such an event are kept, and how many characters of each.
+_FIELDS_KEPT, _FIELD_KEPT = 16, 128
 
 
 class BadMatchLog(MalformedMessage):
@@ -104,6 +115,8 @@ class MatchLogReader:
             if self.end is not None:
                 raise MalformedMessage("something after the end")
             record = decodeRecord(line)
+            if isinstance(record, EventRecord) and len(line) > EVENT_LIMIT:
+                record = attrs.evolve(record, fields=_beginnings(record.fields))
             self._check(record, self.header)
         except MalformedMessage as error:
             raise BadMatchLog(self.line, str(error)) from error
@@ -127,6 +140,15 @@ class MatchLogReader:
             for each in counted:
                 if each is not None and len(each) != header.players:
                     raise MalformedMessage(f"{len(each)} entries for {header.players} players")
+
+
+def _beginnings(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of the fields of a long event."""
+    kept: dict[str, Any] = {}
+    for name, value in list(fields.items())[:_FIELDS_KEPT]:
+        number = type(value) is float or (type(value) is int and abs(value) < 1 << 64)
+        kept[name[:_FIELD_KEPT]] = value if number else json.dumps(value)[:_FIELD_KEPT]
+    return kept
 
 
 @attrs.define

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.agreement.reception import AHEAD_LIMIT
-from gamenet.agreement.view import faultOf
+from gamenet.agreement.view import faultOf, isQuorum
 from gamenet.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from gamenet.feed.events import HostRefused
 from gamenet.feed.follower import Follower
@@ -62,6 +62,10 @@ _VIEWS_EVERY = 5
 #: Seconds for which a member's word counts, of which view is the present one.
 _VIEW_TIMEOUT = 3.0
 
+#: Seconds after which answers of a quorum are enough: who answers no request for so long
+#: shall not keep the seat from us for ever.
+_QUORUM_AFTER = 10.0
+
 #: Seconds without much to catch up with, after which the seat is asked for, how far ahead
 #: the host says it is.
 _LIVE_AFTER = 2.0
@@ -94,6 +98,7 @@ class Joining:
     @ivar _known_view: The view that most of its own members say is the present one; of
         several the newest.
     @ivar _views: What each peer said last, and when, in seconds.
+    @ivar _asking_since: When the seat was asked for first; C{None} before.
     @ivar _requests: How often the seat was asked for.
     @ivar _backlog_at: When there was more to play than in one call last.
     @ivar _answered_at: When each peer answered us last, in seconds.
@@ -114,6 +119,7 @@ class Joining:
     _hosts: tuple[int, ...]
     _known_view: View
     _views: dict[int, tuple[View, float]]
+    _asking_since: float | None
     _requests: int
     _backlog_at: float
     _answered_at: dict[int, float]
@@ -155,6 +161,7 @@ class Joining:
         self._follower = Follower(rules, self._hosts)
         self._known_view = view
         self._views = {}
+        self._asking_since = None
         self._requests = 0
         self._backlog_at = float("inf")
         self._answered_at = {}
@@ -247,6 +254,8 @@ class Joining:
             self._requested_at = now
             digest = self._settings.digest()
             frame = self._progress.current_frame
+            if self._asking_since is None:
+                self._asking_since = now
             self._requests += 1
             number = self._known_view.number if self._requests % _VIEWS_EVERY else 0
             request = JoinRequest(digest, number, frame, self._hearsAll(now))
@@ -309,12 +318,16 @@ class Joining:
         )
 
     def _hearsAll(self, now: float) -> bool:
-        """Whether every member has answered us just now."""
-        return all(
-            now - self._answered_at.get(peer, -1e9) < _ANSWER_TIMEOUT
-            for peer in self._known_view.members
-            if peer != self._settings.peer
-        )
+        """Whether every member has answered us just now; in the long run, a quorum."""
+        view, peer = self._known_view, self._settings.peer
+        heard = [
+            one
+            for one in view.members
+            if one != peer and now - self._answered_at.get(one, -1e9) < _ANSWER_TIMEOUT
+        ]
+        if self._asking_since is not None and now - self._asking_since >= _QUORUM_AFTER:
+            return isQuorum(view, self._settings.peers, heard, self._settings.both_stop)
+        return len(heard) == len([one for one in view.members if one != peer])
 
     def _snapshotReceived(self, received: TransferReceived, now: float) -> None:
         """A content came whole."""
@@ -327,7 +340,8 @@ class Joining:
         """A message of the agreement came."""
         message = decodeViewMessage(body)
         if isinstance(message, JoinRefused):
-            self._refused(message.reason)
+            if peer in self._known_view.members:  # nobody else has a seat to refuse
+                self._refused(message.reason)
         elif isinstance(message, Commit):
             self._committed(peer, message.view, now)
 

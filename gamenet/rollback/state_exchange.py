@@ -40,7 +40,7 @@ ASK_LIMIT = 12
 #: Seconds between two requests for one state.
 ASK_INTERVAL = 0.25
 
-#: Seconds between two states that are given to one peer.
+#: Seconds between two states that are given to one peer for one purpose.
 SERVE_INTERVAL = 4 * ASK_INTERVAL
 
 
@@ -70,7 +70,7 @@ class StateExchange:
     @ivar _requests: What we want, by peer, purpose and frame.
     @ivar _asked: The newest frame whose state each peer was asked for, by purpose.
     @ivar _owed: What others want, by peer, purpose and frame.
-    @ivar _served_at: When each peer was given a state last, in seconds.
+    @ivar _served_at: When each peer was given a state last, by purpose, in seconds.
     @ivar _now: The newest time that we were told.
     @ivar _own: Our own state of the frame that is to be compared, by peer.
     @ivar _theirs: Theirs.
@@ -85,7 +85,7 @@ class StateExchange:
     _requests: dict[tuple[int, TransferPurpose, int], _Request]
     _asked: dict[tuple[int, TransferPurpose], int]
     _owed: dict[tuple[int, TransferPurpose, int], None]
-    _served_at: dict[int, float]
+    _served_at: dict[tuple[int, TransferPurpose], float]
     _now: float
     _own: dict[int, StateDump]
     _theirs: dict[int, StateDump]
@@ -146,7 +146,8 @@ class StateExchange:
             raise RemoteProtocolError(f"the state of frame {asked.frame}, which is not final")
         dumps = asked.purpose is TransferPurpose.DUMP
         given = self._settings.dump_states if dumps else self._settings.state_exchange_interval
-        if not given or self._now - self._served_at.get(peer, -1e9) < SERVE_INTERVAL:
+        served_at = self._served_at.get((peer, asked.purpose), -1e9)
+        if not given or self._now - served_at < SERVE_INTERVAL:
             return
         if self._exchange.isMember(peer) and self._transfer.progress(peer) is None:
             self._owed = {key: None for key in self._owed if key[0] != peer}
@@ -219,7 +220,7 @@ class StateExchange:
             if size > (limit if dumps else self._transfer.size_limit):
                 refused.append((size, limit if dumps else self._transfer.size_limit))
                 continue
-            self._served_at[peer] = now
+            self._served_at[peer, purpose] = now
             content = encodeStateDump(dump) if dumps else dump.snapshot
             self._transfer.send(peer, purpose, frame, content, now)
         return tuple(refused)
