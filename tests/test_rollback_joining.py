@@ -85,10 +85,10 @@ class JoiningCase(SynchronousTestCase):
                 self.joining.packetReceived(host, body, now)
             self.due(now)
 
-    def frames(self, first: int, count: int, current: int | None = None, now: float = 0.0) -> None:
-        """Let the host send frames."""
-        end = first + count
-        body, sent = encodeFeedFrames(first, [ROW] * count, end, current or end, 3)
+    def frames(self, first: int, count: int, committed: int = 0, now: float = 0.0) -> None:
+        """Let the host send frames, of C{committed} that it has."""
+        end = max(first + count, committed)
+        body, sent = encodeFeedFrames(first, [ROW] * count, end, end, 3)
         self.assertEqual(sent, count)
         self.joining.packetReceived(1, body, now)
 
@@ -214,13 +214,13 @@ class AskingTests(JoiningCase):
     """Issue: "reconnection of a dropped player, and late join"."""
 
     def test_closeBehind(self) -> None:
-        """The seat is asked for when we are close behind the others, of all of them."""
+        """The seat is asked for when we are close behind what is final, of all."""
         self.snapshot(100)
-        far = CLOSE_BEHIND + 2 * self.settings.prediction_window + 3
-        self.frames(100, 2, current=100 + far)
+        committed = 100 + CLOSE_BEHIND + 4
+        self.frames(100, 2, committed)
         self.play()
         self.assertEqual(self.requests(0.1), [])
-        self.frames(102, 1)
+        self.frames(102, 1, committed)
         self.play()
         digest = self.settings.digest()
         asked = JoinRequest(digest, 0, 103, False)

@@ -313,9 +313,7 @@ class Joining:
             return False
         if now - self._backlog_at >= _LIVE_AFTER:
             return True  # whatever the host says of its frames
-        return self._follower.host_frame - self._progress.current_frame <= (
-            CLOSE_BEHIND + 2 * self._settings.prediction_window
-        )
+        return self._follower.committed_frame - self._progress.current_frame <= CLOSE_BEHIND
 
     def _hearsAll(self, now: float) -> bool:
         """Whether every member has answered us just now; in the long run, a quorum."""

@@ -116,9 +116,7 @@ class RollbackSession:
 
     @property
     def confirmed_frame(self) -> int:
-        """
-        The newest frame that was played with all real inputs and stays so, or -1.
-        """
+        """The newest frame that was played with all real inputs and stays so, or -1."""
         return self._progress.confirmed_frame
 
     @property
@@ -338,13 +336,14 @@ class RollbackSession:
     def rejoin(self, now: float) -> None:
         """
         Come back after L{gamenet.rollback.seat_events.Dropped}: take the present state
-        over, and ask for our seat.  The game is told of final frames from there on.
+        over, and ask for our seat, unless we do.  The game is told of final frames anew.
 
         @param now: The time, in seconds.
         @raise LocalProtocolError: We were not dropped.
         """
-        lost = self._play.controls.membership.outvoted and not self.finished
-        if self._joining is not None or not lost:
+        if self._joining is not None:
+            return
+        if not self._play.controls.membership.outvoted or self.finished:
             raise LocalProtocolError("there is no seat to come back to: we were not dropped")
         self._join()
 
