@@ -50,7 +50,7 @@ class HostileTests(SynchronousTestCase):
         """One frame comes and is played; return the requests for the seat."""
         self.frame += 1
         end = self.frame
-        body = encodeFeedFrames(end - 1, [ROW], end, end + ahead, 5)[0]
+        body = encodeFeedFrames(end - 1, [ROW], end + ahead, end + ahead, 5)[0]
         self.joining.packetReceived(1, body, now)
         self.joining.advance(now)
         for frame in self.confirmation.wanted():

@@ -34,7 +34,7 @@ class SpectatorsPageTests(SynchronousTestCase):
             ("it plays them two seconds late", spectator.delay == 2),
             ("The last 600 frames", RollbackSettings().history_limit == 600),
             ("at most 512 KiB a second", TransferSettings().bytes_per_second == 512 << 10),
-            ("At most 16 may follow", RollbackSettings().followers_limit == 16),
+            ("At most 16 spectators may follow", RollbackSettings().followers_limit == 16),
             ("silent for five seconds", feed.follower_timeout == 5),
             ("20 packets a second", feed.packet_interval == 1 / 20),
             ("silent for a second", follower.fail_over_after == 1),

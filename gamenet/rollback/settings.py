@@ -148,7 +148,8 @@ class RollbackSettings:
         states, so that the part that differs can be named.
     @ivar history_limit: How many confirmed frames are kept for spectators,
         for those who join, and for looking back; at least 120.
-    @ivar followers_limit: How many spectators and joiners are served at once.
+    @ivar followers_limit: How many spectators are served at once, beside players
+        without a seat.
 
     @raise BadSetting: A value cannot work; the text says which and why.
     """
