@@ -26,10 +26,12 @@ __all__ = ["AHEAD_LIMIT", "ROUNDS_AHEAD", "take"]
 
 #: How far another peer's frames may be ahead of our horizon: more than any windows
 #: and delays bring about, and few enough to keep an input of each.
-AHEAD_LIMIT = 1024
+AHEAD_LIMIT = 512
 
-#: How far another peer's ballot may be ahead of all that we heard of in this view: a peer
-#: begins some ballots in a second at the most, and there are 2**31 rounds.
+#: How far another peer's ballot may be ahead of all that we heard of in this view.  One
+#: that is farther is not taken, but brings us so much nearer, at most once in each
+#: C{resend_interval}: peers whom a liar has led apart find together again, and the 2**31
+#: rounds last for a day of lies.
 ROUNDS_AHEAD = 1024
 
 
@@ -85,7 +87,6 @@ def _takePrepare(
     current = prepare.number == state.newest.number + 1 and state.isMember
     acceptance = state.acceptance
     if current:
-        _checkRound(state, peer, ballot)
         out = (*prepare.suspects, *prepare.leavers)
         if peer in out or any(member not in state.view.members for member in out):
             raise RemoteProtocolError(f"peer {peer} cannot do without peers {out}")
@@ -97,6 +98,8 @@ def _takePrepare(
         known = acceptance.prepare
         if known is not None and known.ballot == ballot and known != prepare:
             raise RemoteProtocolError(f"peer {peer} asks two things in {ballot}")
+        if not _isNear(state, ballot, now):
+            return
     if not _isCurrent(state, peer, prepare.number):
         return
     promised = acceptance.ballot
@@ -168,12 +171,14 @@ def _checkPromise(state: AgreementState, peer: int, promise: Promise, standing: 
     _checkNext(state, peer, promise.accepted_view, standing)
 
 
-def _checkRound(state: AgreementState, peer: int, ballot: Ballot) -> None:
-    """
-    @raise RemoteProtocolError: Nobody can have come to such a ballot in this view.
-    """
-    if ballot.round > state.round + ROUNDS_AHEAD:
-        raise RemoteProtocolError(f"peer {peer} is in round {ballot.round}, we in {state.round}")
+def _isNear(state: AgreementState, ballot: Ballot, now: float) -> bool:
+    """Return whether a ballot's round can be taken; come nearer to one that is far ahead."""
+    if ballot.round <= state.round + ROUNDS_AHEAD:
+        return True
+    if now - state.raised_at >= state.settings.resend_interval:
+        state.raised_at = now
+        state.round += ROUNDS_AHEAD
+    return False
 
 
 def _requireOurs(state: AgreementState, peer: int, ballot: Ballot) -> None:
@@ -251,9 +256,10 @@ def _takeOutbid(state: AgreementState, peer: int, number: int, ballot: Ballot, n
     if current:
         if ballot.proposer not in state.view.members:
             raise RemoteProtocolError(f"peer {peer} has promised peer {ballot.proposer}")
-        _checkRound(state, peer, ballot)
         if ballot.proposer == state.peer:
             _requireOurs(state, peer, ballot)
+        if not _isNear(state, ballot, now):
+            return
     if not _isCurrent(state, peer, number):
         return
     state.round = max(state.round, ballot.round)

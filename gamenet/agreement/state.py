@@ -36,6 +36,7 @@ class AgreementState:
     @ivar proposal: Our own try, or C{None}.
     @ivar round: The highest round that was seen in this view.
     @ivar deciding_since: Since when what follows the view is being decided, in seconds.
+    @ivar raised_at: When a ballot far ahead raised C{round} last, in seconds.
     @ivar yielded_at: When we last gave way to another proposer, in seconds.
     @ivar turns: How often the others have proposed in this view.
     @ivar wanted_since: Since when we want a change and could have one.
@@ -61,6 +62,7 @@ class AgreementState:
     proposal: Proposal | None = None
     round: int = 0
     deciding_since: float | None = None
+    raised_at: float = float("-inf")
     yielded_at: float | None = None
     turns: Turns = attrs.field(init=False)
     wanted_since: float | None = None

@@ -254,11 +254,11 @@ class Membership:
         """Do what was agreed on."""
         agreement = self.agreement
         for event in agreement.drainEvents():
+            if self._isFinished():
+                continue
             if isinstance(event, ViewChanged):
                 if not self.outvoted:
                     self._install(event)
-            elif self._isFinished():
-                continue
             elif isinstance(event, Outvoted):
                 self.outvoted = self._progress.stopped = True
                 seat = event.view.seats[self._settings.local_player - 1]
