@@ -298,7 +298,9 @@ class InputExchange:
         if remote.joining:
             # The feed may have told it of inputs that were never sent to it.
             remote.sent = max(remote.sent, self.local.blobs.count)
-        if first_frame < remote.first_frame or (remote.joining and first_frame > blobs.count):
+        early = first_frame > blobs.count and (remote.joining or remote.view > 0)
+        if first_frame < remote.first_frame or early:
+            # One of us has come late: what it made before it knew what the other has.
             remote.check(header, first_frame, self.progress.frames, self.settings)
             return []
         place = first_frame - blobs.first_kept

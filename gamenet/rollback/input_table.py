@@ -132,7 +132,7 @@ class InputTable:
             while len(changes) > 1 and changes[-1][0] >= seat.since:
                 changes.pop()
             changes.append((seat.since, seat.taken))
-            while len(changes) > 2 and changes[1][0] <= confirmed_frame:
+            while len(changes) > 2 and changes[1][0] <= confirmed_frame - HISTORY:
                 del changes[0]
             if not seat.taken:
                 queue.close(seat.since, self._filler)
