@@ -118,5 +118,6 @@ class StalePacketTests(SceneCase):
     ) -> None:
         """Bad input: whatever stands in such a packet."""
         report = -1 if behind is None else max(-1, wanted - 1 - behind)
-        body = packet(first, inputs, wanted, max(0, first + ahead), report, 7, view=view)
+        current = min(max(0, first + ahead), 2**31)
+        body = packet(first, inputs, wanted, current, report, 7, view=view)
         self.takes(self.scene.session(1), body, self.scene.mesh.now)
