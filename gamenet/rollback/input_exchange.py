@@ -181,6 +181,7 @@ class InputExchange:
         packets = []
         current_frame = self.progress.current_frame
         count = self.local.blobs.count
+        ends = count == self.progress.frames
         waits = current_frame - self.table.known >= self.settings.prediction_window
         for remote in self.others:
             if remote.peer in self.muted:
@@ -190,8 +191,9 @@ class InputExchange:
                 continue
             if (
                 remote.sent_frame != current_frame
-                or remote.acknowledged < count
+                or remote.acknowledged < count + ends
                 or wait >= self.settings.keep_alive
+                or (ends and remote.heard_at is not None and remote.heard_at > remote.sent_at)
             ):
                 packets.append((remote.peer, self._packetTo(remote, now)))
         return packets
