@@ -182,6 +182,7 @@ class InputExchange:
         current_frame = self.progress.current_frame
         count = self.local.blobs.count
         ends = count == self.progress.frames
+        keep_alive = self.settings.keep_alive
         waits = current_frame - self.table.known >= self.settings.prediction_window
         for remote in self.others:
             if remote.peer in self.muted:
@@ -191,9 +192,8 @@ class InputExchange:
                 continue
             if (
                 remote.sent_frame != current_frame
-                or remote.acknowledged < count + ends
-                or wait >= self.settings.keep_alive
-                or (ends and remote.heard_at is not None and remote.heard_at > remote.sent_at)
+                or remote.acknowledged < count
+                or wait >= (keep_alive / 2 if ends else keep_alive)
             ):
                 packets.append((remote.peer, self._packetTo(remote, now)))
         return packets
