@@ -60,11 +60,11 @@ class WatchTests(SynchronousTestCase):
         watch = DifferenceWatch(True, True)
         watch.told(Desynchronized(89, 1, 2, 2, True), 9.0)
         watch.told(Desynchronized(119, 1, 2, 2, False), 10.0)
-        self.assertEqual((watch.error, watch.isDue(99.0)), (None, False))
+        self.assertEqual((watch.error, watch.isDue(99.0), watch.waits(10.0)), (None, False, False))
         watch.told(StatesDiffer(119, 1), 10.0)
         watch.told(StatesDiffer(179, 1), 10.5)
-        self.assertFalse(watch.isDue(10.0 + DUMP_PATIENCE - 0.01))
-        self.assertTrue(watch.isDue(10.0 + DUMP_PATIENCE))
+        for after, due in ((DUMP_PATIENCE - 0.01, False), (DUMP_PATIENCE, True)):
+            self.assertEqual((watch.isDue(10 + after), watch.waits(10 + after)), (due, not due))
         error = watch.error
         assert error is not None
         self.assertEqual((error.frame, error.player, error.part), (89, 2, None))

@@ -163,6 +163,28 @@ class EndTests(SynchronousTestCase):
         tell(one, wanted=2)
         self.assertTrue(one.acknowledged(2))
 
+    def test_endIsQuick(self) -> None:
+        """
+        After the last frame nobody waits for a keep-alive: what was lost is told again at
+        the next tick, and who hears the other still ask answers at once.
+        """
+        for lost in range(4):
+            pair = {1: session(1, last_frame=5), 2: session(2, last_frame=5)}
+            finished = 0
+            for tick in range(60):
+                now = tick / 60
+                for player, one in pair.items():
+                    play(one, b"" if one.inputFrame() is not None else None, now)
+                    one.drainEvents()
+                    for other, body in one.packetsDue(now):
+                        if not 0 < finished <= lost:
+                            pair[other].packetReceived(player, body, now)
+                if all(one.acknowledged(3 - player) for player, one in pair.items()):
+                    break
+                finished += any(one.finished for one in pair.values())
+            self.assertTrue(all(one.finished for one in pair.values()), lost)
+            self.assertLessEqual(finished, lost + 3, lost)
+
     def test_acknowledgedAtTheEnd(self) -> None:
         """After the last frame the other needs its checksum too, and says when it was compared."""
         one, two = session(1, last_frame=1), session(2, last_frame=1)

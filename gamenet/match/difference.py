@@ -90,6 +90,10 @@ class DifferenceWatch:
             known = event.peer in self._frames
             self._found = event.peer if known else next(iter(self._frames), event.peer), now
 
+    def waits(self, now: float) -> bool:
+        """Return whether the states are known to differ, and still on their way."""
+        return self._found is not None and not self.isDue(now)
+
     def isDue(self, now: float) -> bool:
         """Return whether the match is to end now."""
         if self._found is None:

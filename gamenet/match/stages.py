@@ -293,7 +293,8 @@ class Leaving(Stage):
         difference = ground.loop.difference
         if self.error is None and difference.error is not None and difference.isDue(now):
             raise difference.error
-        if farewell.goesOn(self._everybodyParted(), now):
+        parted = self._everybodyParted() and not difference.waits(now)
+        if farewell.goesOn(parted, now):
             if farewell.answering:
                 ground.loop.serve(now)
                 ground.sendInputs(now)

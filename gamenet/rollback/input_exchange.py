@@ -176,13 +176,13 @@ class InputExchange:
         Return the input packets that are to be sent now: one per link when frames
         were played or inputs may be lost, at most every C{settings.frames_a_packet}
         frames, and one after C{settings.keep_alive} without; new inputs at once where
-        the session waits for others, who may be waiting for these.
+        the session waits for others, who may be waiting for these.  After the last
+        frame everybody is answered until both know that nothing is missing.
         """
         packets = []
         current_frame = self.progress.current_frame
         count = self.local.blobs.count
         ends = count == self.progress.frames
-        keep_alive = self.settings.keep_alive
         waits = current_frame - self.table.known >= self.settings.prediction_window
         for remote in self.others:
             if remote.peer in self.muted:
@@ -192,8 +192,9 @@ class InputExchange:
                 continue
             if (
                 remote.sent_frame != current_frame
-                or remote.acknowledged < count
-                or wait >= (keep_alive / 2 if ends else keep_alive)
+                or remote.acknowledged < count + ends
+                or wait >= self.settings.keep_alive
+                or (ends and remote.heard_at is not None and remote.heard_at > remote.sent_at)
             ):
                 packets.append((remote.peer, self._packetTo(remote, now)))
         return packets

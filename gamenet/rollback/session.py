@@ -272,7 +272,7 @@ class RollbackSession:
         if self._joining is not None:
             return self._joining.packetsDue(now)
         packets = [] if self._progress.stopped else self._exchange.packetsDue(now)
-        if self._play.controls.isDue(now):
+        if self._progress.differences or self._play.controls.isDue(now):
             packets += self._play.controls.packetsDue(now)
         return packets
 
