@@ -25,9 +25,12 @@ class LeavingTests(StageCase):
         """States that differ after the last frame: by name, whoever finds it, and once."""
         stage = self.leaving(GoodbyeReason.FINISHED)
         self.loop.difference.told(StatesDiffer(41, 2), 0.0)
-        stage.beat(0.5)
         self.assertRaises(StatesDiffered, stage.beat, DUMP_PATIENCE)
         stage.goodbyeReceived(self.peer, Goodbye(GoodbyeReason.LEFT, 41), 0.5)
+        for _ in range(FAREWELL_ROUNDS + 1):
+            stage.beat(0.6)
+        self.assertEqual(self.happened, [], "both states are still on their way")
+        stage.farewell.ends = 0.6
         for _ in range(FAREWELL_ROUNDS + 1):
             stage.beat(0.6)
         ((_, error),) = self.happened
