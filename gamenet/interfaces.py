@@ -29,13 +29,16 @@ from gamenet.rollback_interfaces import (
 __all__ = [
     "Address",
     "DatagramReceiver",
+    "DatagramSender",
     "IBotSimulation",
     "IChecksummed",
     "IDatagramSocket",
+    "IFragmentControl",
     "IMachine",
     "IOwnsSnapshots",
     "IPeerProtocol",
     "IPicturedSimulation",
+    "IReloadableEndpoint",
     "IRollbackSession",
     "ISavesInto",
     "ISeatedSimulation",
@@ -44,12 +47,16 @@ __all__ = [
     "ITransfer",
 ]
 
-#: A transport address: numeric host text (no name is ever looked up) and port.
+#: A transport address: numeric host text (no name is ever looked up; IPv6 as RFC 5952
+#: writes it, without a scope) and port.
 Address: TypeAlias = tuple[str, int]
 
 #: Called with each datagram that arrives: its bytes and the address it came from.
 #: It must not raise; an L{IDatagramSocket} logs what it raises and goes on.
 DatagramReceiver: TypeAlias = Callable[[bytes, Address], None]
+
+#: Sends its bytes to the address; see L{IDatagramSocket.sender}.
+DatagramSender: TypeAlias = Callable[[bytes, Address], object]
 
 
 class IDatagramSocket(Interface):
@@ -79,8 +86,57 @@ class IDatagramSocket(Interface):
         @return: Whether the system took it.
         """
 
+    def sender() -> DatagramSender:
+        """
+        Return the leanest way to send: for whoever forwards thousands a second, checks
+        every address once, and counts losses itself.
+
+        What it returns takes the bytes and an address whose host is numeric, of the
+        socket's own family, and whose port is from 1 to 65 535: anything else may raise
+        what it likes, or look a name up.  It raises C{OSError} where the system does not
+        take the datagram, also once the socket is closed; C{send_errors} knows nothing
+        of it.
+        """
+
     def close() -> None:
         """Close the socket.  Nothing is received afterwards; closing twice is harmless."""
+
+
+class IFragmentControl(Interface):
+    """
+    A datagram socket that can forbid routers to fragment a datagram (DONT-FRAGMENT, RFC
+    8656, section 18.6).
+    """
+
+    keeps_whole = Attribute(
+        "Whether the platform can forbid it at all, a C{bool}; where not, C{sendWhole} "
+        "sends nothing."
+    )
+
+    def sendWhole(data: bytes, address: Address) -> bool:
+        """
+        Send one datagram that arrives in one piece or not at all, or lose it; the next one
+        is as usual again.
+
+        Never raises for anything the network does, as L{IDatagramSocket.send} does not.
+
+        @param data: The datagram.
+        @param address: Where to, numeric.
+        @return: Whether the system took it; C{False} also where it is known not to fit.
+        """
+
+
+class IReloadableEndpoint(Interface):
+    """An C{IStreamServerEndpoint} whose certificate can be replaced while it listens."""
+
+    def reload() -> None:
+        """
+        Read the key and the certificates again.  Connections that are there keep the old
+        ones, those that come get the new ones.
+
+        @raise gamenet.errors.BadSetting: A file is missing, is none, or does not go with
+            the others; the old ones stay in use.
+        """
 
 
 class IMachine(Interface):
@@ -110,10 +166,12 @@ class IMachine(Interface):
         receiver: DatagramReceiver, interface: str = "", port: int = 0
     ) -> IDatagramSocket:
         """
-        Open a UDP socket over IPv4.
+        Open a UDP socket over IPv4, or over IPv6 where C{interface} is of that family; never
+        over both.
 
         @param receiver: Called with every datagram that arrives.
-        @param interface: The numeric local address; C{""} is all of them.
+        @param interface: The numeric local address; C{""} is all of those of IPv4, C{"::"}
+            all of those of IPv6.
         @param port: The local port; 0 lets the system choose.
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
         """
@@ -132,8 +190,11 @@ class IMachine(Interface):
         Return an C{twisted.internet.interfaces.IStreamServerEndpoint}.
 
         @param description: A Twisted endpoint description, for example
-            C{"tcp:7770"}.
-        @raise gamenet.errors.BadAddress: It is not one.
+            C{"tcp:7770"}.  The real machine also knows
+            C{"tls:PORT[:interface=HOST]:privateKey=FILE[:certKey=FILE][:extraCertChain=FILE]"},
+            whose endpoint is an L{IReloadableEndpoint}.
+        @raise gamenet.errors.BadAddress: It is not one, or what it needs is not installed.
+        @raise gamenet.errors.BadSetting: A file of it is missing, or not what it should be.
         """
 
     def sourceAddress(destination: str) -> str:
@@ -141,9 +202,18 @@ class IMachine(Interface):
         Return the numeric local address that datagrams to C{destination}
         would leave from.  Sends nothing.
 
-        @param destination: A numeric host.
+        @param destination: A numeric host, of either family.
         @raise gamenet.errors.BadAddress: It is none.
         @raise gamenet.errors.CannotBind: There is no way to it.
+        """
+
+    def isOwnAddress(host: str) -> bool:
+        """
+        Return whether datagrams to a host would stay on this machine: one of its addresses
+        at this moment, loopback, or the unspecified address (which systems take for
+        loopback).  Multicast and broadcast addresses are nobody's own.
+
+        @param host: Anything; what is no numeric host is not ours.
         """
 
 

@@ -14,6 +14,8 @@ from gamenet.lobby.relay_offer import RelayOffer
 from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.operated_service import OperatedService
+from gamenet.operation.json_log import JsonLog
+from gamenet.operation.process_signals import ProcessSignals
 from gamenet.operator_options import (
     OperatorOptions,
     readAddress,
@@ -52,9 +54,8 @@ class Options(OperatorOptions):
 
     optParameters = [
         ["udp", None, "7770", "[HOST:]PORT for heartbeats and STUN"],
-        ["relay", None, None, "HOST:PORT of the relay to offer to players"],
-        ["relay-secret-file", None, None, "a file with the secret shared with that relay"],
-        ["relay-lifetime", None, None, "seconds that credentials for the relay are good for"],
+        ["relay-secret-file", None, None, "a file with the secret shared with the relays"],
+        ["relay-lifetime", None, None, "seconds that credentials for a relay are good for"],
         [
             "heartbeat-interval",
             None,
@@ -91,12 +92,19 @@ class Options(OperatorOptions):
     def __init__(self) -> None:
         super().__init__()
         self.listen: list[str] = []
+        self._relays: list[Address] = []
         self.udp: Address = ("", 0)
         self.settings = LobbySettings()
 
     def opt_listen(self, description: str) -> None:
         """an endpoint for players' streams, such as tcp:7770 (the default); repeatable"""
         self.listen.append(readEndpoint("--listen", description))
+
+    def opt_relay(self, address: str) -> None:
+        """HOST:PORT of a relay to offer to players; repeatable: each session is given one"""
+        self._relays.append(
+            readAddress("--relay", address, host_needed=True, lowest=1, ipv6=True)
+        )
 
     def postOptions(self) -> None:
         """
@@ -128,16 +136,16 @@ class Options(OperatorOptions):
             raise self.refusal(error) from None
 
     def _relayOffer(self) -> RelayOffer | None:
-        if self["relay"] is None:
+        if not self._relays:
             for option in ("relay-secret-file", "relay-lifetime"):
                 if self[option] is not None:
                     raise UsageError(f"--{option} says nothing without --relay")
             return None
         if self["relay-secret-file"] is None:
             raise UsageError("--relay needs the secret shared with it: --relay-secret-file")
-        address = readAddress("--relay", self["relay"], host_needed=True, lowest=1)
         secret = readSecret("--relay-secret-file", self["relay-secret-file"])
-        offer = RelayOffer(address, secret)
+        first, *further = self._relays
+        offer = RelayOffer(first, secret, further_addresses=tuple(further))
         return evolve(offer, lifetime=self.given(readCount, "relay-lifetime", offer.lifetime))
 
 
@@ -152,4 +160,12 @@ def makeService(options: Options) -> IService:
     # Becoming a machine puts the reactor on monotonic time, before anything is scheduled.
     machine = asMachine(reactor)
     lobby = lobbyService(machine, options.settings, options.listen, options.udp)
-    return OperatedService(_TITLE, machine, lobby, options.status_endpoint, options.ready_file)
+    return OperatedService(
+        _TITLE,
+        machine,
+        lobby,
+        options.status_endpoint,
+        options.ready_file,
+        None if options.json_log is None else JsonLog(options.json_log),
+        ProcessSignals(reactor),
+    )

@@ -13,22 +13,27 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options, UsageError
 
 import gamenet
-from gamenet.errors import BadSetting
+from gamenet.errors import BadAddress, BadSetting
 from gamenet.interfaces import Address
+from gamenet.machine.reactor_machine import asMachine
+from gamenet.relay.peer_policy import networks
 
 __all__ = [
     "OperatorOptions",
     "readAddress",
     "readCount",
     "readEndpoint",
+    "readFile",
+    "readHost",
+    "readPeerRule",
     "readSeconds",
     "readSecret",
+    "secretFrom",
 ]
 
 _T = TypeVar("_T")
@@ -40,13 +45,16 @@ SECRET_MINIMUM = 8
 SECRET_LIMIT = 1024
 
 
-def readAddress(option: str, text: str, host_needed: bool = False, lowest: int = 0) -> Address:
+def readAddress(
+    option: str, text: str, host_needed: bool = False, lowest: int = 0, ipv6: bool = False
+) -> Address:
     """
     Read C{[HOST:]PORT}.
 
     @param option: The option, for the refusal.
     @param host_needed: Whether C{PORT} alone will not do.
     @param lowest: The lowest port.
+    @param ipv6: Whether the host may be one of IPv6, in brackets.
     @return: The numeric host (C{""} where none is given) and the port.
     @raise UsageError: It is not that.
     """
@@ -59,13 +67,71 @@ def readAddress(option: str, text: str, host_needed: bool = False, lowest: int =
         )
     if not colon and not host_needed:
         return "", int(port)
+    brackets = ipv6 and host.startswith("[") and host.endswith("]")
+    numeric = _numericHost(host[1:-1] if brackets else host)
+    if numeric is None or (":" in numeric) != brackets:
+        kind = "numeric host, one of IPv6 in brackets" if ipv6 else "numeric IPv4 host"
+        raise UsageError(f"{option}: {text!r} is not {wanted} with a {kind}") from None
+    return numeric, int(port)
+
+
+def readHost(option: str, text: str) -> str:
+    """
+    Read a numeric host of either family.
+
+    @param option: The option, for the refusal.
+    @return: The host in its usual form.
+    @raise UsageError: It is not that.
+    """
+    host = _numericHost(text)
+    if host is None:
+        raise UsageError(f"{option}: {text!r} is not a numeric IPv4 or IPv6 host")
+    return host
+
+
+def _numericHost(text: str) -> str | None:
+    """Return a numeric host in its usual form, C{None} for everything else."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
     try:
-        socket.inet_pton(socket.AF_INET, host)
+        return socket.inet_ntop(family, socket.inet_pton(family, text))
     except (OSError, ValueError):
+        return None
+
+
+def readPeerRule(option: str, text: str) -> str:
+    """
+    Read a network or a range of addresses.
+
+    @param option: The option, for the refusal.
+    @return: The same text.
+    @raise UsageError: It is neither.
+    """
+    try:
+        networks((text,))
+    except BadSetting:
         raise UsageError(
-            f"{option}: {text!r} is not {wanted} with a numeric IPv4 host"
+            f"{option}: {text!r} is neither a network such as 192.0.2.0/24 nor a range such as "
+            "192.0.2.7-192.0.2.99"
         ) from None
-    return host, int(port)
+    return text
+
+
+def readFile(option: str, text: str) -> Path:
+    """
+    Read the name of a file that will be written.
+
+    @param option: The option, for the refusal.
+    @return: Its absolute path.
+    @raise UsageError: There can be no such file.
+    """
+    path = Path(text).absolute()
+    try:
+        possible = path.parent.is_dir() and not path.is_dir()
+    except (OSError, ValueError):
+        possible = False
+    if not possible:
+        raise UsageError(f"{option}: there can be no file {str(path)!r}")
+    return path
 
 
 def readEndpoint(option: str, text: str) -> str:
@@ -79,11 +145,11 @@ def readEndpoint(option: str, text: str) -> str:
     from twisted.internet import reactor
 
     try:
-        serverFromString(reactor, text)
-    except Exception as error:
-        # Every type of endpoint, plugins among them, has errors of its own.
+        asMachine(reactor).streamServerEndpoint(text)
+    except (BadAddress, BadSetting) as error:
         raise UsageError(
-            f"{option}: {text!r} is not a server endpoint such as tcp:7770 ({error})"
+            f"{option}: {text!r} is not a server endpoint such as tcp:7770 "
+            f"({error.__cause__ or error})"
         ) from None
     return text
 
@@ -137,6 +203,18 @@ def readSecret(option: str, text: str) -> bytes:
         raise UsageError(f"{option}: cannot read {text!r}: {reason}") from None
     if os.name == "posix" and mode & stat.S_IROTH:
         raise UsageError(f"{option}: everybody can read {text!r}; do 'chmod 600' on it")
+    return secretFrom(option, text, content)
+
+
+def secretFrom(option: str, text: str, content: bytes) -> bytes:
+    """
+    Return the secret in what a file or a variable holds.
+
+    @param option: The option, for the refusal.
+    @param text: The name of the file or the variable, for the refusal.
+    @param content: What is in it.
+    @raise UsageError: It cannot be a secret.
+    """
     secret = content.strip()
     if not secret:
         raise UsageError(f"{option}: {text!r} is empty")
@@ -153,19 +231,25 @@ class OperatorOptions(Options):
     """
     The options that every service has.
 
+    @cvar setting_names: The options of settings that have another name.
     @ivar status_endpoint: Where the status page is, or C{None}.
     @ivar ready_file: The ready file's absolute path, or C{None}.
+    @ivar json_log: The absolute path of the log of JSON objects, or C{None}.
     """
+
+    setting_names: ClassVar[dict[str, str]] = {}
 
     optParameters = [
         ["ready-file", None, None, "write the real addresses here as JSON once it listens"],
         ["status", None, None, "serve counters as JSON over HTTP at this endpoint, /status"],
+        ["json-log", None, None, "also log here, one JSON object a line; opened anew by SIGHUP"],
     ]
 
     def __init__(self) -> None:
         Options.__init__(self)
         self.status_endpoint: str | None = None
         self.ready_file: Path | None = None
+        self.json_log: Path | None = None
 
     def opt_version(self) -> None:
         """Display gamenet's version and exit."""
@@ -178,17 +262,9 @@ class OperatorOptions(Options):
 
         @raise UsageError: A value cannot work.
         """
-        if self["status"] is not None:
-            self.status_endpoint = readEndpoint("--status", self["status"])
-        if self["ready-file"] is not None:
-            path = Path(self["ready-file"]).absolute()
-            try:
-                possible = path.parent.is_dir() and not path.is_dir()
-            except OSError:
-                possible = False
-            if not possible:
-                raise UsageError(f"--ready-file: there can be no file {str(path)!r}")
-            self.ready_file = path
+        self.status_endpoint = self.given(readEndpoint, "status", None)
+        self.ready_file = self.given(readFile, "ready-file", None)
+        self.json_log = self.given(readFile, "json-log", None)
 
     def given(self, reader: Callable[[str, str], _T], option: str, unless: _T) -> _T:
         """
@@ -210,6 +286,9 @@ class OperatorOptions(Options):
             where the operator said C{--heartbeat-timeout}.
         """
         text = str(error)
+        for setting, option in self.setting_names.items():
+            if re.match(rf"{setting}\b", text):
+                return UsageError(text.replace(setting, f"--{option}", 1))
         for option in self:
             text = re.sub(rf"\b{option.replace('-', '_')}\b", f"--{option}", text)
         return UsageError(text)

@@ -14,7 +14,12 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import CannotBind
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    IDatagramSocket,
+    IFragmentControl,
+)
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase
@@ -51,7 +56,15 @@ class Inbox:
 
 
 class DatagramSocketContract(Base):
-    """Mixed into a trial C{TestCase}."""
+    """
+    Mixed into a trial C{TestCase}.
+
+    @cvar too_long: How many bytes no datagram of this family has.
+    @cvar other_family: A numeric host of the family that these sockets are not of.
+    """
+
+    too_long = 65_508
+    other_family = "::1"
 
     def openSocket(
         self, receiver: DatagramReceiver, interface: str = "", port: int = 0
@@ -103,11 +116,12 @@ class DatagramSocketContract(Base):
         here = self.openSocket(Inbox().receive)
         somewhere = self.reachable(here)
         refused = [
-            (b"x" * 65_508, somewhere),
+            (b"x" * self.too_long, somewhere),
             (b"", ("localhost", somewhere[1])),
             (b"", ("", somewhere[1])),
             (b"", ("192.0.2.1.5", somewhere[1])),
-            (b"", ("::1", somewhere[1])),
+            (b"", (self.other_family, somewhere[1])),
+            (b"", ("::1%lo", somewhere[1])),
             (b"", ("a\0b", somewhere[1])),
             (b"", (somewhere[0], 0)),
             (b"", (somewhere[0], 65_536)),
@@ -116,6 +130,64 @@ class DatagramSocketContract(Base):
         for count, (data, address) in enumerate(refused, 1):
             self.assertIs(here.send(data, address), False, address)
             self.assertEqual(here.send_errors, count, address)
+
+    async def test_sender(self) -> None:
+        """Speed: the lean way to send sends the same, from the same address."""
+        inbox = Inbox()
+        there = self.openSocket(inbox.receive)
+        here = self.openSocket(Inbox().receive)
+        send = here.sender()
+        send(b"one", self.reachable(there))
+        self.assertTrue(here.send(b"two", self.reachable(there)))
+        self.letTimePass()
+        arrived = await inbox.holding(2)
+        self.assertEqual([data for data, _ in arrived], [b"one", b"two"])
+        self.assertEqual([address for _, address in arrived], [self.reachable(here)] * 2)
+
+    def test_senderThatCannot(self) -> None:
+        """What the lean way cannot send it raises, and C{send_errors} knows nothing of it."""
+        here = self.openSocket(Inbox().receive)
+        there = self.reachable(self.openSocket(Inbox().receive))
+        send = here.sender()
+        with self.assertRaises(OSError):
+            send(b"x" * self.too_long, there)
+        here.close()
+        with self.assertRaises(OSError):
+            send(b"late", there)
+        with self.assertRaises(OSError):
+            here.sender()(b"late", there)
+        self.assertEqual(here.send_errors, 0)
+
+    async def test_sendWhole(self) -> None:
+        """DONT-FRAGMENT: a datagram that must stay whole arrives, as do those around it."""
+        inbox = Inbox()
+        there = self.openSocket(inbox.receive)
+        here = self.openSocket(Inbox().receive)
+        verifyObject(IFragmentControl, here)
+        self.assertIs(IFragmentControl(here).keeps_whole, True)
+        self.assertTrue(here.send(b"before", self.reachable(there)))
+        self.assertTrue(IFragmentControl(here).sendWhole(b"whole", self.reachable(there)))
+        self.assertTrue(here.send(b"behind", self.reachable(there)))
+        self.letTimePass()
+        arrived = await inbox.holding(3)
+        self.assertEqual([data for data, _ in arrived], [b"before", b"whole", b"behind"])
+
+    def test_sendWholeThatCannotBe(self) -> None:
+        """What cannot be sent whole is counted and answered with False, as with send."""
+        here = self.openSocket(Inbox().receive)
+        somewhere = self.reachable(here)
+        whole = IFragmentControl(here).sendWhole
+        refused = [
+            (b"x" * self.too_long, somewhere),
+            (b"", ("localhost", somewhere[1])),
+            (b"", (self.other_family, somewhere[1])),
+            (b"", (somewhere[0], 65_536)),
+        ]
+        for count, (data, address) in enumerate(refused, 1):
+            self.assertIs(whole(data, address), False, address)
+            self.assertEqual(here.send_errors, count, address)
+        here.close()
+        self.assertIs(whole(b"late", somewhere), False)
 
     async def test_portAskedFor(self) -> None:
         """A port that is asked for is had, and then taken for everybody else by name."""
@@ -133,7 +205,10 @@ class DatagramSocketContract(Base):
         for interface, port in [
             ("203.0.113.77", 0),
             ("localhost", 0),
-            ("::1", 0),
+            ("2001:db8::77", 0),
+            ("::1%nothing", 0),
+            ("::ffff:203.0.113.77", 0),
+            ("a\0b", 0),
             (self.reachableHost(), 65_536),
             (self.reachableHost(), -1),
         ]:

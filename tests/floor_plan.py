@@ -42,16 +42,21 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs
         framing heartbeats input_frames lobby_answers lobby_fields
         lobby_messages lobby_requests lobby_values match_log_format match_log_records
-        peer_packets replay_chunks replay_columns replay_file replay_reader run_length
+        nat_discovery
+        opaque_string password_algorithms peer_packets replay_chunks replay_columns
+        replay_file replay_reader run_length
         state_packets stun stun_attributes transfer_packets transport_address turn
-        turn_credentials view_messages view_values
+        turn_credentials turn_stream view_messages view_values
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
     (
         PROTOCOLS,
         "machine",
-        "__init__ alarm datagram_socket demultiplexer reactor_machine sparse_log",
+        """
+        __init__ alarm certificates datagram_socket demultiplexer open_files own_addresses
+        reactor_machine receiver_faults socket_options sparse_log tls_endpoint
+        """,
     ),
     (
         DECISIONS,
@@ -90,11 +95,23 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "relay",
         """
-        __init__ allocation answer_budget authentication counters methods nonce peer_policy
-        port_range requests reservation settings
+        __init__ address_ranges allocating allocation allocation_table alternate_servers
+        answer_budget asked authentication binding binding_budget channel_numbers
+        client_credential client_settings control_plane counters credentials data_plane
+        deletions discovery embedded_addresses flow grants methods nonce peer_policy
+        port_range quotas relay_hosts requests reservation settings
         """,
     ),
-    (PROTOCOLS, "relay", "client ports protocol relayed_socket transactions"),
+    (
+        PROTOCOLS,
+        "relay",
+        """
+        binding_sockets client client_connection client_requests client_stream
+        kept_allocation ports protocol python_plane relayed_port relayed_socket
+        routing_table stream_clients transactions
+        """,
+    ),
+    ),
     (
         DECISIONS,
         "lobby",
@@ -129,8 +146,16 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         protocol recording session sockets stages statistics
         """,
     ),
-    (SERVICES, "", "services status"),
+    (SERVICES, "", "listening lobby_service relay_service services status"),
     (DOORS, "", "__main__ cli lobby_tap operated_service operator_options relay_tap"),
+    (
+        DOORS,
+        "operation",
+        """
+        __init__ interfaces json_log metrics process_signals relay_limits relay_operation
+        relay_options reloadable supervisor worker worker_messages worker_plan worker_process
+        """,
+    ),
     (
         DOORS,
         "demo",
@@ -152,7 +177,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         TWIN,
         "world",
         """
-        __init__ clock connect_attempt counters datagram_socket link listening_port local_clock
+        __init__ addresses clock connect_attempt counters datagram_socket link listening_port
+        local_clock
         machine mapping_table nat nat_behavior network realm stream_endpoints stream_host
         stream_path streams trace transport
         """,

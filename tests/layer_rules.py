@@ -38,6 +38,7 @@ KNOWN_SUBJECTS = {
     "match": "wire machine relay lobby traversal rollback replay",
     "inspector": "wire rollback match_log",
     "demo": "",
+    "operation": "",
 }
 
 #: What decides may compute, and nothing else: no clock, socket, entropy, log or process.
@@ -67,6 +68,8 @@ EVERYBODYS = frozenset(["attrs", "zope", "twisted"])
 
 #: Third parties with one door each.
 KEPT_IN = {
+    "OpenSSL": ("gamenet.machine.certificates",),
+    "prometheus_client": ("gamenet.operation.metrics", "gamenet.operation.relay_options"),
     "cbor2": ("gamenet.wire.canonical_cbor",),
     "cryptography": ("gamenet.match.keys", "gamenet.match.sealed_link"),
 }

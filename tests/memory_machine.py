@@ -16,7 +16,14 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from gamenet.errors import CannotBind
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    DatagramSender,
+    IDatagramSocket,
+    IFragmentControl,
+    IMachine,
+)
 from gamenet.seeded_random import SeededRandom
 
 __all__ = ["Datagram", "MemoryMachine", "MemoryNetwork", "MemorySocket"]
@@ -28,13 +35,16 @@ _FIRST_FREE_PORT = 40_000
 _LONGEST_DATAGRAM = 65_507
 
 
-@implementer(IDatagramSocket)
+@implementer(IDatagramSocket, IFragmentControl)
 class MemorySocket:
     """
     A socket of a L{MemoryMachine}.
 
     @ivar open: Whether it is.
+    @ivar whole: How many datagrams were sent that must not be fragmented.
     """
+
+    keeps_whole = True
 
     def __init__(
         self, machine: MemoryMachine, receiver: DatagramReceiver, host: str, port: int
@@ -44,6 +54,12 @@ class MemorySocket:
         self.address: Address = (host, port)
         self.send_errors = 0
         self.open = True
+        self.whole = 0
+
+    def sendWhole(self, data: bytes, address: Address) -> bool:
+        """Put a datagram on the network that must not be fragmented."""
+        self.whole += 1
+        return self.send(data, address)
 
     def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
         """Put a datagram on the network."""
@@ -53,6 +69,17 @@ class MemorySocket:
         source = self.machine.host if self.address[0] == "0.0.0.0" else self.address[0]
         self.machine.network.carry((bytes(data), (source, self.address[1]), address))
         return True
+
+    def sender(self) -> DatagramSender:
+        """Return what raises where L{send} says C{False}."""
+
+        def give(data: bytes, address: Address) -> object:
+            if not self.send(data, address):
+                self.send_errors -= 1
+                raise OSError("refused")
+            return None
+
+        return give
 
     def close(self) -> None:
         """Close the socket."""
@@ -119,6 +146,10 @@ class MemoryMachine:
     def sourceAddress(self, destination: str) -> str:
         """Return the machine's one address."""
         return self.host
+
+    def isOwnAddress(self, host: str) -> bool:
+        """Return whether it is the machine's one address, or loopback."""
+        return host == self.host or host.startswith("127.")
 
 
 class MemoryNetwork:

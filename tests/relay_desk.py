@@ -5,13 +5,19 @@ A relay's decisions without its sockets, and requests to put to it.
 from __future__ import annotations
 
 from gamenet.interfaces import Address
-from gamenet.relay.allocation import AllocationLimits, AllocationTable
+from gamenet.relay.allocating import Allocating
+from gamenet.relay.allocation import Allocation
+from gamenet.relay.allocation_table import AllocationTable
 from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
+from gamenet.relay.credentials import CredentialStore
+from gamenet.relay.flow import Flow
+from gamenet.relay.grants import Effect
 from gamenet.relay.methods import TurnMethods
 from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
-from gamenet.relay.requests import Outcome, RequestDesk
+from gamenet.relay.quotas import AllocationLimits
+from gamenet.relay.requests import UNDERSTOOD_ATTRIBUTES, Outcome, RequestDesk
 from gamenet.relay.reservation import RelayedPort, ReservationTable
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import (
@@ -28,6 +34,9 @@ from gamenet.wire.turn import (
     CHANNEL_BIND,
     CHANNEL_NUMBER,
     CREATE_PERMISSION,
+    DONT_FRAGMENT,
+    IPV4_FAMILY,
+    IPV6_FAMILY,
     REQUESTED_TRANSPORT,
     XOR_PEER_ADDRESS,
     XOR_RELAYED_ADDRESS,
@@ -35,6 +44,7 @@ from gamenet.wire.turn import (
     encodeTransport,
 )
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername, longTermKey
+from tests.told_plane import ToldPlane
 
 __all__ = [
     "CLIENT",
@@ -42,6 +52,7 @@ __all__ = [
     "PEER",
     "REALM_TEXT",
     "RELAY_HOST",
+    "RELAY_HOST_IPV6",
     "SECRET",
     "Attributes",
     "Desk",
@@ -49,6 +60,7 @@ __all__ = [
     "answerOf",
     "channelAttributes",
     "codeOf",
+    "flowOf",
     "keyOf",
     "peerAttribute",
     "relayedOf",
@@ -61,6 +73,7 @@ Attributes = tuple[tuple[int, bytes], ...]
 SECRET = b"a secret of lobby and relay"
 REALM_TEXT = "gamenet"
 RELAY_HOST = "203.0.113.2"
+RELAY_HOST_IPV6 = "2606:4700::2"
 CLIENT: Address = ("198.51.100.7", 50000)
 OTHER_CLIENT: Address = ("198.51.100.8", 50000)
 PEER: Address = ("198.51.100.9", 60000)
@@ -143,6 +156,11 @@ def relayedOf(outcome: Outcome) -> Address:
     return decodeXorAddress(message.first(XOR_RELAYED_ADDRESS) or b"", message.transaction_id)
 
 
+def flowOf(client: Address | Flow) -> Flow:
+    """Return the flow of a client: over UDP, where it is only an address."""
+    return client if isinstance(client, Flow) else Flow(1, client)
+
+
 class Desk:
     """
     A L{RequestDesk} whose ports are only numbers.
@@ -150,6 +168,7 @@ class Desk:
     @ivar now: The time that requests are put at.
     @ivar wall_offset: What the wall clock is ahead of it.
     @ivar opened: The relayed ports that are open, by number.
+    @ivar plane: What a data plane was told.
     """
 
     def __init__(
@@ -161,20 +180,29 @@ class Desk:
         last_channel: int = 0x4FFF,
         capacity: int = 1000,
         burst: float = 1e9,
+        families: tuple[int, ...] = (IPV4_FAMILY, IPV6_FAMILY),
+        dont_fragment: bool = True,
+        realm: str = REALM_TEXT,
     ) -> None:
-        policy = PeerPolicy((RELAY_HOST,), (3478,), networks(allow_peer))
+        hosts = (RELAY_HOST, RELAY_HOST_IPV6)
+        policy = PeerPolicy(hosts, (3478,), networks(allow_peer))
         self.table = AllocationTable(policy, limits or AllocationLimits())
+        self.counters = self.table.counters
         self.reservations = ReservationTable(reservations)
         self.nonces = NonceMint(bytes(32))
+        allocating = Allocating(self.table, self.reservations, families)
+        self.methods = TurnMethods(self.table, allocating, last_channel)
         self.desk = RequestDesk(
-            Authenticator(secrets, REALM_TEXT, self.nonces),
-            TurnMethods(self.table, self.reservations, last_channel),
+            Authenticator(CredentialStore(secrets, (), realm), self.nonces),
+            self.methods,
             AnswerBudget(bytes(32), burst=burst),
+            UNDERSTOOD_ATTRIBUTES - (set() if dont_fragment else {DONT_FRAGMENT}),
         )
         self.now = 1000.0
         self.wall_offset = _EPOCH - self.now
-        self.capacity = capacity
+        self.capacity: dict[int, int] = dict.fromkeys((IPV4_FAMILY, IPV6_FAMILY), capacity)
         self.opened: dict[int, RelayedPort] = {}
+        self.plane = ToldPlane(self.table)
         self._last = 0
         self._transactions = 0
 
@@ -183,29 +211,43 @@ class Desk:
         self._transactions += 1
         return self._transactions.to_bytes(12, "big")
 
-    def put(self, data: bytes, client: Address = CLIENT) -> Outcome:
+    def put(self, data: bytes, client: Address | Flow = CLIENT) -> Outcome:
         """Put bytes to the desk, opening and closing the ports it asks for."""
-        for ended in self.table.sweep(self.now):
-            del self.opened[ended.number]
-        for number in self.reservations.sweep(self.now):
-            del self.opened[number]
         outcome = self.desk.answer(
-            decode(data), len(data), client, self.now, self.now + self.wall_offset
+            decode(data), len(data), flowOf(client), self.now, self.now + self.wall_offset
         )
+        self.do(outcome.effects)
         if outcome.wanted is not None:
             wanted = outcome.wanted
-            ports = self._open(wanted.even, 2 if wanted.pair else 1)
-            outcome = self.desk.allocate(wanted, ports, self._token(), self.now)
-        if outcome.ended is not None:
-            del self.opened[outcome.ended.number]
+            opened = {
+                family: self._open(family, wanted.even, 2 if wanted.pair else 1)
+                for family in wanted.families
+            }
+            outcome = self.desk.allocate(wanted, opened, self._token(), self.now)
+            self.do(outcome.effects)
         return outcome
+
+    def do(self, effects: tuple[Effect, ...]) -> None:
+        """Do what the server does about effects."""
+        for number in self.plane.tell(effects, self.now):
+            del self.opened[number]
+
+    def sweep(self) -> None:
+        """Let end what ends by now."""
+        self.do(self.desk.sweep(self.now))
+
+    def find(self, client: Address | Flow = CLIENT) -> Allocation:
+        """Return the allocation that there has to be."""
+        found = self.table.find(flowOf(client), self.now)
+        assert found is not None
+        return found
 
     def ask(
         self,
         method: int,
         attributes: Attributes = (),
         user: str = "alice",
-        client: Address = CLIENT,
+        client: Address | Flow = CLIENT,
         transaction_id: bytes | None = None,
     ) -> Outcome:
         """Put a request of a user with good credentials."""
@@ -213,39 +255,43 @@ class Desk:
             method,
             attributes,
             usernameOf(user),
-            self.nonces.issue(client, self.now),
+            self.nonces.issue(flowOf(client).address, self.now),
             transaction_id or self.nextId(),
         )
         return self.put(data, client)
 
     def allocate(
-        self, attributes: Attributes = (), user: str = "alice", client: Address = CLIENT
+        self, attributes: Attributes = (), user: str = "alice", client: Address | Flow = CLIENT
     ) -> Outcome:
         """Put an Allocate."""
         return self.ask(ALLOCATE, (*allocateAttributes(), *attributes), user, client)
 
-    def permit(self, *peers: Address, client: Address = CLIENT, user: str = "alice") -> Outcome:
+    def permit(
+        self, *peers: Address, client: Address | Flow = CLIENT, user: str = "alice"
+    ) -> Outcome:
         """Put a CreatePermission."""
         transaction_id = self.nextId()
         attributes = tuple(peerAttribute(peer, transaction_id) for peer in peers)
         return self.ask(CREATE_PERMISSION, attributes, user, client, transaction_id)
 
     def bind(
-        self, number: int, peer: Address, client: Address = CLIENT, user: str = "alice"
+        self, number: int, peer: Address, client: Address | Flow = CLIENT, user: str = "alice"
     ) -> Outcome:
         """Put a ChannelBind."""
         transaction_id = self.nextId()
         attributes = channelAttributes(number, peer, transaction_id)
         return self.ask(CHANNEL_BIND, attributes, user, client, transaction_id)
 
-    def _open(self, even: bool, count: int) -> tuple[RelayedPort, ...]:
-        if len(self.opened) + count > self.capacity:
+    def _open(self, family: int, even: bool, count: int) -> tuple[RelayedPort, ...]:
+        host = RELAY_HOST if family == IPV4_FAMILY else RELAY_HOST_IPV6
+        taken = sum(port.address[0] == host for port in self.opened.values())
+        if taken + count > self.capacity[family]:
             return ()
         first = 50_000 + 2 * self._last + (0 if even else 1)
         ports = []
         for port in range(first, first + count):
             self._last += 1
-            ports.append(RelayedPort(self._last, (RELAY_HOST, port)))
+            ports.append(RelayedPort(self._last, (host, port)))
             self.opened[self._last] = ports[-1]
         return tuple(ports)
 

@@ -170,9 +170,8 @@ class Servers:
             relay
             or RelaySettings(
                 secrets=(SECRET,),
-                interface=RELAY_HOST,
-                relay_address=RELAY_HOST,
-                port=RELAY_PORT,
+                udp=((RELAY_HOST, RELAY_PORT),),
+                relay_addresses=(RELAY_HOST,),
             ),
         )
         self.relay.start()

@@ -16,7 +16,13 @@ from zope.interface.verify import verifyObject
 
 from gamenet.demo.impairment import ImpairedMachine, ImpairedSocket, Impairment
 from gamenet.errors import BadSetting
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    DatagramSender,
+    IDatagramSocket,
+    IMachine,
+)
 from gamenet.seeded_random import SeededRandom
 
 __all__ = ["ImpairedMachineTests", "ImpairmentTests"]
@@ -42,6 +48,10 @@ class RecordingSocket:
             raise AssertionError("sent after close")
         self.sent.append((self.clock.seconds(), data, address, ttl))
         return True
+
+    def sender(self) -> DatagramSender:
+        """Return L{send}."""
+        return self.send
 
     def close(self) -> None:
         """Refuse what comes later."""
@@ -83,6 +93,10 @@ class RecordingMachine:
     def sourceAddress(self, destination: str) -> str:
         """Return where it goes."""
         return destination
+
+    def isOwnAddress(self, host: str) -> bool:
+        """Know one address."""
+        return host == "192.0.2.7"
 
 
 def impaired(

@@ -48,10 +48,10 @@ class SessionTests(DirectoryCase):
         """Whoever waits for the seat has the relay's credentials when it is answered."""
         host, guest = self.greet(), self.greet()
         effects = self.ask(host, CreateSession(2, "a game", 2, 2))
-        self.assertEqual(effects[0], OfferRelay(host))
         session_id = self.sent(effects)[0][1].view.session_id
+        self.assertEqual(effects[0], OfferRelay(host, session_id))
         effects = self.ask(guest, JoinSession(2, session_id))
-        self.assertEqual(effects[0], OfferRelay(guest))
+        self.assertEqual(effects[0], OfferRelay(guest, session_id))
         self.assertEqual([client for client, _ in self.sent(effects)], [guest, host])
 
     def test_joiningOrder(self) -> None:
@@ -305,3 +305,16 @@ class RelayOfferTests(SynchronousTestCase):
         self.assertEqual(credentials.password, password)
         self.assertEqual((credentials.address, credentials.lifetime), (offer.address, 600))
         encodeMessage(credentials)
+
+    def test_severalRelays(self) -> None:
+        """Of several relays each session has one, the same for all in it, and none has more."""
+        first, second, third = [("203.0.113.2", port) for port in (3478, 3479, 3480)]
+        offer = RelayOffer(first, b"a shared secret", further_addresses=(second, third))
+        given = [
+            credentialsFor(offer, bytes([member] * 8), 1_700_000_000, f"{session:016x}").address
+            for session in range(300)
+            for member in (1, 2)
+        ]
+        self.assertEqual(given[::2], given[1::2])
+        counts = [given.count(address) for address in (first, second, third)]
+        self.assertEqual(counts, [200, 200, 200])

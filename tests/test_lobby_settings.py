@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting
-from gamenet.lobby.relay_offer import RelayOffer
+from gamenet.lobby.relay_offer import RELAYS_LIMIT, RelayOffer
 from gamenet.lobby.settings import LobbyClientSettings, LobbySettings
 
 SECONDS_AND_RATES = (
@@ -165,6 +165,16 @@ class RelayOfferTests(SynchronousTestCase):
             self.assertTrue(text.startswith(f"{name} must be "), text)
             self.assertTrue(text.endswith(shown), text)
             self.assertNotIn("1234567", text)
+
+    def test_badFurtherAddresses(self) -> None:
+        """Of several relays each is checked, and there is a limit."""
+        good = ("203.0.113.2", 3478)
+        most = (good,) * (RELAYS_LIMIT - 1)
+        RelayOffer(good, b"12345678", further_addresses=most)
+        for bad in ((*most, good), (("0.0.0.0", 1),), [good], (good, "203.0.113.3:3478")):
+            with self.assertRaises(BadSetting) as caught:
+                RelayOffer(good, b"12345678", further_addresses=bad)
+            self.assertTrue(str(caught.exception).startswith("further_addresses must be "))
 
 
 class LobbyClientSettingsTests(SynchronousTestCase):

@@ -6,13 +6,10 @@ gamenet supports.
 
 from __future__ import annotations
 
-import re
-import shutil
+import os
 import socket
-import subprocess
+import struct
 import sys
-import tempfile
-from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorUDP, IReadDescriptor
@@ -22,6 +19,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.machine import datagram_socket, socket_options
 from gamenet.machine.datagram_socket import (
     READS_A_WAKE_UP,
     PortDatagramSocket,
@@ -29,11 +27,14 @@ from gamenet.machine.datagram_socket import (
     openDatagramSocket,
 )
 from tests.datagram_socket_contract import DatagramSocketContract, Inbox
+from tests.reactor_runs import runUnder
 
 LOOPBACK = "127.0.0.1"
 
 #: From linux/in.h; Python has no name for it before 3.14.
 IP_RECVTTL = 12
+IP_MTU_DISCOVER = 10
+IP_PMTUDISC_DONT = 0
 
 
 @implementer(IReactorUDP)
@@ -49,12 +50,13 @@ class RealSockets(DatagramSocketContract):
     """How the contract's sockets are opened on a real machine."""
 
     onto: object = reactor
+    loopback = LOOPBACK
 
     def openSocket(
         self, receiver: DatagramReceiver, interface: str = "", port: int = 0
     ) -> IDatagramSocket:
         """Open a socket on loopback."""
-        opened = openDatagramSocket(self.onto, receiver, interface or LOOPBACK, port)
+        opened = openDatagramSocket(self.onto, receiver, interface or self.loopback, port)
         self.addCleanup(self.released)
         self.addCleanup(opened.close)
         return opened
@@ -69,7 +71,7 @@ class RealSockets(DatagramSocketContract):
 
     def reachableHost(self) -> str:
         """Sockets of these tests stay on loopback."""
-        return LOOPBACK
+        return self.loopback
 
 
 class ReactorDatagramSocketTests(RealSockets, TestCase):
@@ -147,6 +149,62 @@ class ReactorDatagramSocketTests(RealSockets, TestCase):
         here._socket = real
         self.assertEqual(here.send_errors, 1)
 
+    def test_fragmentsForbiddenOnTheWire(self) -> None:
+        """DONT-FRAGMENT: the bit is set on that datagram; the next one is as the one before."""
+        here = self.lone(Inbox().receive)
+        there = self.openSocket(Inbox().receive)
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+            wire.settimeout(10)
+            here._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+            here.send(b"may be cut", there.address)
+            here.sendWhole(b"whole", there.address)
+            here.send(b"may be cut", there.address)
+            seen = []
+            while len(seen) < 3:
+                packet = wire.recv(65_535)
+                if packet[20:24] == struct.pack(">HH", here.address[1], there.address[1]):
+                    seen.append((packet[28:], bool(packet[6] & 0x40)))
+        self.assertEqual(seen, [(b"may be cut", False), (b"whole", True), (b"may be cut", False)])
+
+    if not sys.platform.startswith("linux") or os.geteuid():
+        test_fragmentsForbiddenOnTheWire.skip = "reads the wire as root of Linux"  # type: ignore[attr-defined]
+
+    def test_fragmentsForbiddenForOne(self) -> None:
+        """DONT-FRAGMENT: the option is set for one datagram, be it refused, and no other."""
+        here = self.lone(Inbox().receive)
+
+        class WatchedSocket:
+            family = socket.AF_INET
+            options = {IP_MTU_DISCOVER: 1}
+            during: list[int] = []
+
+            def getsockopt(self, level: int, option: int) -> int:
+                return self.options[option]
+
+            def setsockopt(self, level: int, option: int, value: int) -> None:
+                self.options[option] = value
+
+            def sendto(self, data: bytes, address: Address) -> int:
+                self.during.append(self.options[IP_MTU_DISCOVER])
+                raise OSError(90, "EMSGSIZE")
+
+        real, here._socket = here._socket, WatchedSocket()  # type: ignore[assignment]
+        self.assertFalse(here.sendWhole(b"", here.address))
+        self.assertEqual((WatchedSocket.during, WatchedSocket.options), ([2], {IP_MTU_DISCOVER: 1}))
+        here._socket = real
+        self.assertEqual(here.send_errors, 1)
+
+    def test_fragmentsThatCannotBeForbidden(self) -> None:
+        """A platform that cannot forbid fragments says so, and does not send what it must not."""
+        inbox = Inbox()
+        there = self.lone(inbox.receive)
+        self.patch(socket_options, "_WHOLE", {})
+        self.patch(datagram_socket, "KEEPS_WHOLE", ())
+        self.assertIs(there.keeps_whole, False)
+        self.assertFalse(there.sendWhole(b"whole", there.address))
+        there.doRead()
+        self.assertEqual((inbox.arrived, there.send_errors), ([], 1))
+
     async def test_unreachable(self) -> None:
         """ICMP port unreachable is counted, and the socket goes on receiving."""
         inbox = Inbox()
@@ -219,30 +277,8 @@ class EveryReactorTests(SynchronousTestCase):
     """The tests above, in a process of their own, under each reactor by name."""
 
     def runUnder(self, name: str) -> None:
-        """Run them; the summary must say that none failed, was skipped, or was not there."""
-        wanted = [f"{__name__}.ReactorDatagramSocketTests", f"{__name__}.PortDatagramSocketTests"]
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        finished = subprocess.run(
-            [
-                *(sys.executable, "-m", "twisted.trial", f"--reactor={name}"),
-                *(f"--temp-directory={folder}/trial", *wanted),
-            ],
-            cwd=Path(__file__).parent.parent,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        expected = sum(
-            name.startswith("test_")
-            for case in (ReactorDatagramSocketTests, PortDatagramSocketTests)
-            for name in dir(case)
-        )
-        self.assertTrue(
-            re.search(rf"^PASSED \(successes={expected}\)$", finished.stdout, re.M),
-            finished.stdout[-3000:] + finished.stderr[-3000:],
-        )
+        """Run them."""
+        runUnder(self, name, ReactorDatagramSocketTests, PortDatagramSocketTests)
 
     def test_epoll(self) -> None:
         """The default on Linux."""

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass, verifyObject
 
 from gamenet.errors import CannotBind, LocalProtocolError
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.interfaces import Address, DatagramReceiver, DatagramSender, IDatagramSocket
 from gamenet.machine.demultiplexer import Demultiplexer, Face
 from gamenet.wire.demultiplexing import DatagramKind
 
@@ -38,6 +38,10 @@ class RecordingSocket:
             return False
         self.sent.append((data, address, ttl))
         return True
+
+    def sender(self) -> DatagramSender:
+        """Return what keeps the datagram, and refuses nothing."""
+        return lambda data, address: self.sent.append((data, address, None))
 
     def close(self) -> None:
         """Count the closing."""

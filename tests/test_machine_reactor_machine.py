@@ -248,7 +248,7 @@ class ReactorMachineTests(SynchronousTestCase):
 
     def test_sourceAddressOfNothing(self) -> None:
         """A name is never looked up, and where there is no route it is said."""
-        for destination in ("", "localhost", "::1", "127.0.0.1:80"):
+        for destination in ("", "localhost", "::1%lo", "[::1]", "127.0.0.1:80", "a\0b"):
             with self.assertRaises(BadAddress):
                 self.machine.sourceAddress(destination)
         with self.assertRaises(CannotBind) as caught:

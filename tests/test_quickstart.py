@@ -50,7 +50,7 @@ class QuickstartTests(SynchronousTestCase):
         relay = RelayServer(
             desk,
             RelaySettings(
-                secrets=(secret,), interface=LOOPBACK, port=3478, allow_peer=("127.0.0.0/8",)
+                secrets=(secret,), udp=((LOOPBACK, 3478),), allow_peer=("127.0.0.0/8",)
             ),
         )
         relay.start()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.interfaces import Address
-from gamenet.relay.allocation import AllocationLimits
+from gamenet.relay.flow import Flow
+from gamenet.relay.grants import EndReason, PortsClosed
+from gamenet.relay.requests import Outcome
 from gamenet.wire.stun import (
     MessageClass,
     StunMessage,
@@ -26,7 +27,6 @@ from gamenet.wire.turn import (
     REFRESH,
     REQUESTED_ADDRESS_FAMILY,
     REQUESTED_TRANSPORT,
-    RESERVATION_TOKEN,
     XOR_RELAYED_ADDRESS,
     decodeLifetime,
     encodeAddressFamily,
@@ -38,6 +38,8 @@ from tests.relay_desk import (
     CLIENT,
     OTHER_CLIENT,
     PEER,
+    RELAY_HOST,
+    RELAY_HOST_IPV6,
     Desk,
     allocateAttributes,
     answerOf,
@@ -113,19 +115,29 @@ class AllocateTests(SynchronousTestCase):
             self.assertEqual(codeOf(Desk().ask(ALLOCATE, attributes)), code, attributes)
 
     def test_family(self) -> None:
-        """"440/443 families": IPv4 is relayed, nothing else."""
-        for value, code in (
-            (encodeAddressFamily(1), 0),
-            (encodeAddressFamily(2), 440),
-            (encodeAddressFamily(0), 440),
-            (b"\x01", 400),
-        ):
-            outcome = Desk().allocate(((REQUESTED_ADDRESS_FAMILY, value),))
-            self.assertEqual(codeOf(outcome), code, value)
+        """"440/443 families": what the relay has a host of is relayed, nothing else."""
+        for families, codes in (((1,), (0, 440)), ((2,), (440, 0)), ((1, 2), (0, 0))):
+            for value, code in (
+                (encodeAddressFamily(1), codes[0]),
+                (encodeAddressFamily(2), codes[1]),
+                (encodeAddressFamily(0), 440),
+                (b"\x01", 400),
+            ):
+                desk = Desk(families=families)
+                outcome = desk.allocate(((REQUESTED_ADDRESS_FAMILY, value),))
+                self.assertEqual(codeOf(outcome), code, (families, value))
+                if not code:
+                    host = (RELAY_HOST, RELAY_HOST_IPV6)[value[0] - 1]
+                    self.assertEqual(relayedOf(outcome)[0], host)
+            self.assertEqual(codeOf(Desk(families=families).allocate()), codes[0])
 
     def test_dontFragment(self) -> None:
-        """DONT-FRAGMENT is understood."""
+        """DONT-FRAGMENT is understood; where the system cannot do it, 420 names it."""
         self.assertEqual(codeOf(Desk().allocate(((DONT_FRAGMENT, b""),))), 0)
+        outcome = Desk(dont_fragment=False).allocate(((DONT_FRAGMENT, b""),))
+        self.assertEqual(codeOf(outcome), 420)
+        unknown = answerOf(outcome).first(UNKNOWN_ATTRIBUTES)
+        self.assertEqual(decodeUnknownAttributes(unknown or b""), (DONT_FRAGMENT,))
 
     def test_unknownAttribute(self) -> None:
         """420, signed, and no allocation; only after it is known who asks."""
@@ -138,122 +150,6 @@ class AllocateTests(SynchronousTestCase):
         self.assertEqual(len(desk.table), 0)
         request = StunMessage(ALLOCATE, MessageClass.REQUEST, bytes(12), ((3, b"1234"),))
         self.assertEqual(codeOf(desk.put(encode(request))), 401)
-
-    def test_evenPort(self) -> None:
-        """EVEN-PORT without R: an even port; nothing is reserved."""
-        desk = Desk()
-        outcome = desk.allocate(((EVEN_PORT, encodeEvenPort(False)),))
-        self.assertEqual(relayedOf(outcome)[1] % 2, 0)
-        self.assertIsNone(answerOf(outcome).first(RESERVATION_TOKEN))
-        self.assertEqual((len(desk.opened), len(desk.reservations)), (1, 0))
-        self.assertEqual(codeOf(Desk().allocate(((EVEN_PORT, b""),))), 400)
-
-    def test_reservation(self) -> None:
-        """EVEN-PORT with R, and the token gets the next port."""
-        desk = Desk()
-        first = desk.allocate(((EVEN_PORT, encodeEvenPort(True)),))
-        token = answerOf(first).first(RESERVATION_TOKEN) or b""
-        self.assertEqual(len(token), 8)
-        second = desk.allocate(((RESERVATION_TOKEN, token),), client=OTHER_CLIENT)
-        self.assertEqual(codeOf(second), 0)
-        self.assertEqual(relayedOf(second)[1], relayedOf(first)[1] + 1)
-        self.assertIsNone(answerOf(second).first(RESERVATION_TOKEN))
-        self.assertEqual((len(desk.table), len(desk.reservations)), (2, 0))
-        again = desk.allocate(((RESERVATION_TOKEN, token),), client=("198.51.100.9", 1))
-        self.assertEqual(codeOf(again), 508)
-
-    def test_reservationLifetime(self) -> None:
-        """An allocation from a reservation gets the lifetime it asks for."""
-        desk = Desk()
-        first = desk.allocate(((EVEN_PORT, encodeEvenPort(True)),))
-        token = answerOf(first).first(RESERVATION_TOKEN) or b""
-        wanted = ((RESERVATION_TOKEN, token), (LIFETIME, encodeLifetime(1000)))
-        second = desk.allocate(wanted, client=OTHER_CLIENT)
-        self.assertEqual(decodeLifetime(answerOf(second).first(LIFETIME) or b""), 1000)
-
-    def test_badReservations(self) -> None:
-        """Unknown, another user's, too short; beside EVEN-PORT or a family: 400."""
-        desk = Desk()
-        first = desk.allocate(((EVEN_PORT, encodeEvenPort(True)),))
-        token = answerOf(first).first(RESERVATION_TOKEN) or b""
-        good = (RESERVATION_TOKEN, token)
-        for attributes, user, code in (
-            (((RESERVATION_TOKEN, bytes(8)),), "alice", 508),
-            ((good,), "bob", 508),
-            (((RESERVATION_TOKEN, token[:7]),), "alice", 400),
-            ((good, (EVEN_PORT, encodeEvenPort(False))), "alice", 400),
-            ((good, (REQUESTED_ADDRESS_FAMILY, encodeAddressFamily(1))), "alice", 400),
-            ((good,), "alice", 0),
-        ):
-            outcome = desk.allocate(attributes, user, OTHER_CLIENT)
-            self.assertEqual(codeOf(outcome), code, attributes)
-
-    def test_reservationsAreBounded(self) -> None:
-        """Only so many ports are reserved at a time; they end after 30 s, and so do their ports."""
-        desk = Desk(reservations=2)
-        pair = ((EVEN_PORT, encodeEvenPort(True)),)
-        codes = [
-            codeOf(desk.allocate(pair, client=("198.51.100.9", port))) for port in range(1, 4)
-        ]
-        self.assertEqual(codes, [0, 0, 508])
-        self.assertEqual(len(desk.opened), 4)
-        desk.now += 30.0
-        self.assertEqual(codeOf(desk.allocate(pair, client=("198.51.100.9", 4))), 0)
-        self.assertEqual(len(desk.opened), 4)
-
-    def test_quotaOfUser(self) -> None:
-        """"Quota 486 per user": reserved ports count, and other users keep theirs."""
-        desk = Desk(AllocationLimits(allocations_of_user=3))
-        pair = ((EVEN_PORT, encodeEvenPort(True)),)
-        clients: list[Address] = [("198.51.100.9", port) for port in range(1, 9)]
-        self.assertEqual(codeOf(desk.allocate(pair, client=clients[0])), 0)
-        self.assertEqual(codeOf(desk.allocate(pair, client=clients[1])), 486)
-        self.assertEqual(codeOf(desk.allocate(client=clients[1])), 0)
-        self.assertEqual(codeOf(desk.allocate(client=clients[2])), 486)
-        self.assertEqual(codeOf(desk.allocate(user="bob", client=clients[2])), 0)
-        later = usernameOf("alice", 172_800.0)
-        data = signedRequest(
-            ALLOCATE,
-            allocateAttributes(),
-            later,
-            desk.nonces.issue(clients[3], desk.now),
-            desk.nextId(),
-        )
-        self.assertEqual(codeOf(desk.put(data, clients[3])), 486)
-        gone = ((LIFETIME, encodeLifetime(0)),)
-        self.assertEqual(codeOf(desk.ask(REFRESH, gone, client=clients[1])), 0)
-        self.assertEqual(codeOf(desk.allocate(client=clients[3])), 0)
-
-    def test_quotaOfPair(self) -> None:
-        """A pair takes two of the quota, no more."""
-        pair = ((EVEN_PORT, encodeEvenPort(True)),)
-        for quota, code in ((1, 486), (2, 0)):
-            desk = Desk(AllocationLimits(allocations_of_user=quota))
-            self.assertEqual(codeOf(desk.allocate(pair)), code)
-
-    def test_quotaInTotal(self) -> None:
-        """"Quota 486 ... total": reserved ports count here too."""
-        desk = Desk(AllocationLimits(allocations=3))
-        pair = ((EVEN_PORT, encodeEvenPort(True)),)
-        for port, user, attributes, code in (
-            (1, "a", pair, 0),
-            (2, "b", pair, 486),
-            (2, "b", (), 0),
-            (3, "c", (), 486),
-        ):
-            outcome = desk.allocate(attributes, user, ("198.51.100.9", port))
-            self.assertEqual(codeOf(outcome), code, (port, user))
-
-    def test_exhaustion(self) -> None:
-        """"Port exhaustion 508", signed; and when a port is free again it is had."""
-        desk = Desk(capacity=1)
-        self.assertEqual(codeOf(desk.allocate()), 0)
-        outcome = desk.allocate(client=OTHER_CLIENT)
-        self.assertEqual(codeOf(outcome), 508)
-        self.assertTrue(verifyIntegrity(answerOf(outcome), keyOf()))
-        self.assertEqual(len(desk.table), 1)
-        desk.ask(REFRESH, ((LIFETIME, encodeLifetime(0)),))
-        self.assertEqual(codeOf(desk.allocate(client=OTHER_CLIENT)), 0)
 
     def test_deleteLoop(self) -> None:
         """coturn 4adbd82e: allocating and deleting for ever leaks no port, whatever EVEN-PORT."""
@@ -300,8 +196,49 @@ class RefreshTests(SynchronousTestCase):
         self.assertEqual(codeOf(outcome), 0)
         self.assertEqual(answerOf(outcome).attributes, gone)
         self.assertTrue(verifyIntegrity(answerOf(outcome), keyOf()))
+        closed = PortsClosed(Flow(1, CLIENT), (1,), EndReason.DELETED)
+        self.assertEqual(outcome.effects, (closed,))
         self.assertEqual((len(self.desk.table), self.desk.opened), (0, {}))
         self.assertEqual(codeOf(self.desk.ask(REFRESH, gone)), 437)
+
+    def test_deleteAgain(self) -> None:
+        """
+        A deletion that is sent again gets the same answer for 40 s, whatever its
+        credential's expiry, and deletes nothing that was made since.
+        """
+        gone = ((LIFETIME, encodeLifetime(0)),)
+        data = signedRequest(
+            REFRESH,
+            gone,
+            usernameOf("alice"),
+            self.desk.nonces.issue(CLIENT, self.desk.now),
+            self.desk.nextId(),
+        )
+        first = self.desk.put(data)
+        self.assertEqual(codeOf(first), 0)
+        self.desk.now += 1.0
+        self.assertEqual(self.desk.put(data), Outcome(first.answer, authenticated=True))
+        self.assertEqual(codeOf(self.desk.put(data, OTHER_CLIENT)), 438)
+        self.desk.allocate()
+        self.desk.wall_offset += 100_000.0
+        self.assertEqual(self.desk.put(data).answer, first.answer)
+        self.assertEqual(len(self.desk.table), 1)
+        self.desk.wall_offset -= 100_000.0
+        self.desk.now += 38.9
+        self.assertEqual(self.desk.put(data).answer, first.answer)
+        self.desk.now += 0.1
+        self.assertEqual(codeOf(self.desk.put(data)), 0)
+        self.assertEqual(len(self.desk.table), 0)
+
+    def test_deleteOfAnother(self) -> None:
+        """Under the transaction id of a deletion another user deletes nothing, nor a Refresh."""
+        gone = ((LIFETIME, encodeLifetime(0)),)
+        transaction_id = self.desk.nextId()
+        self.desk.ask(REFRESH, gone, transaction_id=transaction_id)
+        theirs = self.desk.ask(REFRESH, gone, "bob", transaction_id=transaction_id)
+        self.assertEqual(codeOf(theirs), 437)
+        other = self.desk.ask(REFRESH, transaction_id=transaction_id)
+        self.assertEqual(codeOf(other), 437)
 
     def test_family(self) -> None:
         """Refreshing another family than was allocated: 443."""
@@ -320,8 +257,14 @@ class RefreshTests(SynchronousTestCase):
         self.assertEqual(codeOf(self.desk.ask(REFRESH, user="bob")), 401)
 
     def test_newTimestamp(self) -> None:
-        """The same user with a credential that expires later is the same user."""
+        """
+        The same user with a credential that expires later is the same user; it
+        is the newest credential that outlives its time.
+        """
         nonce = self.desk.nonces.issue(CLIENT, self.desk.now)
         later = usernameOf("alice", 172_800.0)
+        data = signedRequest(REFRESH, (), later, nonce, self.desk.nextId())
+        self.assertEqual(codeOf(self.desk.put(data)), 0)
+        self.desk.wall_offset += 10 * 86_400.0
         data = signedRequest(REFRESH, (), later, nonce, self.desk.nextId())
         self.assertEqual(codeOf(self.desk.put(data)), 0)

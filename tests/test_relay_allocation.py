@@ -1,4 +1,4 @@
-"""The allocation table: what there is, for how long, and within which limits."""
+"""The allocation table: what there is, for how long, and what ends when."""
 
 from __future__ import annotations
 
@@ -6,40 +6,57 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
-from gamenet.relay.allocation import (
-    Allocation,
-    AllocationEnded,
-    AllocationLimits,
-    AllocationTable,
-    BindRefusal,
-    EndReason,
-)
-from gamenet.relay.authentication import Credential
-from gamenet.relay.counters import DropReason
+from gamenet.relay.allocation import Allocation
+from gamenet.relay.allocation_table import AllocationTable
+from gamenet.relay.counters import RelayCounters
+from gamenet.relay.credentials import Credential
+from gamenet.relay.flow import Flow, Transport
+from gamenet.relay.grants import EndReason, GrantsChanged, PortsClosed
 from gamenet.relay.peer_policy import PeerPolicy, networks
+from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.reservation import RelayedPort
 
 _RELAY = "203.0.113.2"
-_CLIENT = ("198.51.100.7", 50000)
+_RELAY_IPV6 = "2606:4700::2"
+_FLOW = Flow(1, ("198.51.100.7", 50000))
 _PEER = ("198.51.100.9", 60000)
+_PEER_IPV6 = ("2606:4700::9", 60000)
 _ID = bytes(12)
 
 
-def _table(limits: AllocationLimits | None = None, *allowed: str) -> AllocationTable:
-    policy = PeerPolicy((_RELAY,), (3478,), networks(allowed))
+def _table(limits: AllocationLimits | None = None) -> AllocationTable:
+    policy = PeerPolicy((_RELAY, _RELAY_IPV6), (3478,))
     return AllocationTable(policy, limits or AllocationLimits())
+
+
+def _port(number: int, host: str = _RELAY) -> RelayedPort:
+    return RelayedPort(number, (host, 50_000 + number))
 
 
 def _add(
     table: AllocationTable,
     number: int = 1,
-    client: Address = _CLIENT,
+    flow: Flow = _FLOW,
     lifetime: int | None = None,
     now: float = 0.0,
     user: str = "alice",
 ) -> Allocation:
-    port = RelayedPort(number, (_RELAY, 50_000 + number))
-    return table.add(port, client, Credential(f"9:{user}", user, b"key"), _ID, lifetime, now)
+    credential = Credential(f"9:{user}", user, b"key", b"other key")
+    return table.add(flow, credential, _ID, (_port(number),), lifetime, now)
+
+
+def _addDual(table: AllocationTable, lifetime: int | None = None) -> Allocation:
+    credential = Credential("9:alice", "alice", b"key", b"other key")
+    ports = (_port(1), _port(2, _RELAY_IPV6))
+    return table.add(_FLOW, credential, _ID, ports, lifetime, 0.0)
+
+
+def _client(number: int, host: str = "198.51.100.7") -> Flow:
+    return Flow(1, (host, number))
+
+
+def _closed(*numbers: int, flow: Flow = _FLOW, reason: EndReason) -> PortsClosed:
+    return PortsClosed(flow, numbers, reason)
 
 
 class LifetimeTests(SynchronousTestCase):
@@ -60,9 +77,9 @@ class LifetimeTests(SynchronousTestCase):
             table = _table()
             allocation = _add(table, lifetime=asked, now=10.0)
             self.assertEqual(allocation.lifetime, granted, asked)
-            self.assertEqual(allocation.expires, 10.0 + granted)
+            self.assertEqual(allocation.ports[0].expires, 10.0 + granted)
             self.assertEqual(table.refresh(allocation, asked, 20.0), granted)
-            self.assertEqual(allocation.expires, 20.0 + granted)
+            self.assertEqual(allocation.ports[0].expires, 20.0 + granted)
             self.assertEqual(allocation.lifetime, granted)
 
     def test_shorter(self) -> None:
@@ -72,50 +89,54 @@ class LifetimeTests(SynchronousTestCase):
         table.refresh(allocation, 600, 100.0)
         self.assertEqual(table.nextDue(), 700.0)
         self.assertEqual(table.sweep(699.9), ())
-        self.assertEqual(table.sweep(700.0), (AllocationEnded(1, EndReason.EXPIRED),))
+        self.assertEqual(table.sweep(700.0), (_closed(1, reason=EndReason.EXPIRED),))
 
     def test_age(self) -> None:
-        """However often it is refreshed, an allocation ends when it is 12 hours old."""
-        table = _table()
-        allocation = _add(table, lifetime=3600)
-        self.assertEqual(table.refresh(allocation, 3600, 43_200.0 - 3600.0), 3600)
-        self.assertEqual(table.refresh(allocation, 3600, 43_200.0 - 1000.5), 1000)
-        self.assertEqual(table.refresh(allocation, 3600, 43_200.0 - 0.5), 1)
-        young = _table(AllocationLimits(age=100.0))
+        """
+        However often it is refreshed, an allocation ends when it is 12 hours
+        old, to the moment; whole seconds are granted.
+        """
+        for at, granted in (
+            (43_200.0 - 3600.0, 3600),
+            (43_200.0 - 3599.5, 3599),
+            (43_200.0 - 1000.5, 1000),
+            (43_200.0 - 1.0, 1),
+            (43_200.0 - 0.5, 0),
+        ):
+            table = _table()
+            allocation = _add(table, lifetime=3600)
+            self.assertEqual(table.refresh(allocation, 3600, at), granted)
+            self.assertEqual(allocation.ports[0].expires, 43_200.0)
+            self.assertIsNotNone(table.find(_FLOW, 43_199.9))
+            self.assertIsNone(table.find(_FLOW, 43_200.0))
+        young = _table(AllocationLimits(age=100.5))
         self.assertEqual(_add(young).lifetime, 100)
+        self.assertEqual(young.nextDue(), 100.5)
 
     def test_expiry(self) -> None:
         """At its moment it is gone for everybody, swept or not."""
         table = _table()
-        _add(table)
-        table.permit(_add(table, 2, ("198.51.100.8", 1), 3600), (("198.51.100.9", False),), 0.0)
-        allocation = table.find(_CLIENT, 599.9)
-        assert allocation is not None
-        table.bind(allocation, 0x4000, _PEER, False, 599.0)
-        self.assertEqual(table.channelToPeer(_CLIENT, 0x4000, 599.9), (1, _PEER))
-        self.assertEqual(table.toClient(1, _PEER, 599.9), (_CLIENT, 0x4000))
-        self.assertIsNone(table.find(_CLIENT, 600.0))
-        gone = DropReason.NO_ALLOCATION
-        self.assertIs(table.channelToPeer(_CLIENT, 0x4000, 600.0), gone)
-        self.assertIs(table.sendToPeer(_CLIENT, _PEER, 600.0), gone)
-        self.assertIs(table.toClient(1, _PEER, 600.0), gone)
-        self.assertIs(table.toClient(7, _PEER, 0.0), gone)
-        self.assertIs(table.sendToPeer(_PEER, _PEER, 0.0), gone)
-        self.assertIs(table.channelToPeer(_PEER, 0x4000, 0.0), gone)
+        address = _add(table).ports[0].port.address
+        self.assertIsNotNone(table.find(_FLOW, 599.9))
+        self.assertIsNotNone(table.byRelayed(address, 599.9))
+        self.assertIsNone(table.find(_FLOW, 600.0))
+        self.assertIsNone(table.byRelayed(address, 600.0))
+        self.assertIsNone(table.byRelayed((_RELAY, 1), 0.0))
+        self.assertIsNone(table.find(_client(1), 0.0))
 
     def test_remove(self) -> None:
         """A deleted allocation leaves nothing, and its client and port can be used again."""
         table = _table()
         allocation = _add(table)
-        self.assertEqual((len(table), table.countOf("alice")), (1, 1))
-        self.assertEqual(
-            table.remove(allocation, EndReason.DELETED), AllocationEnded(1, EndReason.DELETED)
-        )
-        self.assertEqual((len(table), table.countOf("alice")), (0, 0))
-        self.assertIsNone(table.find(_CLIENT, 0.0))
-        self.assertEqual(table._count_of, {})
+        self.assertEqual((len(table), table.quotas.allocationsOf("alice")), (1, 1))
+        closed = table.remove(allocation, EndReason.DELETED, 0.0)
+        self.assertEqual(closed, _closed(1, reason=EndReason.DELETED))
+        self.assertTrue(closed.ended)
+        self.assertEqual((len(table), table.quotas.allocationsOf("alice")), (0, 0))
+        self.assertIsNone(table.find(_FLOW, 0.0))
         _add(table)
-        self.assertEqual(table.sweep(10_000.0), (AllocationEnded(1, EndReason.EXPIRED),))
+        expired = _closed(1, reason=EndReason.EXPIRED)
+        self.assertEqual(table.sweep(10_000.0), (expired,))
         self.assertEqual(table.sweep(10_000.0), ())
 
     def test_addTwice(self) -> None:
@@ -123,222 +144,121 @@ class LifetimeTests(SynchronousTestCase):
         table = _table()
         _add(table)
         self.assertRaises(LocalProtocolError, _add, table, 2)
-        self.assertRaises(LocalProtocolError, _add, table, 1, _PEER)
+        self.assertRaises(LocalProtocolError, _add, table, 1, _client(1))
+        credential = Credential("9:alice", "alice", b"", b"")
+        self.assertRaises(
+            LocalProtocolError, table.add, _client(1), credential, _ID, (), None, 0.0
+        )
         self.assertEqual(len(table), 1)
+        self.assertEqual(table.quotas.total.allocations, 1)
 
-    def test_counts(self) -> None:
-        """Allocations are counted by user."""
+    def test_flows(self) -> None:
+        """One address is another client at another listener, or over a stream (3.2, 5-tuple)."""
         table = _table()
-        for number, user in enumerate(("alice", "bob", "alice")):
-            _add(table, number, ("198.51.100.7", number), user=user)
-        self.assertEqual([table.countOf(user) for user in ("alice", "bob", "x")], [2, 1, 0])
-        self.assertEqual(len(table), 3)
-        found = table.find(("198.51.100.7", 0), 0.0)
-        assert found is not None
-        table.remove(found, EndReason.DELETED)
-        self.assertEqual([table.countOf(user) for user in ("alice", "bob")], [1, 1])
+        flows = (
+            _FLOW,
+            Flow(2, _FLOW.address),
+            Flow(1, _FLOW.address, Transport.TCP),
+            Flow(1, _FLOW.address, Transport.TLS),
+        )
+        for number, flow in enumerate(flows):
+            _add(table, number, flow)
+        for number, flow in enumerate(flows):
+            found = table.find(flow, 0.0)
+            assert found is not None
+            self.assertEqual(table.grants(found).ports, (number,))
+        transports = table.counters.allocations_by_transport
+        self.assertEqual(
+            transports, {Transport.UDP: 2, Transport.TCP: 1, Transport.TLS: 1}
+        )
+
+    def test_disconnected(self) -> None:
+        """With its stream an allocation ends; a stream without one leaves nothing behind."""
+        table = _table()
+        flow = Flow(7, _FLOW.address, Transport.TLS)
+        allocation = _add(table, 3, flow)
+        table.permit(allocation, ((_PEER[0], False),), 0.0)
+        effects = table.disconnected(flow, 1.0)
+        self.assertEqual(effects, (_closed(3, flow=flow, reason=EndReason.DISCONNECTED),))
+        self.assertEqual(table.disconnected(flow, 1.0), ())
+        self.assertEqual(table.counters.permissions_active, 0)
+        self.assertEqual(table.quotas.total.permissions, 0)
+        self.assertEqual(table.counters.allocations_ended[EndReason.DISCONNECTED], 1)
 
 
-class PermissionTests(SynchronousTestCase):
-    """Who may send and be sent to."""
+class DualTests(SynchronousTestCase):
+    """Allocations of both families (ADDITIONAL-ADDRESS-FAMILY)."""
 
     def setUp(self) -> None:
         self.table = _table()
-        self.allocation = _add(self.table, lifetime=3600)
+        self.allocation = _addDual(self.table, 900)
+        for peer in (_PEER, _PEER_IPV6):
+            self.table.permit(self.allocation, ((peer[0], False),), 0.0)
+            self.table.bind(self.allocation, 0x4000 + (":" in peer[0]), peer, False, 0.0)
 
-    def test_bothWays(self) -> None:
-        """"Data before permission dropped both ways"; with it, every port of the host may."""
-        none = DropReason.NO_PERMISSION
-        self.assertIs(self.table.sendToPeer(_CLIENT, _PEER, 0.0), none)
-        self.assertIs(self.table.toClient(1, _PEER, 0.0), none)
-        self.assertTrue(self.table.permit(self.allocation, ((_PEER[0], False),), 0.0))
-        for port in (1, 60000, 65535):
-            peer = (_PEER[0], port)
-            self.assertEqual(self.table.sendToPeer(_CLIENT, peer, 0.0), (1, peer))
-            self.assertEqual(self.table.toClient(1, peer, 0.0), (_CLIENT, 0))
-        self.assertIs(self.table.sendToPeer(_CLIENT, ("198.51.100.10", 1), 0.0), none)
-        self.assertIs(self.table.toClient(1, ("198.51.100.10", 1), 0.0), none)
+    def test_both(self) -> None:
+        """Both ports are relayed addresses of one client, and each counts."""
+        grants = self.table.grants(self.allocation)
+        self.assertEqual(grants.ports, (1, 2))
+        self.assertEqual(grants.hosts, ((_PEER[0], False), (_PEER_IPV6[0], False)))
+        self.assertEqual(grants.channels, ((0x4000, _PEER), (0x4001, _PEER_IPV6)))
+        for host, number in ((_RELAY, 1), (_RELAY_IPV6, 2)):
+            found = self.table.byRelayed((host, 50_000 + number), 0.0)
+            self.assertIs(found, self.allocation)
+        self.assertEqual(self.table.quotas.allocationsOf("alice"), 2)
+        self.assertEqual(self.table.counters.relayed_ports_by_family, {1: 1, 2: 1})
+        self.assertEqual(self.table.counters.allocations_active, 1)
 
-    def test_portZero(self) -> None:
-        """Nothing is sent to port 0."""
-        self.table.permit(self.allocation, ((_PEER[0], False),), 0.0)
-        self.assertIs(
-            self.table.sendToPeer(_CLIENT, (_PEER[0], 0), 0.0), DropReason.PEER_FORBIDDEN
+    def test_deleteOne(self) -> None:
+        """What is deleted of one family takes along its permissions and channels only."""
+        for family, kept in ((1, _PEER_IPV6), (2, _PEER)):
+            self.setUp()
+            effects = self.table.delete(self.allocation, 5.0, family)
+            closed = PortsClosed(_FLOW, (family,), EndReason.DELETED, ended=False)
+            self.assertEqual(effects, (closed, GrantsChanged(_FLOW)))
+            grants = self.table.grants(self.allocation)
+            self.assertEqual(grants.ports, (3 - family,))
+            self.assertEqual(grants.hosts, ((kept[0], False),))
+            self.assertEqual([peer for _, peer in grants.channels], [kept])
+            self.assertEqual(self.table.quotas.allocationsOf("alice"), 1)
+            self.assertEqual(self.table.quotas.total.permissions, 1)
+            self.assertEqual(self.table.counters.channels_active, 1)
+            gone = self.table.byRelayed((_RELAY if family == 1 else _RELAY_IPV6, 0), 5.0)
+            self.assertIsNone(gone)
+            last = self.table.delete(self.allocation, 6.0, 3 - family)
+            self.assertEqual(last, (_closed(3 - family, reason=EndReason.DELETED),))
+            self.assertEqual(self.table.quotas.total.permissions, 0)
+
+    def test_deleteBoth(self) -> None:
+        """Without a family both go at once."""
+        effects = self.table.delete(self.allocation, 5.0)
+        self.assertEqual(effects, (_closed(1, 2, reason=EndReason.DELETED),))
+        self.assertEqual(self.table.counters.relayed_ports_by_family, {1: 0, 2: 0})
+
+    def test_refreshOne(self) -> None:
+        """One family lives on while the other expires."""
+        self.assertEqual(self.table.refresh(self.allocation, 3000, 10.0, 2), 3000)
+        effects = self.table.sweep(900.0)
+        self.assertEqual(
+            effects,
+            (
+                PortsClosed(_FLOW, (1,), EndReason.EXPIRED, ended=False),
+                GrantsChanged(_FLOW),
+            ),
         )
-        self.assertFalse(self.table.allowsPort((_PEER[0], 0), False, 0.0))
-        self.assertTrue(self.table.allowsPort((_PEER[0], 1), False, 0.0))
-
-    def test_expiry(self) -> None:
-        """"Permission expiry 300 s", unless it is refreshed; to the moment, both ways."""
-        self.table.permit(self.allocation, ((_PEER[0], False),), 10.0)
-        self.assertEqual(self.table.sendToPeer(_CLIENT, _PEER, 309.9), (1, _PEER))
-        none = DropReason.NO_PERMISSION
-        self.assertIs(self.table.sendToPeer(_CLIENT, _PEER, 310.0), none)
-        self.assertIs(self.table.toClient(1, _PEER, 310.0), none)
-        self.table.permit(self.allocation, ((_PEER[0], False),), 310.0)
-        self.assertEqual(self.table.toClient(1, _PEER, 609.9), (_CLIENT, 0))
-
-    def test_limit(self) -> None:
-        """"Permission count cap": 64 by default; all of a request or none of it."""
-        hosts = tuple((f"198.51.100.{number}", False) for number in range(64))
-        self.assertTrue(self.table.permit(self.allocation, hosts[:63], 0.0))
-        extra = ("198.51.100.200", False)
-        self.assertIs(self.table.permit(self.allocation, (hosts[63], extra), 0.0), False)
-        self.assertEqual(len(self.allocation.permissions), 63)
-        self.assertTrue(self.table.permit(self.allocation, (hosts[63], hosts[63]), 0.0))
-        self.assertFalse(self.table.permit(self.allocation, (extra,), 0.0))
-        self.assertTrue(self.table.permit(self.allocation, hosts, 1.0))
-        self.assertTrue(self.table.permit(self.allocation, (extra,), 301.0))
-        self.assertEqual(list(self.allocation.permissions), [extra[0]])
-        self.assertEqual(len(self.allocation.permissions), 1)
-
-    def test_setLimit(self) -> None:
-        """The cap and the lifetime are settings."""
-        table = _table(AllocationLimits(permissions=1, permission_lifetime=5.0))
-        allocation = _add(table)
-        self.assertTrue(table.permit(allocation, (("192.0.2.1", False),), 0.0))
-        self.assertFalse(table.permit(allocation, (("192.0.2.2", False),), 4.9))
-        self.assertTrue(table.permit(allocation, (("192.0.2.2", False),), 5.0))
-
-
-class GuardedTests(SynchronousTestCase):
-    """Peers on the relay's own host."""
-
-    def setUp(self) -> None:
-        self.table = _table()
-        self.allocation = _add(self.table, lifetime=3600)
-        self.other = _add(self.table, 2, ("198.51.100.8", 1))
-        self.table.permit(self.allocation, ((_RELAY, True),), 0.0)
-
-    def test_liveRelayed(self) -> None:
-        """"Peer = own relay address": as long as it is live, both ways, and no longer."""
-        relayed = self.other.port.address
-        self.table.permit(self.allocation, ((_RELAY, True),), 590.0)
-        self.assertEqual(self.table.sendToPeer(_CLIENT, relayed, 599.9), (1, relayed))
-        self.assertEqual(self.table.toClient(1, relayed, 599.9), (_CLIENT, 0))
-        self.assertTrue(self.table.allowsPort(relayed, True, 599.9))
-        forbidden = DropReason.PEER_FORBIDDEN
-        self.assertIs(self.table.sendToPeer(_CLIENT, relayed, 600.0), forbidden)
-        self.assertIs(self.table.toClient(1, relayed, 600.0), forbidden)
-        self.assertFalse(self.table.allowsPort(relayed, True, 600.0))
-
-    def test_otherPorts(self) -> None:
-        """"Peer = server listener", and every other port of ours: nothing goes there."""
-        for port in (0, 22, 3478, 50_003):
-            peer = (_RELAY, port)
-            self.assertIs(
-                self.table.sendToPeer(_CLIENT, peer, 1.0), DropReason.PEER_FORBIDDEN
-            )
-            self.assertIs(self.table.toClient(1, peer, 1.0), DropReason.PEER_FORBIDDEN)
-            self.assertFalse(self.table.allowsPort(peer, True, 1.0))
-
-    def test_opened(self) -> None:
-        """Where an operator opened the relay's host, all but the listener is reached."""
-        table = _table(None, "203.0.113.0/24")
-        table.permit(_add(table), ((_RELAY, True),), 0.0)
-        self.assertEqual(table.sendToPeer(_CLIENT, (_RELAY, 22), 1.0), (1, (_RELAY, 22)))
-        listener = table.sendToPeer(_CLIENT, (_RELAY, 3478), 1.0)
-        self.assertIs(listener, DropReason.PEER_FORBIDDEN)
-
-    def test_channel(self) -> None:
-        """A channel to a relayed address carries nothing once that is gone."""
-        relayed = self.other.port.address
-        self.table.bind(self.allocation, 0x4000, relayed, True, 0.0)
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4000, 1.0), (1, relayed))
-        self.table.remove(self.other, EndReason.DELETED)
-        gone = self.table.channelToPeer(_CLIENT, 0x4000, 1.0)
-        self.assertIs(gone, DropReason.PEER_FORBIDDEN)
-
-
-class ChannelTests(SynchronousTestCase):
-    """Channels."""
-
-    def setUp(self) -> None:
-        self.table = _table()
-        self.allocation = _add(self.table, lifetime=3600)
-
-    def bind(self, number: int, peer: Address = _PEER, now: float = 0.0) -> BindRefusal | None:
-        """Bind a channel."""
-        return self.table.bind(self.allocation, number, peer, False, now)
-
-    def test_bothWays(self) -> None:
-        """A channel carries both ways, and permits its peer's host."""
-        none = DropReason.NO_CHANNEL
-        self.assertIs(self.table.channelToPeer(_CLIENT, 0x4000, 0.0), none)
-        self.assertIsNone(self.bind(0x4000))
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4000, 0.0), (1, _PEER))
-        self.assertEqual(self.table.toClient(1, _PEER, 0.0), (_CLIENT, 0x4000))
-        self.assertIs(self.table.channelToPeer(_CLIENT, 0x4001, 0.0), none)
-
-    def test_stranger(self) -> None:
-        """A stranger's port on a permitted address becomes a Data indication."""
-        self.bind(0x4000)
-        self.assertEqual(self.table.toClient(1, (_PEER[0], 1), 0.0), (_CLIENT, 0))
-
-    def test_taken(self) -> None:
-        """"Same channel other peer & vice versa": refused, and nothing changes."""
-        other = (_PEER[0], 60001)
-        self.assertIsNone(self.bind(0x4000))
-        self.assertIs(self.bind(0x4000, other), BindRefusal.TAKEN)
-        self.assertIs(self.bind(0x4001), BindRefusal.TAKEN)
-        self.assertIsNone(self.bind(0x4001, other))
-        self.assertIs(self.bind(0x4001), BindRefusal.TAKEN)
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4000, 0.0), (1, _PEER))
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4001, 0.0), (1, other))
-
-    def test_expiry(self) -> None:
-        """600 s unless refreshed; the permission within 300 s, whichever way it goes."""
-        self.bind(0x4000, now=10.0)
-        self.assertIs(
-            self.table.channelToPeer(_CLIENT, 0x4000, 310.0), DropReason.NO_PERMISSION
+        self.assertEqual(self.table.grants(self.allocation).ports, (2,))
+        self.assertIsNone(self.table.byRelayed((_RELAY, 50_001), 900.0))
+        self.assertIs(self.table.byRelayed((_RELAY_IPV6, 50_002), 900.0), self.allocation)
+        self.assertEqual(self.table.counters.allocations_ended[EndReason.EXPIRED], 0)
+        self.assertEqual(
+            self.table.sweep(3010.0), (_closed(2, reason=EndReason.EXPIRED),)
         )
-        self.table.permit(self.allocation, ((_PEER[0], False),), 310.0)
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4000, 609.9), (1, _PEER))
-        self.assertEqual(self.table.toClient(1, _PEER, 609.9), (_CLIENT, 0x4000))
-        self.table.permit(self.allocation, ((_PEER[0], False),), 600.0)
-        self.assertIs(
-            self.table.channelToPeer(_CLIENT, 0x4000, 610.0), DropReason.NO_CHANNEL
-        )
-        self.assertEqual(self.table.toClient(1, _PEER, 610.0), (_CLIENT, 0))
+        self.assertEqual(self.table.counters.allocations_ended[EndReason.EXPIRED], 1)
 
-    def test_refresh(self) -> None:
-        """Binding it again refreshes the channel and the permission."""
-        self.bind(0x4000)
-        self.assertIsNone(self.bind(0x4000, now=290.0))
-        self.assertEqual(self.table.channelToPeer(_CLIENT, 0x4000, 589.9), (1, _PEER))
-        self.bind(0x4000, now=580.0)
-        self.assertEqual(self.table.toClient(1, _PEER, 879.9), (_CLIENT, 0x4000))
-
-    def test_numberAgain(self) -> None:
-        """After it expired a number can have another peer, and the peer another number."""
-        other = (_PEER[0], 60001)
-        self.bind(0x4000)
-        self.assertIs(self.bind(0x4000, other, 599.9), BindRefusal.TAKEN)
-        self.assertIsNone(self.bind(0x4000, other, 600.0))
-        self.assertIsNone(self.bind(0x4001, _PEER, 600.0))
-        self.assertEqual(self.table.toClient(1, _PEER, 600.0), (_CLIENT, 0x4001))
-        self.assertEqual(self.table.toClient(1, other, 600.0), (_CLIENT, 0x4000))
-
-    def test_limit(self) -> None:
-        """64 channels by default; a bound one can always be refreshed."""
-        for number in range(64):
-            self.assertIsNone(self.bind(0x4000 + number, (_PEER[0], 1 + number)))
-        self.assertIs(self.bind(0x4100, (_PEER[0], 1000)), BindRefusal.FULL)
-        self.assertIsNone(self.bind(0x4000, (_PEER[0], 1)))
-        self.assertIsNone(self.bind(0x4100, (_PEER[0], 1000), 600.0))
-
-    def test_setLimit(self) -> None:
-        """The cap and the lifetime are settings, and a full list of permissions refuses too."""
-        table = _table(AllocationLimits(channels=2, channel_lifetime=7.0, permissions=1))
-        allocation = _add(table)
-        self.assertIsNone(table.bind(allocation, 0x4000, _PEER, False, 0.0))
-        self.assertEqual(table.nextDue(), 7.0)
-        full = table.bind(allocation, 0x4001, ("192.0.2.1", 1), False, 0.0)
-        self.assertIs(full, BindRefusal.FULL)
-        self.assertEqual(list(allocation.channels), [0x4000])
-        self.assertIsNone(table.bind(allocation, 0x4001, (_PEER[0], 1), False, 0.0))
-        self.assertIs(table.bind(allocation, 0x4002, (_PEER[0], 2), False, 6.9), BindRefusal.FULL)
-        self.assertIsNone(table.bind(allocation, 0x4002, (_PEER[0], 2), False, 7.0))
+    def test_refreshBoth(self) -> None:
+        """Without a family both live on."""
+        self.table.refresh(self.allocation, 3000, 10.0)
+        self.assertEqual([held.expires for held in self.allocation.ports], [3010.0, 3010.0])
 
 
 class SweepTests(SynchronousTestCase):
@@ -354,12 +274,13 @@ class SweepTests(SynchronousTestCase):
         self.assertEqual(table.nextDue(), 320.0)
         self.assertEqual(table.sweep(319.9), ())
         self.assertEqual(len(allocation.permissions), 1)
-        self.assertEqual(table.sweep(320.0), ())
-        self.assertEqual((allocation.permissions, len(allocation.channels)), ({}, 1))
+        self.assertEqual(table.sweep(320.0), (GrantsChanged(_FLOW),))
+        self.assertEqual((allocation.permissions, len(allocation.channels)), ((), 1))
         self.assertEqual(table.nextDue(), 620.0)
-        table.sweep(620.0)
-        self.assertEqual((allocation.channels, allocation.channel_of), ({}, {}))
+        self.assertEqual(table.sweep(620.0), ())
+        self.assertEqual(allocation.channels, ())
         self.assertEqual(table.nextDue(), 3610.0)
+        self.assertEqual(table.counters.channels_active, 0)
 
     def test_refreshed(self) -> None:
         """What was refreshed in the meantime is not swept away."""
@@ -370,8 +291,8 @@ class SweepTests(SynchronousTestCase):
         table.refresh(allocation, None, 500.0)
         self.assertEqual(table.sweep(300.0), ())
         self.assertEqual(table.nextDue(), 500.0)
-        self.assertEqual(table.sweep(600.0), ())
-        self.assertEqual(allocation.permissions, {})
+        self.assertEqual(table.sweep(600.0), (GrantsChanged(_FLOW),))
+        self.assertEqual(allocation.permissions, ())
         self.assertEqual(table.nextDue(), 1100.0)
         self.assertEqual(len(table.sweep(1100.0)), 1)
 
@@ -379,20 +300,76 @@ class SweepTests(SynchronousTestCase):
         """Everything that ended by now goes at once, first to end first."""
         table = _table()
         for number, lifetime in ((1, 900), (2, 700), (3, 800), (4, 2000)):
-            _add(table, number, ("198.51.100.7", number), lifetime)
-        ended = [each.number for each in table.sweep(900.0)]
+            _add(table, number, _client(number), lifetime)
+        ended = [
+            each.numbers[0] for each in table.sweep(900.0) if isinstance(each, PortsClosed)
+        ]
         self.assertEqual(ended, [2, 3, 1])
         self.assertEqual(table.nextDue(), 2000.0)
+
+    def test_together(self) -> None:
+        """Two that end in the same moment are no tie that matters."""
+        table = _table()
+        for number in (1, 2):
+            _add(table, number, _client(number))
+        self.assertEqual(len(table.sweep(600.0)), 2)
 
     def test_bounded(self) -> None:
         """Making and deleting allocations for ever takes no more memory than there are."""
         table = _table()
         for number, lifetime in ((1, 3600), (2, 800), (3, 700), (4, 900)):
-            _add(table, number, ("198.51.100.7", number), lifetime)
+            _add(table, number, _client(number), lifetime)
         for number in range(5, 2000):
-            passing = _add(table, number, ("198.51.100.8", 1), 3600)
-            table.remove(passing, EndReason.DELETED)
-        self.assertLess(len(table._dues), 90)
+            passing = _add(table, number, _client(1, "198.51.100.8"), 3600)
+            table.remove(passing, EndReason.DELETED, 0.0)
+            self.assertLessEqual(len(table._dues), 64 + 2 * len(table) + 2)
         self.assertEqual(table.nextDue(), 700.0)
-        ended = [[each.number for each in table.sweep(now)] for now in (700.0, 850.0, 3600.0)]
+        ended = [
+            [each.numbers[0] for each in table.sweep(now) if isinstance(each, PortsClosed)]
+            for now in (700.0, 850.0, 3600.0)
+        ]
         self.assertEqual(ended, [[3], [2], [4, 1]])
+
+    def test_counters(self) -> None:
+        """It counts in what it is given."""
+        counters = RelayCounters()
+        table = AllocationTable(PeerPolicy((), ()), AllocationLimits(), counters)
+        _add(table)
+        self.assertEqual((counters.allocations_active, counters.allocations_total), (1, 1))
+        table.sweep(600.0)
+        self.assertEqual((counters.allocations_active, counters.allocations_total), (0, 1))
+        self.assertEqual(counters.allocations_expired, 1)
+        self.assertEqual(counters.allocations_total_by_transport[Transport.UDP], 1)
+        self.assertEqual(counters.allocations_by_transport[Transport.UDP], 0)
+
+
+class PolicyTests(SynchronousTestCase):
+    """Other rules while it runs (SIGHUP)."""
+
+    def test_denied(self) -> None:
+        """Permissions that are refused now end, with their channels; others stay."""
+        table = _table()
+        allocation = _add(table)
+        other: Address = ("192.0.2.77", 1)
+        for number, peer in ((0x4000, _PEER), (0x4001, other)):
+            table.bind(allocation, number, peer, False, 0.0)
+        untouched = _add(table, 2, _client(2))
+        table.permit(untouched, ((other[0], False),), 0.0)
+        denied = networks(("198.51.100.0/24",))
+        effects = table.usePolicy(PeerPolicy((_RELAY,), (3478,), (), denied))
+        self.assertEqual(effects, (GrantsChanged(_FLOW),))
+        grants = table.grants(allocation)
+        self.assertEqual(grants.hosts, ((other[0], False),))
+        self.assertEqual(grants.channels, ((0x4001, other),))
+        self.assertEqual(table.quotas.total.permissions, 2)
+        self.assertEqual(table.counters.permissions_active, 2)
+
+    def test_guarded(self) -> None:
+        """A host that is one of our own now is guarded from now on."""
+        table = _table()
+        allocation = _add(table)
+        table.permit(allocation, ((_PEER[0], False),), 0.0)
+        effects = table.usePolicy(PeerPolicy((_RELAY, _PEER[0]), ()))
+        self.assertEqual(effects, (GrantsChanged(_FLOW),))
+        self.assertEqual(table.grants(allocation).hosts, ((_PEER[0], True),))
+        self.assertEqual(table.usePolicy(table.policy), ())

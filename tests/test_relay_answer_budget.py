@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.relay.answer_budget import AnswerBudget
+from gamenet.relay.answer_budget import AnswerBudget, sourceNetwork
 
 _KEY = bytes(range(32))
 _HOST = "198.51.100.7"
@@ -70,3 +70,22 @@ class BudgetTests(SynchronousTestCase):
         self.assertTrue(budget.take(_HOST, 10.0))
         self.assertTrue(budget.take(_HOST, 5.0))
         self.assertFalse(budget.take(_HOST, 5.0))
+
+    def test_ipv6(self) -> None:
+        """An IPv6 address means its /64: nobody has more answers for having more addresses."""
+        budget = AnswerBudget(_KEY)
+        granted = [budget.take(f"2001:db8:0:1::{n:x}", 0.0) for n in range(102)]
+        self.assertEqual(granted, [True] * 100 + [False] * 2)
+        self.assertTrue(budget.take("2001:db8:0:2::1", 0.0))
+
+    def test_sourceNetwork(self) -> None:
+        """IPv4 hosts are told apart one by one, IPv6 hosts by their first 64 bits."""
+        for host, expected in (
+            ("198.51.100.7", "c6336407"),
+            ("2001:db8:0:1::7", "20010db800000001"),
+            ("2001:db8:0:1:ffff:ffff:ffff:ffff", "20010db800000001"),
+            ("::1", "0000000000000000"),
+        ):
+            self.assertEqual(sourceNetwork(host).hex(), expected)
+        for text in ("localhost", "::1%lo", "1.2.3", ""):
+            self.assertEqual(sourceNetwork(text), text.encode())

@@ -150,13 +150,26 @@ class FaultTests(SynchronousTestCase):
         self.assertIsInstance(outcome[0], RelayedSocket)
 
     def test_unsignedRefusals(self) -> None:
-        """400, 401 and 438 cannot be signed where the relay does not know us: they count."""
-        for code in (400, 401):
-            outcome = self.allocate()
-            if self.requests[-1].integrity is None:
-                self.refuse(401, _CHALLENGE)
-            self.refuse(code)
-            self.assertEqual(self.code(outcome), code)
+        """401 is never signed and counts; 400 could be, so an unsigned one is nobody's word."""
+        outcome = self.allocate()
+        self.refuse(401, _CHALLENGE)
+        self.refuse(400)
+        self.assertEqual((outcome, self.client.ignored), ([], 1))
+        self.refuse(401)
+        self.assertEqual(self.code(outcome), 401)
+        outcome = self.allocate()
+        self.refuse(400, key=_KEY)
+        self.assertEqual(self.code(outcome), 400)
+
+    def test_otherRealm(self) -> None:
+        """401 for another realm than we signed for is a challenge again; boundedly often."""
+        outcome = self.allocate()
+        self.refuse(401, _CHALLENGE)
+        for number in range(3):
+            self.refuse(401, ((REALM, b"realm %d" % number), (NONCE, b"n")))
+            self.assertEqual(self.requests[-1].first(REALM), b"realm %d" % number)
+        self.refuse(401, ((REALM, b"realm 4"), (NONCE, b"n")))
+        self.assertEqual(self.code(outcome), 401)
 
     def test_staleNonce(self) -> None:
         """438 is tried again with the new nonce and realm, three times, and then refused."""

@@ -7,12 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RelayRefused
 from gamenet.relay.client import TurnClient
-from gamenet.relay.peer_policy import networks
 from gamenet.relay.relayed_socket import RelayedSocket
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.stun import decode
 from gamenet.wire.turn import ALLOCATE
 from tests.memory_machine import Datagram, MemoryNetwork
+from tests.relay_desk import SECRET
 from tests.relay_scene import RELAY, Scene, outcomeOf
 
 
@@ -81,8 +81,7 @@ class LossTests(SynchronousTestCase):
             outcomeOf(socket.permit(host))
             outcomeOf(socket.bindChannel((host, 1)))
         self.network.settle()
-        policy = self.scene.server._table.policy
-        object.__setattr__(policy, "denied", networks(("192.0.2.1",)))
+        self.scene.server.reload((SECRET,), (), (), ("192.0.2.1",))
         with capturedLogs() as events:
             self.network.advance(240.0)
         lines = [formatEvent(event) for event in events]
@@ -192,7 +191,7 @@ class LossTests(SynchronousTestCase):
         self.network.settle()
         (refused,) = outcome
         assert isinstance(refused, RelayRefused)
-        self.assertEqual((refused.code, refused.reason), (401, "Unauthenticated"))
+        self.assertEqual((refused.code, refused.reason), (401, "Unauthorized"))
         methods = [decode(data).method for data, source, _ in self.network.carried
                    if source[0] == "198.51.100.1"]
         self.assertEqual(methods, [ALLOCATE, ALLOCATE])

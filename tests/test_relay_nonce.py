@@ -69,13 +69,44 @@ class NonceTests(SynchronousTestCase):
         self.assertNotIn("key", repr(self.mint))
         self.assertEqual(NonceMint(_KEY).lifetime, 600.0)
 
+    def test_cookie(self) -> None:
+        """The nonce cookie stands in front, and is as much of the nonce as the rest (9.2.1)."""
+        plain = self.mint.issue(_CLIENT, 1000.0)
+        nonce = self.mint.issue(_CLIENT, 1000.0, 1)
+        self.assertEqual(nonce[:13], b"obMatJos2AAAB")
+        self.assertEqual(len(nonce), 13 + NONCE_LENGTH)
+        for now, fresh in ((999.0, False), (1000.0, True), (1599.9, True), (1600.0, False)):
+            self.assertIs(self.mint.isFresh(nonce, _CLIENT, now), fresh, now)
+        none = self.mint.issue(_CLIENT, 1000.0, 0)
+        self.assertEqual(none[:13], b"obMatJos2AAAA")
+        for changed in (
+            nonce[13:],
+            none[:13] + nonce[13:],
+            nonce[:13] + none[13:],
+            nonce[:13] + plain,
+            nonce[:13] + nonce,
+            nonce[:-1],
+            nonce[:13],
+            nonce[:9],
+        ):
+            self.assertIs(self.mint.isFresh(changed, _CLIENT, 1000.0), False, changed)
+        for place in range(len(nonce) * 8):
+            turned = bytearray(nonce)
+            turned[place // 8] ^= 1 << place % 8
+            self.assertIs(self.mint.isFresh(bytes(turned), _CLIENT, 1000.0), False, place)
+        self.assertIs(self.mint.isFresh(nonce, ("198.51.100.7", 50001), 1000.0), False)
+
     def test_clockWraps(self) -> None:
         """After 2**32 seconds the stamp begins anew and ages are still right."""
         nonce = self.mint.issue(_CLIENT, 2.0**32 - 1)
         self.assertTrue(self.mint.isFresh(nonce, _CLIENT, 2.0**32 + 100))
         self.assertIs(self.mint.isFresh(nonce, _CLIENT, 2.0**32 + 599), False)
 
-    @given(st.binary(max_size=30) | st.binary(min_size=20, max_size=20))
+    @given(
+        st.binary(max_size=30)
+        | st.binary(min_size=20, max_size=20)
+        | st.binary(min_size=20, max_size=20).map(b"obMatJos2AAAB".__add__)
+    )
     @settings(deadline=None, max_examples=200)
     def test_arbitraryBytes(self, nonce: bytes) -> None:
         """Whatever comes as a nonce is not one, and nothing is raised."""

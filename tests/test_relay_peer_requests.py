@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.relay.allocation import AllocationLimits
+from gamenet.relay.peer_policy import PeerPolicy
+from gamenet.relay.quotas import AllocationLimits
 from gamenet.wire.stun_attributes import (
     encodeXorAddress,
 )
 from gamenet.wire.turn import (
+    ADDITIONAL_ADDRESS_FAMILY,
     CHANNEL_BIND,
     CHANNEL_NUMBER,
     CREATE_PERMISSION,
     LIFETIME,
     REFRESH,
+    REQUESTED_ADDRESS_FAMILY,
     XOR_PEER_ADDRESS,
+    encodeAddressFamily,
     encodeChannelNumber,
     encodeLifetime,
 )
@@ -42,10 +46,10 @@ class PeerTests(SynchronousTestCase):
         self.desk.allocate()
 
     def found(self) -> dict[str, tuple[float, bool]]:
-        """Return the permissions."""
-        allocation = self.desk.table.find(CLIENT, self.desk.now)
-        assert allocation is not None
-        return allocation.permissions
+        """Return the permissions: by host when they end, and whether it is guarded."""
+        return {
+            each.host: (each.expires, each.guarded) for each in self.desk.find().permissions
+        }
 
     def test_permissions(self) -> None:
         """Every XOR-PEER-ADDRESS of a CreatePermission counts; ports do not."""
@@ -71,10 +75,33 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(self.found(), {})
 
     def test_family(self) -> None:
-        """"440/443 families": a public IPv6 peer of an IPv4 allocation is 443."""
-        for host in ("2606:4700::1", "::ffff:8.8.8.8"):
-            self.assertEqual(codeOf(self.desk.permit((host, 1))), 443, host)
-            self.assertEqual(codeOf(self.desk.bind(0x4000, (host, 1))), 443, host)
+        """"440/443 families": a public peer of another family than was allocated is 443."""
+        ipv6 = ((REQUESTED_ADDRESS_FAMILY, encodeAddressFamily(2)),)
+        self.desk.allocate(ipv6, client=OTHER_CLIENT)
+        for client, host, other in (
+            (CLIENT, PEER[0], "2606:4700::1"),
+            (OTHER_CLIENT, "2606:4700::1", PEER[0]),
+        ):
+            for peers in (((other, 1),), ((host, 1), (other, 1))):
+                self.assertEqual(codeOf(self.desk.permit(*peers, client=client)), 443)
+            self.assertEqual(codeOf(self.desk.bind(0x4000, (other, 1), client)), 443)
+            self.assertEqual(self.desk.find(client).permissions, ())
+            self.assertEqual(codeOf(self.desk.permit((host, 1), client=client)), 0)
+            self.assertEqual(codeOf(self.desk.bind(0x4000, (host, 1), client)), 0)
+
+    def test_bothFamilies(self) -> None:
+        """A dual allocation has peers of both, until one is given back."""
+        dual = ((ADDITIONAL_ADDRESS_FAMILY, encodeAddressFamily(2)),)
+        self.desk.allocate(dual, client=OTHER_CLIENT)
+        peers = (PEER, ("2606:4700::1", 1))
+        self.assertEqual(codeOf(self.desk.permit(*peers, client=OTHER_CLIENT)), 0)
+        gone = (
+            (LIFETIME, encodeLifetime(0)),
+            (REQUESTED_ADDRESS_FAMILY, encodeAddressFamily(1)),
+        )
+        self.assertEqual(codeOf(self.desk.ask(REFRESH, gone, client=OTHER_CLIENT)), 0)
+        self.assertEqual(codeOf(self.desk.permit(peers[0], client=OTHER_CLIENT)), 443)
+        self.assertEqual(codeOf(self.desk.permit(peers[1], client=OTHER_CLIENT)), 0)
 
     def test_own(self) -> None:
         """The relay's host can be permitted; a channel leads only to a live relayed address."""
@@ -94,7 +121,7 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.bind(0x4000, ("127.0.0.1", 5))), 0)
         self.assertEqual(codeOf(desk.bind(0x4001, ("10.0.0.1", 3478))), 0)
         self.assertEqual(codeOf(desk.bind(0x4002, ("127.0.0.1", 3478))), 403)
-        self.assertEqual(codeOf(desk.permit(("::ffff:10.0.0.1", 0))), 443)
+        self.assertEqual(codeOf(desk.permit(("::ffff:10.0.0.1", 0))), 403)
 
     def test_missing(self) -> None:
         """"Missing attributes", and malformed ones: 400."""
@@ -152,7 +179,8 @@ class PeerTests(SynchronousTestCase):
         )
         outcome = self.desk.ask(CHANNEL_BIND, attributes, transaction_id=transaction_id)
         self.assertEqual(codeOf(outcome), 0)
-        self.assertEqual(self.desk.table.channelToPeer(CLIENT, 0x4000, self.desk.now), (1, PEER))
+        channels = [(each.number, each.peer) for each in self.desk.find().channels]
+        self.assertEqual(channels, [(0x4000, PEER)])
 
     def test_afterIntegrity(self) -> None:
         """coturn ab762f33: a peer appended behind MESSAGE-INTEGRITY is not permitted."""
@@ -178,3 +206,41 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.permit(("192.0.2.3", 0))), 508)
         self.assertEqual(codeOf(desk.bind(0x4000, ("192.0.2.1", 1))), 0)
         self.assertEqual(codeOf(desk.bind(0x4001, ("192.0.2.2", 1))), 508)
+
+    def test_quotas(self) -> None:
+        """Permissions of a user, of a source address and in total: 508, all or nothing."""
+        for limits, others in (
+            (AllocationLimits(permissions_of_user=3), ("alice", "198.51.100.20")),
+            (AllocationLimits(permissions_of_address=3), ("bob", "198.51.100.7")),
+            (AllocationLimits(permissions_in_total=3), ("bob", "198.51.100.20")),
+        ):
+            desk = Desk(limits)
+            user, host = others
+            other = (host, 7)
+            desk.allocate()
+            desk.allocate(user=user, client=other)
+            hosts = [(f"192.0.2.{number}", 0) for number in range(4)]
+            self.assertEqual(codeOf(desk.permit(*hosts[:2])), 0)
+            two = desk.permit(*hosts[:2], client=other, user=user)
+            self.assertEqual(codeOf(two), 508)
+            self.assertEqual(desk.find(other).permissions, ())
+            one = desk.bind(0x4000, (hosts[3][0], 1), other, user)
+            self.assertEqual(codeOf(one), 0)
+            self.assertEqual(codeOf(desk.permit(hosts[3])), 508)
+            self.assertEqual(codeOf(desk.permit(*hosts[:2])), 0)
+            self.assertEqual(desk.counters.permissions_active, 3)
+            desk.ask(REFRESH, ((LIFETIME, encodeLifetime(0)),))
+            self.assertEqual(codeOf(desk.permit(*hosts[:2], client=other, user=user)), 0)
+
+    def test_externalForm(self) -> None:
+        """Behind a 1:1 NAT a relayed address is one peer, under either of its hosts."""
+        desk = Desk()
+        told = ("10.9.9.9", RELAY_HOST)
+        desk.table.usePolicy(PeerPolicy((RELAY_HOST,), (3478,), external=(told,)))
+        desk.allocate()
+        relayed = relayedOf(desk.allocate(user="bob", client=OTHER_CLIENT))
+        self.assertEqual(codeOf(desk.bind(0x4000, ("10.9.9.9", relayed[1]))), 0)
+        self.assertEqual(desk.find().channels[0].peer, relayed)
+        self.assertEqual(codeOf(desk.permit(("10.9.9.9", 1))), 0)
+        self.assertEqual([each.host for each in desk.find().permissions], [RELAY_HOST])
+        self.assertEqual(codeOf(desk.bind(0x4001, ("10.9.9.9", 22))), 403)

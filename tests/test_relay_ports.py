@@ -7,10 +7,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.interfaces import Address, IDatagramSocket
 from gamenet.relay.port_range import PortRange
 from gamenet.relay.ports import RelayedPorts
-from gamenet.relay.reservation import RelayedPort
 from tests.memory_machine import MemoryMachine, MemoryNetwork
 
 _HOST = "203.0.113.2"
+
+
+class Port:
+    """A port that writes down what comes to it."""
+
+    socket: IDatagramSocket
+
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, Address]] = []
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        address: Address = self.socket.address
+        return address
+
+    def datagramReceived(self, data: bytes, peer: Address) -> None:
+        """Write a datagram down."""
+        self.received.append((data, peer))
 
 
 class PortsTests(SynchronousTestCase):
@@ -19,13 +37,15 @@ class PortsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.network = MemoryNetwork()
         self.machine: MemoryMachine = self.network.machine(_HOST)
-        self.received: list[tuple[int, bytes, Address]] = []
 
-    def ports(self, free: PortRange | None = None, attempts: int = 16) -> RelayedPorts:
+    def ports(self, free: PortRange | None = None, attempts: int = 16) -> RelayedPorts[Port]:
         """Return what opens ports."""
-        return RelayedPorts(
-            self.machine, _HOST, lambda *seen: self.received.append(seen), free, attempts
-        )
+        return RelayedPorts(self.machine, _HOST, Port, free, attempts)
+
+    def closeAll(self) -> None:
+        """Close whatever is open."""
+        for socket in list(self.machine.sockets.values()):
+            socket.close()
 
     def occupy(self, *ports: int) -> list[IDatagramSocket]:
         """Let somebody else have ports."""
@@ -35,23 +55,18 @@ class PortsTests(SynchronousTestCase):
         ]
 
     def test_open(self) -> None:
-        """Each port has a number of its own, under which its datagrams come."""
+        """Each port gets what is sent to it, and nothing once it is closed."""
         ports = self.ports()
         (one,) = ports.open(False, False)
         (two,) = ports.open(False, False)
-        self.assertEqual([one.number, two.number], [1, 2])
         self.assertEqual(one.address[0], _HOST)
         sender = self.network.machine("198.51.100.1").openDatagramSocket(lambda *seen: None)
         sender.send(b"x", two.address)
         self.network.settle()
-        self.assertEqual(self.received, [(2, b"x", ("198.51.100.1", sender.address[1]))])
-        ports.close(two.number)
-        ports.close(two.number)
+        self.assertEqual(one.received, [])
+        self.assertEqual(two.received, [(b"x", ("198.51.100.1", sender.address[1]))])
+        ports.close(two)
         self.assertEqual(list(self.machine.sockets), [one.address[1]])
-        (three,) = ports.open(False, False)
-        self.assertEqual(three.number, 3)
-        ports.closeAll()
-        self.assertEqual((self.machine.sockets, ports.sockets), ({}, {}))
 
     def test_even(self) -> None:
         """An even port, whichever the system offers, and nothing else stays open."""
@@ -61,7 +76,7 @@ class PortsTests(SynchronousTestCase):
             (port,) = ports.open(True, False)
             self.assertEqual(port.address[1] % 2, 0)
             self.assertEqual(list(self.machine.sockets), [port.address[1]])
-            ports.closeAll()
+            self.closeAll()
 
     def test_pair(self) -> None:
         """An even port and the next, the even one first, whichever the system offers."""
@@ -71,9 +86,7 @@ class PortsTests(SynchronousTestCase):
             lower, upper = ports.open(True, True)
             self.assertEqual((lower.address[1], upper.address[1]), (40_000, 40_001))
             self.assertEqual(sorted(self.machine.sockets), [40_000, 40_001])
-            self.assertEqual(ports.sockets[lower.number].address, lower.address)
-            self.assertEqual(ports.sockets[upper.number].address, upper.address)
-            ports.closeAll()
+            self.closeAll()
 
     def test_neighborTaken(self) -> None:
         """Where the neighbor is somebody else's another one is tried, and nothing is leaked."""
@@ -84,9 +97,7 @@ class PortsTests(SynchronousTestCase):
             opened = ports.open(even, pair)
             self.assertEqual([port.address[1] for port in opened], wanted)
             self.assertEqual(sorted(self.machine.sockets), [40_000, 40_002, *wanted])
-            ports.closeAll()
-            for socket in list(self.machine.sockets.values()):
-                socket.close()
+            self.closeAll()
 
     def test_attempts(self) -> None:
         """No more ports are tried than the attempts, and none is left open."""
@@ -95,7 +106,7 @@ class PortsTests(SynchronousTestCase):
         ports = self.ports(attempts=3)
         self.assertEqual(ports.open(True, True), ())
         self.assertEqual(self.machine._next_port, 40_006)
-        self.assertEqual(ports.sockets, {})
+        self.assertEqual(len(self.machine.sockets), 10)
         self.machine.sockets_limit = 0
         self.assertEqual(ports.open(False, False), ())
 
@@ -106,11 +117,12 @@ class PortsTests(SynchronousTestCase):
         opened = [ports.open(False, False) for _ in range(4)]
         self.assertEqual(sorted(self.machine.sockets), [50_000, 50_001, 50_002, 50_003])
         self.assertEqual(ports.open(False, False), ())
-        ports.close(opened[2][0].number)
+        ports.close(opened[2][0])
         self.assertEqual(len(free), 1)
         self.assertEqual(ports.open(False, False)[0].address, opened[2][0].address)
-        ports.closeAll()
-        self.assertEqual(len(free), 4)
+        for (port,) in (*opened[:2], *opened[3:]):
+            ports.close(port)
+        self.assertEqual(len(free), 3)
 
     def test_rangeIsDrawn(self) -> None:
         """Which port comes is not to be foretold: the machine's random bytes decide."""
@@ -118,7 +130,7 @@ class PortsTests(SynchronousTestCase):
         for seed in range(4):
             network = MemoryNetwork(seed)
             ports = RelayedPorts(
-                network.machine(_HOST), _HOST, lambda *seen: None, PortRange(50_000, 50_999)
+                network.machine(_HOST), _HOST, Port, PortRange(50_000, 50_999)
             )
             orders.append([ports.open(False, False)[0].address[1] for _ in range(3)])
         self.assertEqual(len({tuple(order) for order in orders}), 4)
@@ -140,7 +152,8 @@ class PortsTests(SynchronousTestCase):
         (odd,) = ports.open(False, False)
         self.assertEqual(odd.address[1], 50_003)
         self.assertEqual(len(free), 2)
-        ports.closeAll()
+        for port in (lower, upper, even, odd):
+            ports.close(port)
         self.assertEqual(len(free), 6)
 
     def test_rangeAttempts(self) -> None:
@@ -160,7 +173,3 @@ class PortsTests(SynchronousTestCase):
         self.assertEqual((len(tried), len(free)), (8, 100))
         self.assertEqual(ports.open(True, True), ())
         self.assertEqual((len(tried), len(free)), (12, 100))
-
-    def test_values(self) -> None:
-        """A relayed port is a value."""
-        self.assertEqual(RelayedPort(1, (_HOST, 2)), RelayedPort(1, (_HOST, 2)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import CannotBind, LocalProtocolError
+from gamenet.interfaces import DatagramReceiver, IDatagramSocket
 from gamenet.relay.allocation import AllocationLimits
 from gamenet.relay.protocol import RelayServer
 from gamenet.relay.settings import RelaySettings
@@ -26,9 +29,24 @@ from gamenet.wire.turn import (
     encodeEvenPort,
     encodeSendIndication,
 )
-from tests.memory_machine import MemoryNetwork
+from tests.memory_machine import MemoryMachine, MemoryNetwork, MemorySocket
 from tests.relay_desk import SECRET
 from tests.relay_scene import GONE, RELAY, Peer, RawClient, Scene
+
+OTHER = "192.0.2.77"
+
+
+def _openAnywhere(
+    machine: MemoryMachine,
+    opened: list[str],
+    receiver: DatagramReceiver,
+    interface: str = "",
+    port: int = 0,
+) -> IDatagramSocket:
+    """Open a socket at whatever interface, and note which."""
+    opened.append(interface)
+    socket = machine.sockets[port] = MemorySocket(machine, receiver, interface, port)
+    return socket
 
 
 class ServerTests(SynchronousTestCase):
@@ -53,7 +71,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(scene.dropped(), {"malformed": 4 + 64, "not_stun": 256 - 68 + 1})
         for message_class in (MessageClass.INDICATION, MessageClass.SUCCESS, MessageClass.ERROR):
             client.put(encode(StunMessage(BINDING, message_class, bytes(12))))
-        client.put(encode(StunMessage(0x00A, MessageClass.REQUEST, bytes(12))))
+        client.put(encode(StunMessage(0x0FF, MessageClass.REQUEST, bytes(12))))
         client.put(encodeDataIndication(bytes(12), client.address, b"x"))
         self.assertEqual(client.received, [])
         self.assertEqual(scene.dropped()["not_a_request"], 4)
@@ -87,14 +105,16 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(scene.server.counters.unauthenticated, 20_000)
         self.assertEqual(scene.network.clock.getDelayedCalls(), [])
         self.assertEqual(list(scene.machine.sockets), [RELAY[1]])
-        for table in (
-            scene.server._table._by_client,
-            scene.server._table._count_of,
-            scene.server._table._dues,
-            scene.server._reservations._by_token,
-            scene.server._ports.sockets,
+        table = scene.server._table
+        for kept in (
+            table._by_flow,
+            table._dues,
+            table.quotas._users.by_name,
+            table.quotas._addresses.by_name,
+            scene.server._plane.routing._clients,  # type: ignore[union-attr]
+            scene.server._plane._ports,  # type: ignore[union-attr]
         ):
-            self.assertEqual(len(table), 0)
+            self.assertEqual(len(kept), 0)
 
     def test_refusedByCode(self) -> None:
         """Refusals are counted by code."""
@@ -165,21 +185,22 @@ class ServerTests(SynchronousTestCase):
 
     def test_relayHost(self) -> None:
         """Relayed addresses are where it is set; else where it listens; else the machine's own."""
+        anywhere, here = (("0.0.0.0", 3478),), ((RELAY[0], 3478),)
         for settings_, host in (
-            (RelaySettings((SECRET,), relay_address=RELAY[0], interface="0.0.0.0"), RELAY[0]),
-            (RelaySettings((SECRET,), interface=RELAY[0]), RELAY[0]),
-            (RelaySettings((SECRET,), interface="0.0.0.0"), "192.0.2.77"),
-            (RelaySettings((SECRET,), relay_address="0.0.0.0"), "192.0.2.77"),
-            (RelaySettings((SECRET,)), "192.0.2.77"),
+            (RelaySettings((SECRET,), relay_addresses=(RELAY[0],), udp=anywhere), RELAY[0]),
+            (RelaySettings((SECRET,), udp=here), RELAY[0]),
+            (RelaySettings((SECRET,), udp=anywhere), OTHER),
+            (RelaySettings((SECRET,), relay_addresses=("0.0.0.0",)), OTHER),
+            (RelaySettings((SECRET,)), OTHER),
         ):
             machine = MemoryNetwork().machine(RELAY[0])
-            machine.sourceAddress = lambda destination: "192.0.2.77"
+            machine.sourceAddress = lambda destination: OTHER
+            opened = []
+            machine.openDatagramSocket = partial(_openAnywhere, machine, opened)
             server = RelayServer(machine, settings_)
             server.start()
-            self.assertEqual(server.relay_host, host)
-            policy = server._table.policy
-            self.assertEqual(policy.own_hosts, (host,))
-            self.assertEqual(policy.listener_ports, (3478,))
+            self.assertEqual(server.relay_hosts, (host,))
+            self.assertEqual(opened[0], host)
 
     def test_ownAddresses(self) -> None:
         """Further addresses of the machine are guarded too."""
@@ -199,15 +220,18 @@ class ServerTests(SynchronousTestCase):
                 refusals_burst=6.0, open_attempts=2,
             )
         )
-        server = scene.server
-        authenticator = server._requests.authenticator
-        self.assertEqual((authenticator.realm, authenticator.secrets), ("elsewhere", (SECRET,)))
+        desk = scene.server._desk
+        authenticator = desk.authenticator
+        self.assertEqual(authenticator.realm, "elsewhere")
+        self.assertEqual(authenticator.credentials.secrets, (SECRET,))
         self.assertEqual(authenticator.nonces.lifetime, 7.0)
-        self.assertEqual((server._reservations.limit, server._reservations.lifetime), (3, 9.0))
-        self.assertEqual(server._requests.methods.last_channel, 0x4FFF)
-        budget = server._requests.budget
-        self.assertEqual((budget.rate, budget.burst, server._ports.attempts), (5.0, 6.0, 2))
-        self.assertNotEqual(authenticator.nonces.key, budget.key)
+        reservations = desk.methods.allocating.reservations
+        self.assertEqual((reservations.limit, reservations.lifetime), (3, 9.0))
+        self.assertEqual(desk.methods.last_channel, 0x4FFF)
+        self.assertEqual((desk.budget.rate, desk.budget.burst), (5.0, 6.0))
+        (ports,) = scene.server._plane._hosts.values()  # type: ignore[union-attr]
+        self.assertEqual(ports.attempts, 2)
+        self.assertNotEqual(authenticator.nonces.key, desk.budget.key)
 
     def test_logs(self) -> None:
         """"No credential logging", and hostile usernames harmless: neither is in any log line."""

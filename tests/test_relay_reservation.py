@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.errors import LocalProtocolError
+from gamenet.relay.flow import Flow
+from gamenet.relay.quotas import AllocationLimits, Quotas
 from gamenet.relay.reservation import RelayedPort, ReservationTable
+
+_FLOW = Flow(1, ("198.51.100.7", 50000))
 
 
 def _port(number: int) -> RelayedPort:
@@ -16,52 +21,68 @@ class ReservationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.table = ReservationTable(limit=3)
+        self.quotas = Quotas(AllocationLimits())
+
+    def add(self, token: bytes, number: int, now: float, user: str = "alice") -> None:
+        """Reserve a port."""
+        allowance = self.quotas.open(user, _FLOW.address[0], 1, now)
+        self.table.add(token, _port(number), _FLOW, allowance, now)
 
     def test_take(self) -> None:
         """A reserved port is given away once."""
-        self.table.add(b"one", _port(1), "alice", 10.0)
+        self.add(b"one", 1, 10.0)
         self.assertEqual(len(self.table), 1)
-        self.assertEqual(self.table.take(b"one", "alice", 11.0), _port(1))
-        self.assertIsNone(self.table.take(b"one", "alice", 11.0))
+        self.assertIn(b"one", self.table)
+        found = self.table.find(b"one", "alice", 11.0)
+        assert found is not None
+        self.assertEqual(self.table.take(found), _port(1))
+        self.assertIsNone(self.table.find(b"one", "alice", 11.0))
+        self.assertNotIn(b"one", self.table)
         self.assertEqual(len(self.table), 0)
 
     def test_refused(self) -> None:
         """An unknown token and another user's get nothing, and take nothing away."""
-        self.table.add(b"one", _port(1), "alice", 10.0)
-        self.assertIsNone(self.table.take(b"two", "alice", 11.0))
-        self.assertIsNone(self.table.take(b"one", "bob", 11.0))
-        self.assertEqual(self.table.take(b"one", "alice", 39.9), _port(1))
+        self.add(b"one", 1, 10.0)
+        self.assertIsNone(self.table.find(b"two", "alice", 11.0))
+        self.assertIsNone(self.table.find(b"one", "bob", 11.0))
+        self.assertIsNotNone(self.table.find(b"one", "alice", 39.9))
+
+    def test_sameToken(self) -> None:
+        """No reservation replaces another."""
+        self.add(b"one", 1, 10.0)
+        self.assertRaises(LocalProtocolError, self.add, b"one", 2, 10.0)
+        found = self.table.find(b"one", "alice", 11.0)
+        assert found is not None
+        self.assertEqual(found.port, _port(1))
 
     def test_expiry(self) -> None:
         """After 30 s it is gone, swept or not, and the sweep says which port to close."""
         self.assertIsNone(self.table.nextDue())
-        self.table.add(b"one", _port(1), "alice", 10.0)
-        self.table.add(b"two", _port(2), "alice", 12.0)
+        self.add(b"one", 1, 10.0)
+        self.add(b"two", 2, 12.0)
         self.assertEqual(self.table.nextDue(), 40.0)
         self.assertEqual(self.table.sweep(39.9), ())
-        self.assertIsNone(self.table.take(b"one", "alice", 40.0))
-        self.assertEqual(self.table.sweep(40.0), (1,))
+        self.assertIsNone(self.table.find(b"one", "alice", 40.0))
+        self.assertEqual([each.port for each in self.table.sweep(40.0)], [_port(1)])
         self.assertEqual(self.table.nextDue(), 42.0)
-        self.assertEqual(self.table.sweep(100.0), (2,))
+        self.assertEqual([each.flow for each in self.table.sweep(100.0)], [_FLOW])
         self.assertEqual(self.table.sweep(100.0), ())
         self.assertIsNone(self.table.nextDue())
 
     def test_lifetime(self) -> None:
         """The lifetime is a setting."""
-        table = ReservationTable(lifetime=5.0)
-        table.add(b"one", _port(1), "alice", 0.0)
-        self.assertEqual(table.nextDue(), 5.0)
-        self.assertEqual((table.limit, ReservationTable().lifetime), (256, 30.0))
+        self.table = ReservationTable(lifetime=5.0)
+        self.add(b"one", 1, 0.0)
+        self.assertEqual(self.table.nextDue(), 5.0)
+        self.assertEqual((self.table.limit, ReservationTable().lifetime), (256, 30.0))
 
-    def test_counts(self) -> None:
-        """How many there are, whose, and whether more fit."""
-        for number, user in enumerate(("alice", "bob", "alice")):
+    def test_full(self) -> None:
+        """Only so many at a time."""
+        for number in range(3):
             self.assertFalse(self.table.full)
-            self.table.add(bytes([number]), _port(number), user, 0.0)
+            self.add(bytes([number]), number, 0.0)
         self.assertTrue(self.table.full)
-        self.assertEqual(
-            [self.table.countOf(user) for user in ("alice", "bob", "carol")], [2, 1, 0]
-        )
-        self.table.take(b"\0", "alice", 1.0)
+        found = self.table.find(b"\0", "alice", 1.0)
+        assert found is not None
+        self.table.take(found)
         self.assertFalse(self.table.full)
-        self.assertEqual(self.table.countOf("alice"), 1)

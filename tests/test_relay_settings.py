@@ -26,13 +26,20 @@ class SettingsTests(SynchronousTestCase):
             ({"realm": "a\nb"}, "realm"),
             ({"realm": "\u30de"}, "realm"),
             ({"realm": "a" * (REALM_LIMIT + 1)}, "realm"),
-            ({"interface": "localhost"}, "localhost"),
-            ({"interface": "::1"}, "::1"),
-            ({"relay_address": "example"}, "example"),
-            ({"relay_address": "2001:db8::1"}, "IPv4"),
+            ({"udp": (("localhost", 3478),)}, "localhost"),
+            ({"udp": (("", -1),)}, "-1"),
+            ({"udp": (("", 65536),)}, "65536"),
+            ({"udp": ()}, "nothing to listen at"),
+            ({"udp": (("", 0),) * 65}, "udp"),
+            ({"listen": ("tcp:0",) * 65}, "listen"),
+            ({"probe_ports": (("x", 1),)}, "'x'"),
+            ({"probe_ports": (("", 0),) * 65}, "probe_ports"),
+            ({"alternate": ("192.0.2.2", 3479)}, "host of their own"),
+            ({"udp": (), "listen": ("tcp:0",), "alternate": ("192.0.2.2", 1)}, "first address"),
+            ({"relay_addresses": ("example",)}, "example"),
+            ({"relay_addresses": ("192.0.2.1", "192.0.2.2")}, "relay_addresses"),
+            ({"external_addresses": ("2001:db8::1", "2001:db8::2")}, "external_addresses"),
             ({"own_addresses": ("192.0.2.1", "x")}, "'x'"),
-            ({"port": -1}, "-1"),
-            ({"port": 65536}, "65536"),
             ({"port_range": (0, 10)}, "0 to 10"),
             ({"port_range": (11, 10)}, "11 to 10"),
             ({"port_range": (10, 65536)}, "65536"),
@@ -43,6 +50,22 @@ class SettingsTests(SynchronousTestCase):
         ):
             error = self.assertRaises(BadSetting, evolve, _GOOD, **change)
             self.assertIn(text, str(error))
+
+    def test_alternate(self) -> None:
+        """RFC 5780: the second address is other in host and port, and of the same family."""
+        listening = evolve(_GOOD, udp=(("192.0.2.1", 3478),))
+        evolve(listening, alternate=("192.0.2.2", 3479))
+        evolve(listening, udp=(("192.0.2.1", 0),), alternate=("192.0.2.2", 0))
+        for alternate in (("192.0.2.1", 3479), ("192.0.2.2", 3478), ("2001:db8::1", 3479)):
+            error = self.assertRaises(BadSetting, evolve, listening, alternate=alternate)
+            self.assertIn("alternate", str(error))
+        error = self.assertRaises(BadSetting, evolve, listening, alternate=("::", 3479))
+        self.assertIn("of their own", str(error))
+
+    def test_users(self) -> None:
+        """Long-term users will do without a secret."""
+        RelaySettings(users=(("alice", "pass"),))
+        self.assertNotIn("pass", repr(RelaySettings(users=(("alice", "pass"),))))
 
     def test_amounts(self) -> None:
         """Every limit and lifetime is above 0."""
@@ -67,17 +90,18 @@ class SettingsTests(SynchronousTestCase):
         evolve(
             _GOOD,
             realm="a" * REALM_LIMIT,
-            interface="0.0.0.0",
-            relay_address="127.0.0.1",
-            port=65535,
+            udp=(("0.0.0.0", 65535), ("::", 1)),
+            relay_addresses=("127.0.0.1", "::1"),
+            external_addresses=("198.51.100.1", "2001:db8::1"),
             port_range=(1, 65535),
             last_channel=0x4000,
             allow_peer=("127.0.0.0/8", "::1/128"),
             limits=AllocationLimits(default_lifetime=600, maximum_lifetime=600),
         )
-        evolve(_GOOD, reservations=1, open_attempts=1, refusals_burst=0.5, nonce_lifetime=0.1)
-        evolve(_GOOD, limits=AllocationLimits(1, 1, 1, 1, 1, 1, 1.0, 1.0, 1.0))
-        evolve(_GOOD, port=0, port_range=(10, 10), last_channel=0x7FFF, interface="")
+        evolve(_GOOD, reservations=1, open_attempts=1, refusals_burst=1.0, nonce_lifetime=1.0)
+        names = [limit.name for limit in fields(AllocationLimits)]
+        evolve(_GOOD, limits=AllocationLimits(**dict.fromkeys(names, 1)))
+        evolve(_GOOD, udp=(("", 0),), port_range=(10, 10), last_channel=0x7FFF)
 
     def test_defaults(self) -> None:
         """RFC 8656's times, and limits that hold without anybody setting them."""
@@ -91,9 +115,13 @@ class SettingsTests(SynchronousTestCase):
             (limits.allocations, limits.allocations_of_user, limits.permissions, limits.channels),
             (10_000, 16, 64, 64),
         )
-        self.assertEqual((_GOOD.port, _GOOD.realm, _GOOD.allow_peer), (3478, "gamenet", ()))
+        self.assertEqual((_GOOD.udp, _GOOD.realm, _GOOD.allow_peer), ((("", 3478),), "gamenet", ()))
         self.assertEqual((_GOOD.nonce_lifetime, _GOOD.reservation_lifetime), (600.0, 30.0))
         self.assertEqual((_GOOD.refusals_per_second, _GOOD.refusals_burst), (20.0, 100.0))
+        self.assertEqual((_GOOD.bindings_per_second, _GOOD.drain_limit), (2000, 3600.0))
+        streams = _GOOD.streams
+        self.assertEqual((streams.connections, streams.connections_of_address), (8000, 1024))
+        self.assertEqual((streams.silence, streams.partial), (30.0, 10.0))
 
     def test_secretsAreNotShown(self) -> None:
         """Secrets do not get into logs by way of repr."""
@@ -110,7 +138,8 @@ class CountersTests(SynchronousTestCase):
         counters.refused[401] = 2
         counters.dropped[DropReason.MALFORMED] += 1
         told = counters.asDict()
-        self.assertEqual(list(told), [each.name for each in fields(RelayCounters)])
+        names = [each.name for each in fields(RelayCounters)]
+        self.assertEqual([name for name in told if name != "allocations_expired"], names)
         self.assertEqual(told["packets_from_clients"], 3)
         self.assertEqual(told["refused"], {"401": 2, "438": 1})
         dropped = told["dropped"]

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gamenet.errors import BadAddress, CannotBind, ConnectionFailed, RelayRefused
+from gamenet.errors import BadAddress, BadSetting, CannotBind, ConnectionFailed, RelayRefused
 from gamenet.interfaces import Address
 from gamenet.lobby.protocol import LobbyProtocol
 from gamenet.lobby.settings import LobbySettings
@@ -270,7 +270,8 @@ class RelayServiceTests(ServiceTests):
         service = self.relay()
         service.startService()
         self.successResultOf(service.listening)
-        self.assertEqual(service.places(), {"udp": ["0.0.0.0", 3478], "relay_host": SERVER})
+        places = service.places()
+        self.assertEqual((places["udp"], places["relay_host"]), (["0.0.0.0", 3478], SERVER))
         relayed = self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
         self.assertEqual(relayed.address[0], SERVER)
         self.assertEqual(service.status()["allocations_active"], 1)
@@ -293,7 +294,7 @@ class RelayServiceTests(ServiceTests):
 
     def test_privilegedStart(self) -> None:
         """A port opened while privileged stays as it is at the start."""
-        service = self.relay(port=0)
+        service = self.relay(udp=(("", 0),))
         service.privilegedStartService()
         places = service.places()
         service.startService()
@@ -311,8 +312,72 @@ class RelayServiceTests(ServiceTests):
 
     def test_relayAddressOfSomebodyElse(self) -> None:
         """An address that is not this machine's is found at the start, not by the first player."""
-        service = self.relay(relay_address="192.0.2.7")
+        service = self.relay(relay_addresses=("192.0.2.7",))
         with self.assertRaises(CannotBind) as caught:
             service.startService()
         self.assertIn("192.0.2.7", str(caught.exception))
         self.assertFree("", 3478)
+
+    def test_streams(self) -> None:
+        """TCP listeners are opened with the service, told of, and closed with it."""
+        service = self.relay(listen=("tcp:3478",))
+        service.startService()
+        self.successResultOf(service.listening)
+        self.assertEqual(service.places()["listen"], [["0.0.0.0", 3478]])
+        self.successResultOf(service.stopService())
+        service.startService()
+        self.successResultOf(service.listening)
+
+    def test_takenStream(self) -> None:
+        """A taken stream port is the starter's CannotBind, and nothing stays open."""
+        taken = self.relay(udp=((SERVER, 1),), listen=("tcp:3478",))
+        taken.startService()
+        service = self.relay(listen=("tcp:3478",))
+        with self.assertRaises(CannotBind) as caught:
+            service.startService()
+        self.assertIn("tcp:3478", str(caught.exception))
+        self.assertFree("", 3478)
+        self.assertEqual(service.status(), {})
+
+    def test_badEndpoint(self) -> None:
+        """A description that is none is refused before anything is opened."""
+        self.assertRaises(BadAddress, self.relay, listen=("nonsense",))
+
+    def test_reloadAndDrainWhileStopped(self) -> None:
+        """What a stopped relay is told changes nothing, and it is drained already."""
+        service = self.relay()
+        service.reload((b"new secret",), (), (), ())
+        service.reloadCertificates()
+        self.successResultOf(service.drain())
+
+    def test_drain(self) -> None:
+        """Graceful drain: no new allocations, ends when the last is gone."""
+        service = self.relay(drain_limit=1000.0)
+        service.startService()
+        self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
+        drained = service.drain()
+        self.assertEqual(service.status()["draining"], True)
+        refused = Player(self.home).allocate(self.relay_address)
+        self.world.advance(5)
+        self.assertEqual(self.failureResultOf(refused, RelayRefused).value.code, 508)
+        self.assertNoResult(drained)
+        self.world.advance(990)
+        self.assertNoResult(drained)
+        self.world.advance(10)
+        self.successResultOf(drained)
+        self.successResultOf(service.drain())
+
+    def test_reload(self) -> None:
+        """A reload takes other secrets; who is there stays."""
+        service = self.relay()
+        service.startService()
+        self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
+        service.reload((b"another secret",), (), (), ())
+        self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)
+        refused = Player(self.home).allocate(self.relay_address)
+        self.world.advance(5)
+        self.failureResultOf(refused, RelayRefused)
+        self.assertEqual(service.status()["allocations_active"], 2)
+        with self.assertRaises(BadSetting):
+            service.reload((SECRET,), (), ("nonsense",), ())
+        self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)

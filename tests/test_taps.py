@@ -99,6 +99,7 @@ class LobbyOptionsTests(CommandLineTests):
         options = self.lobby(
             *("--listen", "tcp:1", "--listen", "tcp:2:interface=127.0.0.1"),
             *("--udp", "127.0.0.1:0", "--relay", "203.0.113.2:3478"),
+            *("--relay", "203.0.113.2:3479", "--json-log", str(self.folder / "log")),
             *("--relay-secret-file", self.secret_file, "--relay-lifetime", "7200"),
             *("--heartbeat-interval", "1.5", "--heartbeat-timeout", "6"),
             *("--clients-limit", "10", "--clients-per-address", "2"),
@@ -110,6 +111,8 @@ class LobbyOptionsTests(CommandLineTests):
         got = options.settings
         assert got.relay is not None
         self.assertEqual(got.relay.address, ("203.0.113.2", 3478))
+        self.assertEqual(got.relay.further_addresses, (("203.0.113.2", 3479),))
+        self.assertEqual(options.json_log, self.folder / "log")
         self.assertEqual((got.relay.secret, got.relay.lifetime), (SECRET, 7200))
         self.assertEqual((got.heartbeat_interval, got.heartbeat_timeout), (1.5, 6.0))
         self.assertEqual((got.clients_limit, got.clients_per_address), (10, 2))
@@ -146,6 +149,8 @@ class LobbyOptionsTests(CommandLineTests):
             ("capacity-limit", "\u0662"),
             ("ready-file", "/nowhere/at/all"),
             ("ready-file", "/"),
+            ("json-log", "/nowhere/at/all"),
+            ("json-log", "/"),
         ]:
             text = f"--{option}: "
             self.assertRefused(lobby_tap.Options(), [f"--{option}", value], text, repr(value))
@@ -204,58 +209,15 @@ class LobbyOptionsTests(CommandLineTests):
 
 
 class RelayOptionsTests(CommandLineTests):
-    """C{twistd gamenet-relay}."""
+    """C{twistd gamenet-relay}: the rest is in L{tests.test_operation_relay_options}."""
 
     def test_operatorLine(self) -> None:
         """ARCHITECTURE's operator line: C{--udp 3478 --secret-file relay.secret}."""
         options = self.relay("--udp", "3478")
-        self.assertEqual((options.settings.interface, options.settings.port), ("", 3478))
+        self.assertEqual(options.settings.udp, (("", 3478),))
         self.assertEqual(options.settings.secrets, (SECRET,))
         self.assertEqual(options.settings.realm, "gamenet")
         self.assertEqual(options.settings.limits, AllocationLimits())
-
-    def test_everything(self) -> None:
-        """Every option reaches its setting."""
-        second = self.write("old.secret", b"another secret")
-        got = self.relay(
-            *("--secret-file", second, "--udp", "127.0.0.1:0", "--realm", "example.org"),
-            *("--relay-address", "127.0.0.1", "--port-range", "20000-20099"),
-            *("--allow-peer", "127.0.0.0/8", "--allow-peer", "10.1.0.0/16"),
-            *("--allocations", "9", "--allocations-of-user", "2", "--permissions", "3"),
-            *("--channels", "4", "--maximum-lifetime", "300"),
-        ).settings
-        self.assertEqual(got.secrets, (SECRET, b"another secret"))
-        self.assertEqual((got.interface, got.port, got.realm), ("127.0.0.1", 0, "example.org"))
-        self.assertEqual((got.relay_address, got.port_range), ("127.0.0.1", (20000, 20099)))
-        self.assertEqual(got.allow_peer, ("127.0.0.0/8", "10.1.0.0/16"))
-        limits = got.limits
-        self.assertEqual((limits.allocations, limits.allocations_of_user), (9, 2))
-        self.assertEqual((limits.permissions, limits.channels), (3, 4))
-        self.assertEqual((limits.default_lifetime, limits.maximum_lifetime), (300, 300))
-
-    def test_badValues(self) -> None:
-        """Bad input: a value that cannot work is refused, and quoted."""
-        for option, value in [
-            ("udp", "relay"),
-            ("udp", "1.2.3:4"),
-            ("port-range", "20000"),
-            ("port-range", "200-100"),
-            ("port-range", "0-100"),
-            ("port-range", "1-65536"),
-            ("port-range", "a-b"),
-            ("port-range", "-"),
-            ("allow-peer", "127.0.0.1/8"),
-            ("allow-peer", "everybody"),
-            ("relay-address", "relay.example.org"),
-            ("realm", 'a"b'),
-            ("allocations", "none"),
-            ("allocations-of-user", "0"),
-            ("permissions", ""),
-            ("channels", "-1"),
-            ("maximum-lifetime", "1h"),
-        ]:
-            arguments = ["--secret-file", self.secret_file, f"--{option}={value}"]
-            self.assertRefused(relay_tap.Options(), arguments, repr(value))
 
     def test_withoutSecret(self) -> None:
         """Without a secret the relay would let nobody in: refused."""
@@ -266,7 +228,7 @@ class RelayOptionsTests(CommandLineTests):
         for path, text in [
             (str(self.folder / "missing"), "No such file"),
             (str(self.folder), "Is a directory"),
-            ("a\0b", "null"),
+            (str(self.folder / "a\0b"), "null"),
             (self.write("empty", b""), "is empty"),
             (self.write("blank", b" \n\n"), "is empty"),
             (self.write("short", b"1234567\n"), "from 8 to 1024 bytes"),

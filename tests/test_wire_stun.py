@@ -27,6 +27,7 @@ from gamenet.wire.stun_attributes import (
     ERROR_CODE,
     FINGERPRINT,
     MESSAGE_INTEGRITY,
+    MESSAGE_INTEGRITY_SHA256,
     UNKNOWN_ATTRIBUTE,
     UNKNOWN_ATTRIBUTES,
     USERNAME,
@@ -44,9 +45,11 @@ from tests.rfc5769_vectors import (
 
 _ID = bytes(range(1, 13))
 
+_TRAILERS = (MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256, FINGERPRINT)
+
 _attributes = st.lists(
     st.tuples(
-        st.integers(0, 0xFFFF).filter(lambda kind: kind not in (MESSAGE_INTEGRITY, FINGERPRINT)),
+        st.integers(0, 0xFFFF).filter(lambda kind: kind not in _TRAILERS),
         st.binary(max_size=40),
     ),
     max_size=8,

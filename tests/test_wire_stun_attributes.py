@@ -37,12 +37,19 @@ class NumberTests(SynchronousTestCase):
             ("UNKNOWN_ATTRIBUTES", 0x000A),
             ("REALM", 0x0014),
             ("NONCE", 0x0015),
+            ("MESSAGE_INTEGRITY_SHA256", 0x001C),
+            ("PASSWORD_ALGORITHM", 0x001D),
+            ("USERHASH", 0x001E),
             ("XOR_MAPPED_ADDRESS", 0x0020),
+            ("PASSWORD_ALGORITHMS", 0x8002),
             ("SOFTWARE", 0x8022),
             ("ALTERNATE_SERVER", 0x8023),
             ("FINGERPRINT", 0x8028),
             ("MAGIC_COOKIE", 0x2112A442),
             ("REASON_LIMIT", 127),
+            ("USERNAME_LIMIT", 508),
+            ("USERHASH_LENGTH", 32),
+            ("QUOTED_LIMIT", 763),
         ):
             self.assertEqual(getattr(stun_attributes, name), number, name)
 
@@ -148,7 +155,7 @@ class ErrorCodeTests(SynchronousTestCase):
 
     def test_values(self) -> None:
         """Class and number are told apart, and the phrase of a known code comes by itself."""
-        self.assertEqual(encodeErrorCode(401), b"\0\0\x04\x01Unauthenticated")
+        self.assertEqual(encodeErrorCode(401), b"\0\0\x04\x01Unauthorized")
         self.assertEqual(encodeErrorCode(486, ""), b"\0\0\x04\x56")
         self.assertEqual(encodeErrorCode(300, "x"), b"\0\0\x03\0x")
         self.assertEqual(encodeErrorCode(699), b"\0\0\x06\x63")

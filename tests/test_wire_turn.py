@@ -21,6 +21,7 @@ from gamenet.wire.turn import (
     SEND_INDICATION,
     UDP_TRANSPORT,
     XOR_PEER_ADDRESS,
+    decodeAddressErrorCode,
     decodeAddressFamily,
     decodeChannelData,
     decodeChannelNumber,
@@ -28,6 +29,7 @@ from gamenet.wire.turn import (
     decodeLifetime,
     decodeReservationToken,
     decodeTransport,
+    encodeAddressErrorCode,
     encodeAddressFamily,
     encodeChannelData,
     encodeChannelNumber,
@@ -36,6 +38,7 @@ from gamenet.wire.turn import (
     encodeLifetime,
     encodeSendIndication,
     encodeTransport,
+    familyOf,
     readIndication,
 )
 
@@ -55,6 +58,13 @@ class NumberTests(SynchronousTestCase):
             ("DATA_INDICATION", 0x007),
             ("CREATE_PERMISSION", 0x008),
             ("CHANNEL_BIND", 0x009),
+            ("CONNECT", 0x00A),
+            ("CONNECTION_BIND", 0x00B),
+            ("CONNECTION_ID", 0x002A),
+            ("MOBILITY_TICKET", 0x8030),
+            ("DRAFT_ADDITIONAL_ADDRESS_FAMILY", 0x8032),
+            ("MOBILITY_FORBIDDEN", 405),
+            ("TCP_TRANSPORT", 6),
             ("CHANNEL_NUMBER", 0x000C),
             ("LIFETIME", 0x000D),
             ("XOR_PEER_ADDRESS", 0x0012),
@@ -230,3 +240,17 @@ class AttributeTests(SynchronousTestCase):
         self.assertRaises(LocalProtocolError, encodeLifetime, -1)
         self.assertRaises(LocalProtocolError, encodeLifetime, 2**32)
         self.assertEqual(encodeLifetime(2**32 - 1), b"\xff" * 4)
+
+    def test_addressErrorCode(self) -> None:
+        """ADDRESS-ERROR-CODE (18.13): the family in the first byte, then as ERROR-CODE."""
+        value = encodeAddressErrorCode(IPV6_FAMILY, 440)
+        self.assertEqual(value, b"\x02\0\x04\x28Address Family not Supported")
+        self.assertEqual(encodeAddressErrorCode(IPV4_FAMILY, 508, ""), b"\x01\0\x05\x08")
+        family, error = decodeAddressErrorCode(value)
+        self.assertEqual((family, error.code), (IPV6_FAMILY, 440))
+        self.assertRaises(MalformedMessage, decodeAddressErrorCode, b"\x02\0\x04")
+
+    def test_familyOf(self) -> None:
+        """A numeric host is of IPv6 where it has a colon."""
+        self.assertEqual(familyOf("192.0.2.1"), IPV4_FAMILY)
+        self.assertEqual(familyOf("::1"), IPV6_FAMILY)

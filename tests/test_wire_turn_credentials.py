@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64encode
-from hashlib import md5
+from hashlib import md5, sha256
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
+from gamenet.wire.password_algorithms import MD5, SHA256, PasswordAlgorithm
 from gamenet.wire.turn_credentials import (
     EXPIRY_DIGITS,
     ephemeralExpiry,
@@ -18,6 +19,7 @@ from gamenet.wire.turn_credentials import (
     ephemeralUser,
     ephemeralUsername,
     longTermKey,
+    userHash,
 )
 
 
@@ -32,6 +34,23 @@ class CredentialTests(SynchronousTestCase):
         self.assertEqual(
             longTermKey("\u30de", "r", "p"), md5("\u30de:r:p".encode()).digest()
         )
+
+    def test_algorithms(self) -> None:
+        """RFC 8489, section 18.5: MD5 by default, SHA-256, and nothing else."""
+        for algorithm, digest in ((MD5, md5), (SHA256, sha256)):
+            key = longTermKey("\u30de", "r", "p", algorithm)
+            self.assertEqual(key, digest("\u30de:r:p".encode()).digest())
+        for other in (PasswordAlgorithm(0), PasswordAlgorithm(3), PasswordAlgorithm(2, b"x")):
+            self.assertRaises(LocalProtocolError, longTermKey, "u", "r", "p", other)
+
+    def test_userHash(self) -> None:
+        """RFC 8489, section 14.4, with the value of appendix B.1."""
+        name = "\u30de\u30c8\u30ea\u30c3\u30af\u30b9"
+        self.assertEqual(
+            userHash(name, "example.org").hex(),
+            "4a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704",
+        )
+        self.assertNotEqual(userHash(name, "example.com"), userHash(name, "example.org"))
 
     def test_ephemeralPassword(self) -> None:
         """Base64 of HMAC-SHA1 over the username, as coturn's use-auth-secret has it."""
@@ -81,6 +100,7 @@ class CredentialTests(SynchronousTestCase):
         self.assertEqual(ephemeralExpiry(ephemeralUsername(10**EXPIRY_DIGITS - 1, "x")),
                          10**EXPIRY_DIGITS - 1)
         self.assertEqual(ephemeralUsername(0, ""), "0:")
+        self.assertEqual(EXPIRY_DIGITS, 12)
 
     @given(st.integers(0, 10**EXPIRY_DIGITS - 1), st.text(min_size=1, max_size=20))
     @settings(deadline=None, max_examples=50)

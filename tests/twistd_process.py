@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,26 @@ class TwistdProcess(ProcessProtocol):
     @ivar ended: Fires with its exit status (minus the signal's number, for one) when it is gone.
     """
 
-    def __init__(self, reactor: Any, folder: Path, plugin: str, *arguments: str) -> None:
-        """Start C{twistd -n plugin arguments} in C{folder}."""
+    def __init__(
+        self,
+        reactor: Any,
+        folder: Path,
+        plugin: str,
+        *arguments: str,
+        daemon: Path | None = None,
+    ) -> None:
+        """
+        Start C{twistd -n plugin arguments} in C{folder}; with C{daemon} without C{-n}, to
+        run in that directory.
+        """
         self.output = b""
         self.ended: Deferred[int] = Deferred()
         self._ready: Deferred[dict[str, Any]] = Deferred()
         self._ready_file = folder / f"{plugin}.json"
         command = [
             *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
-            *("-n", "--pidfile=", plugin, "--ready-file", str(self._ready_file), *arguments),
+            *(("-n",) if daemon is None else ("--rundir", str(daemon))),
+            *("--pidfile=", plugin, "--ready-file", str(self._ready_file), *arguments),
         ]
         self._process = reactor.spawnProcess(
             self, command[0], command, environment(), path=str(folder)
@@ -57,6 +69,10 @@ class TwistdProcess(ProcessProtocol):
         if self._process.pid is not None:
             self._process.signalProcess("TERM")
         return self.ended
+
+    def signal(self, name: str) -> None:
+        """Send it a signal, such as C{"HUP"}."""
+        self._process.signalProcess(int(getattr(signal, f"SIG{name}")))
 
     def outReceived(self, data: bytes) -> None:
         """Keep, and look whether it says that it is ready."""

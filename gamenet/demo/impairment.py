@@ -15,7 +15,13 @@ from zope.interface import implementer
 
 from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    DatagramSender,
+    IDatagramSocket,
+    IMachine,
+)
 from gamenet.seeded_random import SeededRandom
 
 __all__ = ["ImpairedMachine", "ImpairedSocket", "Impairment", "ImpairmentCounters"]
@@ -140,6 +146,10 @@ class ImpairedMachine:
         """Return where datagrams to C{destination} would leave from."""
         return self.machine.sourceAddress(destination)
 
+    def isOwnAddress(self, host: str) -> bool:
+        """Return whether datagrams to C{host} would stay on the machine underneath."""
+        return self.machine.isOwnAddress(host)
+
     def drained(self) -> Deferred[None]:
         """
         Return a C{Deferred} that fires when nothing is on the road any more:
@@ -211,6 +221,16 @@ class ImpairedSocket:
             self._on_the_road += 1
             self.machine.clock.callLater(delay, self._arrive, data, address, ttl)
         return True
+
+    def sender(self) -> DatagramSender:
+        """Return L{send}, as what raises C{OSError} where that says C{False}."""
+
+        def give(data: bytes, address: Address) -> object:
+            if not self.send(data, address):
+                raise OSError("the socket is closed")
+            return None
+
+        return give
 
     def close(self) -> None:
         """Receive nothing any more, and close as soon as everything sent has left."""

@@ -51,9 +51,12 @@ class Close:
 
 @frozen
 class OfferRelay:
-    """Send a client credentials for the relay, where the lobby has one on offer."""
+    """
+    Send a client credentials for the relay of its session, where the lobby has one on offer.
+    """
 
     client_id: bytes
+    session_id: str
 
 
 @frozen

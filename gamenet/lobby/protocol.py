@@ -320,7 +320,9 @@ class LobbyFactory(ServerFactory):
             case OfferRelay():
                 relay = self.settings.relay
                 if relay is not None:
-                    stream.send(credentialsFor(relay, stream.client_id, self.machine.wallClock()))
+                    wall_now = self.machine.wallClock()
+                    offer = credentialsFor(relay, stream.client_id, wall_now, effect.session_id)
+                    stream.send(offer)
             case ClientGreeted():
                 self.counters.greeted += 1
                 stream.name = effect.name

@@ -108,7 +108,7 @@ class Sessions:
         self.by_id[session_id] = session
         session.add(client)
         return (
-            OfferRelay(client.client_id),
+            OfferRelay(client.client_id, session.session_id),
             Send(client.client_id, session.stateMessage(request.request)),
             ListChanged(),
             SessionCreated(client.client_id, session.view()),
@@ -130,7 +130,7 @@ class Sessions:
         others = tuple(session.members)
         session.add(client)
         return (
-            OfferRelay(client.client_id),
+            OfferRelay(client.client_id, session.session_id),
             Send(client.client_id, session.stateMessage(request.request)),
             *(Send(other, session.stateMessage()) for other in others),
             ListChanged(),

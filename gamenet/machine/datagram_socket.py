@@ -10,7 +10,6 @@ socket (Windows' IOCP), L{PortDatagramSocket} puts the same face on C{listenUDP}
 from __future__ import annotations
 
 import socket
-from typing import ClassVar
 
 from attrs import define, field
 from twisted.internet.error import CannotListenError, ConnectionDone
@@ -21,81 +20,64 @@ from twisted.internet.interfaces import (
     IReadDescriptor,
 )
 from twisted.internet.protocol import DatagramProtocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gamenet.errors import CannotBind
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    DatagramSender,
+    IDatagramSocket,
+    IFragmentControl,
+)
+from gamenet.machine.receiver_faults import ReceiverFaults
+from gamenet.machine.socket_options import (
+    KEEPS_WHOLE,
+    boundSocket,
+    familyOf,
+    localAddress,
+    sendWhole,
+    sendWithTtl,
+    withoutScope,
+)
 
 __all__ = [
     "READS_A_WAKE_UP",
     "PortDatagramSocket",
     "ReactorDatagramSocket",
-    "ReceiverFaults",
     "openDatagramSocket",
 ]
 
 #: How many datagrams one socket may take before the others get their turn.
 READS_A_WAKE_UP = 64
 
-#: Longer than the longest UDP payload over IPv4 (65 507 bytes), so nothing is cut off.
+#: Most wake-ups in a row that read one datagram without a look at whether there are two.
+_PATIENCE_LIMIT = 64
+
+#: Longer than the longest UDP payload (65 507 bytes over IPv4, 65 527 over IPv6), so
+#: nothing is cut off.
 _LARGEST_DATAGRAM = 65_536
 
-#: Asked of the system, which may grant less: a burst must outlast a slow wake-up.
-_RECEIVE_BUFFER = 1 << 20
 
-#: How many different exception types of one receiver are logged.
-_FAULT_KINDS = 16
-
-
-@define(eq=False)
-class ReceiverFaults:
-    """
-    What a socket's receiver raised: logged once per kind of exception, for a
-    fault that every datagram repeats would otherwise drown the log.
-
-    @ivar count: How many times the receiver raised.
-    """
-
-    _log: ClassVar[Logger] = Logger()
-    count: int = field(init=False, default=0)
-    _kinds: dict[type[object], None] = field(init=False, factory=dict)
-
-    def record(self, failure: Failure, local: Address) -> None:
-        """
-        Count an exception of the receiver, and log the first of its kind.
-
-        @param failure: What was raised.
-        @param local: The address of the socket.
-        """
-        self.count += 1
-        kind: type[object] = type(failure.value)
-        if kind in self._kinds or len(self._kinds) >= _FAULT_KINDS:
-            return
-        self._kinds[kind] = None
-        self._log.failure(
-            "the receiver of socket {local} raised; more of this kind are only counted",
-            failure=failure,
-            local=local,
-        )
-
-
-@implementer(IDatagramSocket, IReadDescriptor)
+@implementer(IDatagramSocket, IFragmentControl, IReadDescriptor)
 @define(eq=False)
 class ReactorDatagramSocket:
     """
     A non-blocking UDP socket that the reactor watches.
 
     Made by L{openDatagramSocket}; works with every reactor that provides
-    C{IReactorFDSet} (epoll, poll, select, kqueue, asyncio).
+    C{IReactorFDSet} (epoll, poll, select, kqueue, asyncio).  All of them come back as
+    long as there is something to read, so a wake-up need not read until there is nothing
+    more, which costs a system call that only says so.  It reads as many datagrams as
+    the last one found: one where one comes at a time, and twice as many each time that they
+    were not all.
 
-    @ivar address: The local address; its host is C{"0.0.0.0"} where it was
+    @ivar address: The local address; its host is C{"0.0.0.0"} or C{"::"} where it was
         opened on all of them.
     @ivar send_errors: How many sends the system refused.
     @ivar receive_errors: How many reads failed, most of them with the news that
         an earlier datagram met nobody (ICMP port unreachable).
-    @ivar faults: What the receiver raised.
     @ivar closed: Whether L{close} was called, or the reactor has stopped.
     """
 
@@ -105,13 +87,34 @@ class ReactorDatagramSocket:
     address: Address = field(init=False)
     send_errors: int = field(init=False, default=0)
     receive_errors: int = field(init=False, default=0)
-    faults: ReceiverFaults = field(init=False, factory=ReceiverFaults, repr=False)
     closed: bool = field(init=False, default=False)
+    _family: int = field(init=False, repr=False)
+    _faults: ReceiverFaults | None = field(init=False, default=None, repr=False)
+    # How many datagrams the next wake-up reads at most; how many wake-ups that read one
+    # follow one another now, and how many of them are still to come.
+    _reads: int = field(init=False, default=READS_A_WAKE_UP, repr=False)
+    _patience: int = field(init=False, default=1, repr=False)
+    _wake_ups_left: int = field(init=False, default=0, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Start reading."""
-        self.address = self._socket.getsockname()[:2]
+        self._family = self._socket.family
+        if self._family == socket.AF_INET6:
+            self._receiver = _shortening(self._receiver)
+        self.address = localAddress(self._socket)
         self._reactor.addReader(self)
+
+    @property
+    def faults(self) -> ReceiverFaults:
+        """What the receiver raised."""
+        if self._faults is None:
+            self._faults = ReceiverFaults()
+        return self._faults
+
+    @property
+    def keeps_whole(self) -> bool:
+        """Whether L{sendWhole} can do what it says here."""
+        return self._family in KEEPS_WHOLE
 
     def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
         """
@@ -121,15 +124,33 @@ class ReactorDatagramSocket:
         @return: Whether the system took it; C{False} once the socket is closed.
         """
         try:
-            socket.inet_pton(socket.AF_INET, address[0])
+            socket.inet_pton(self._family, address[0])
             if ttl is None:
                 self._socket.sendto(data, address)
             else:
-                _sendWithTtl(self._socket, data, address, ttl)
+                sendWithTtl(self._socket, data, address, ttl)
         except (OSError, OverflowError, ValueError):
             self.send_errors += 1
             return False
         return True
+
+    def sendWhole(self, data: bytes, address: Address) -> bool:
+        """
+        Send one datagram that nobody may fragment, or lose it, as L{send} does.
+
+        @return: Whether the system took it.
+        """
+        try:
+            socket.inet_pton(self._family, address[0])
+            sendWhole(self._socket, data, address)
+        except (OSError, OverflowError, ValueError):
+            self.send_errors += 1
+            return False
+        return True
+
+    def sender(self) -> DatagramSender:
+        """Return the socket's own C{sendto}."""
+        return self._socket.sendto
 
     def close(self) -> None:
         """Close the socket.  Nothing is received afterwards; closing twice is harmless."""
@@ -139,15 +160,19 @@ class ReactorDatagramSocket:
             self._socket.close()
 
     def doRead(self) -> None:
-        """Hand over what has arrived, up to L{READS_A_WAKE_UP} datagrams; called by the reactor."""
+        """
+        Hand over what has arrived, up to L{READS_A_WAKE_UP} datagrams and fewer where few
+        came lately; called by the reactor, again and again until nothing is left.
+        """
         receive = self._socket.recvfrom
         receiver = self._receiver
-        for _ in range(READS_A_WAKE_UP):
+        for taken in range(self._reads):
             if self.closed:
                 return
             try:
                 data, address = receive(_LARGEST_DATAGRAM)
             except BlockingIOError:
+                self._foundAll(taken)
                 return
             except OSError:
                 self.receive_errors += 1
@@ -156,6 +181,22 @@ class ReactorDatagramSocket:
                 receiver(data, address)
             except Exception:
                 self.faults.record(Failure(), self.address)
+        if self._wake_ups_left:
+            self._wake_ups_left -= 1
+            return
+        if self._reads > 1:
+            self._patience = 1
+        self._reads = min(2 * self._reads, READS_A_WAKE_UP)
+
+    def _foundAll(self, count: int) -> None:
+        """
+        Expect as many the next time; where it was one, do not look for a second for a
+        while, which is twice as long each time in a row.
+        """
+        self._reads = count or 1
+        if count == 1:
+            self._wake_ups_left = self._patience
+            self._patience = min(2 * self._patience, _PATIENCE_LIMIT)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 once it is closed; called by the reactor."""
@@ -187,10 +228,11 @@ class ReactorDatagramSocket:
         self._reactor.addReader(self)
 
 
-@implementer(IDatagramSocket)
+@implementer(IDatagramSocket, IFragmentControl)
 class PortDatagramSocket(DatagramProtocol):
     """
-    A UDP socket by way of C{listenUDP}, for reactors that watch no descriptors.
+    A UDP socket by way of C{listenUDP}, for reactors that watch no descriptors.  On
+    C{"::"} it takes what the system gives it: on Windows, what comes over IPv6.
 
     @ivar send_errors: How many sends the system refused.
     @ivar faults: What the receiver raised.
@@ -206,6 +248,7 @@ class PortDatagramSocket(DatagramProtocol):
         self.send_errors = 0
         self.faults = ReceiverFaults()
         self._port: IListeningPort | None = None
+        self._family: int = socket.AF_INET
         self.address: Address = ("", 0)
 
     def listen(self, reactor: IReactorUDP, interface: str, port: int) -> None:
@@ -215,7 +258,15 @@ class PortDatagramSocket(DatagramProtocol):
         @raise CannotListenError: It cannot be had.
         """
         self._port = reactor.listenUDP(port, self, interface, _LARGEST_DATAGRAM)
-        self.address = self._handle().getsockname()[:2]
+        self._family = familyOf(interface)
+        if self._family == socket.AF_INET6:
+            self._receiver = _shortening(self._receiver)
+        self.address = localAddress(self._handle())
+
+    @property
+    def keeps_whole(self) -> bool:
+        """Whether L{sendWhole} can do what it says here."""
+        return self._family in KEEPS_WHOLE
 
     def _handle(self) -> socket.socket:
         """
@@ -244,15 +295,37 @@ class PortDatagramSocket(DatagramProtocol):
         @return: Whether the system took it.
         """
         try:
-            socket.inet_pton(socket.AF_INET, address[0])
+            socket.inet_pton(self._family, address[0])
             if ttl is None:
                 self._handle().sendto(data, address)
             else:
-                _sendWithTtl(self._handle(), data, address, ttl)
+                sendWithTtl(self._handle(), data, address, ttl)
         except (OSError, OverflowError, ValueError):
             self.send_errors += 1
             return False
         return True
+
+    def sendWhole(self, data: bytes, address: Address) -> bool:
+        """
+        Send one datagram that nobody may fragment, or lose it, as L{send} does.
+
+        @return: Whether the system took it.
+        """
+        try:
+            socket.inet_pton(self._family, address[0])
+            sendWhole(self._handle(), data, address)
+        except (OSError, OverflowError, ValueError):
+            self.send_errors += 1
+            return False
+        return True
+
+    def sender(self) -> DatagramSender:
+        """Return what hands a datagram to the port's socket."""
+
+        def give(data: bytes, address: Address) -> object:
+            return self._handle().sendto(data, address)
+
+        return give
 
     def close(self) -> None:
         """Close the socket.  Nothing is received afterwards; closing twice is harmless."""
@@ -261,58 +334,37 @@ class PortDatagramSocket(DatagramProtocol):
             port.stopListening()
 
 
-def _sendWithTtl(handle: socket.socket, data: bytes, address: Address, ttl: int) -> None:
-    """
-    Send one datagram with its own time to live and leave the socket as it was.
+def _shortening(receiver: DatagramReceiver) -> DatagramReceiver:
+    """Return what hands a receiver the two parts of an IPv6 address that it knows."""
 
-    @raise OSError: The system refused the time to live or the datagram.
-    """
-    usual = handle.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
-    handle.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-    try:
-        handle.sendto(data, address)
-    finally:
-        handle.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, usual)
+    def receive(data: bytes, address: Address) -> None:
+        host, port = address[:2]
+        receiver(data, (withoutScope(host) if "%" in host else host, port))
 
-
-def _boundSocket(interface: str, port: int) -> socket.socket:
-    """
-    Return a non-blocking UDP socket bound to C{interface} and C{port}.
-
-    @raise OSError: It cannot be had.
-    @raise OverflowError: There is no such port.
-    """
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        opened.bind((interface, port))
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+    return receive
 
 
 def openDatagramSocket(
     reactor: object, receiver: DatagramReceiver, interface: str = "", port: int = 0
 ) -> IDatagramSocket:
     """
-    Open a UDP socket over IPv4 on a reactor.
+    Open a UDP socket on a reactor.
 
     @param reactor: Provides C{IReactorFDSet} or, failing that, C{IReactorUDP}.
     @param receiver: Called with every datagram that arrives.
-    @param interface: The numeric local address; C{""} is all of them.
+    @param interface: The numeric local address; C{""} is all of those of IPv4, C{"::"}
+        all of those of IPv6.
     @param port: The local port; 0 lets the system choose.
     @raise gamenet.errors.CannotBind: The address is taken or not ours.
     """
     try:
         if interface:
-            socket.inet_pton(socket.AF_INET, interface)
+            socket.inet_pton(familyOf(interface), interface)
         if IReactorFDSet.providedBy(reactor):
-            return ReactorDatagramSocket(reactor, _boundSocket(interface, port), receiver)
+            return ReactorDatagramSocket(reactor, boundSocket(interface, port), receiver)
         fallback = PortDatagramSocket(receiver)
         fallback.listen(IReactorUDP(reactor), interface, port)
         return fallback
-    except (OSError, OverflowError, CannotListenError) as error:
+    except (OSError, OverflowError, ValueError, CannotListenError) as error:
         cause = getattr(error, "socketError", error)
         raise CannotBind(f"no UDP socket on {interface or '*'}:{port}: {cause}") from error

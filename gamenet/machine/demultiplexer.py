@@ -13,7 +13,13 @@ from attrs import define, field
 from zope.interface import implementer
 
 from gamenet.errors import LocalProtocolError
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.interfaces import (
+    Address,
+    DatagramReceiver,
+    DatagramSender,
+    IDatagramSocket,
+    IMachine,
+)
 from gamenet.wire.demultiplexing import KIND_OF_FIRST_BYTE, DatagramKind
 
 __all__ = ["Demultiplexer", "Face"]
@@ -52,6 +58,17 @@ class Face:
             return True
         self.send_errors += 1
         return False
+
+    def sender(self) -> DatagramSender:
+        """Return the port's own way to send, which ends when the face is closed."""
+        send = self._owner.socket.sender()
+
+        def give(data: bytes, address: Address) -> object:
+            if self.closed:
+                raise OSError("the face is closed")
+            return send(data, address)
+
+        return give
 
     def close(self) -> None:
         """Give the claim back; the port stays open.  Closing twice is harmless."""

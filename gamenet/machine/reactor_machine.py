@@ -8,7 +8,6 @@ random bytes.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from typing import cast
 
@@ -21,14 +20,13 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from gamenet.errors import BadAddress, CannotBind
+from gamenet.errors import BadAddress
 from gamenet.interfaces import DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.machine import own_addresses
 from gamenet.machine.datagram_socket import openDatagramSocket
+from gamenet.machine.tls_endpoint import PREFIX, tlsServerEndpoint
 
 __all__ = ["ReactorMachine", "asMachine", "useMonotonicTime"]
-
-#: Where L{ReactorMachine.sourceAddress} pretends to send: discard (RFC 863).
-_DISCARD_PORT = 9
 
 
 def useMonotonicTime(reactor: IReactorTime) -> None:
@@ -85,7 +83,7 @@ class ReactorMachine:
         self, receiver: DatagramReceiver, interface: str = "", port: int = 0
     ) -> IDatagramSocket:
         """
-        Open a UDP socket over IPv4.
+        Open a UDP socket, over IPv6 where C{interface} is of that family.
 
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
         """
@@ -107,7 +105,10 @@ class ReactorMachine:
         Return the endpoint that C{description} names.
 
         @raise gamenet.errors.BadAddress: It is not a description of one.
+        @raise gamenet.errors.BadSetting: A file of it cannot be used.
         """
+        if description.startswith(PREFIX):
+            return tlsServerEndpoint(self.clock, description)
         try:
             return cast("IStreamServerEndpoint", serverFromString(self.clock, description))
         except Exception as error:
@@ -118,20 +119,14 @@ class ReactorMachine:
         Return the local address that datagrams to C{destination} would leave
         from.  Sends nothing: it asks the routing table by connecting a UDP socket.
 
-        @raise gamenet.errors.BadAddress: C{destination} is not a numeric IPv4 host.
+        @raise gamenet.errors.BadAddress: C{destination} is not a numeric host.
         @raise gamenet.errors.CannotBind: There is no route to it.
         """
-        try:
-            socket.inet_pton(socket.AF_INET, destination)
-        except OSError as error:
-            raise BadAddress(f"not a numeric IPv4 address: {destination!r}") from error
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((destination, _DISCARD_PORT))
-            except OSError as error:
-                raise CannotBind(f"no route to {destination}: {error}") from error
-            source: str = probe.getsockname()[0]
-        return source
+        return own_addresses.sourceAddress(destination)
+
+    def isOwnAddress(self, host: str) -> bool:
+        """Return whether datagrams to C{host} would stay on this machine; binds a socket to see."""
+        return own_addresses.isOwnAddress(host)
 
 
 def asMachine(reactor_or_machine: object) -> IMachine:

@@ -9,16 +9,33 @@ from __future__ import annotations
 
 import hmac
 from array import array
+from socket import AF_INET, AF_INET6, inet_pton
 
 from attrs import define, field
 
-__all__ = ["AnswerBudget"]
+__all__ = ["AnswerBudget", "sourceNetwork"]
+
+
+def sourceNetwork(host: str) -> bytes:
+    """
+    Return what counts as one source: an IPv4 address, or the /64 of an IPv6 address,
+    in which a single machine can have as many addresses as it likes.
+
+    @param host: A host, numeric; any other text counts as itself.
+    """
+    try:
+        if ":" in host:
+            return inet_pton(AF_INET6, host)[:8]
+        return inet_pton(AF_INET, host)
+    except (OSError, ValueError):
+        return host.encode()
 
 
 @define(eq=False)
 class AnswerBudget:
     """
-    Token buckets, shared by the hosts that a keyed hash puts together, whatever their ports.
+    Token buckets, shared by the sources (L{sourceNetwork}) that a keyed hash puts
+    together, whatever their ports.
 
     @ivar key: At least 16 unpredictable bytes, so that nobody can choose whom
         to share a bucket with.
@@ -47,7 +64,7 @@ class AnswerBudget:
         @param now: Seconds, monotonic.
         @return: Whether to answer.
         """
-        digest = hmac.digest(self.key, host.encode(), "sha256")
+        digest = hmac.digest(self.key, sourceNetwork(host), "sha256")
         bucket = int.from_bytes(digest[:8], "big") % self.buckets
         earned = max(0.0, now - self._counted_at[bucket]) * self.rate
         saved = min(self.burst, self._saved[bucket] + earned)

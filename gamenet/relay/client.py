@@ -1,17 +1,19 @@
 """
-A TURN client over UDP: RFC 8656 with long-term credentials (RFC 8489, section 9.2).
+A TURN client: RFC 8656 with long-term credentials (RFC 8489, section 9.2).
 
-It works against any TURN server.  It shares its socket with whatever else the
-game socket carries: everything it sends and receives goes through one face.
+It works against any TURN server.  Over UDP it shares its socket with whatever
+else the game socket carries: everything it sends and receives goes through one
+face.  Over TCP and TLS that face is a L{gamenet.relay.client_stream.RelayConnection}, see
+L{gamenet.relay.client_connection}; and L{gamenet.relay.kept_allocation} keeps an
+allocation where this has one until it is lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from gamenet.errors import (
@@ -22,55 +24,37 @@ from gamenet.errors import (
     RelayRefused,
 )
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
-from gamenet.relay.relayed_socket import RelayedSocket, readLifetime
-from gamenet.relay.transactions import Transactions
-from gamenet.wire.stun import (
-    MessageClass,
-    StunMessage,
-    decode,
-    encode,
-    verifyIntegrity,
-)
-from gamenet.wire.stun_attributes import (
-    BAD_REQUEST,
-    ERROR_CODE,
-    NONCE,
-    REALM,
-    STALE_NONCE,
-    UNAUTHENTICATED,
-    USERNAME,
-    XOR_MAPPED_ADDRESS,
-    ErrorCode,
-    decodeErrorCode,
-    decodeXorAddress,
-)
+from gamenet.relay.channel_numbers import CHANNELS
+from gamenet.relay.client_credential import Attributes, ClientCredential
+from gamenet.relay.client_requests import RelayRequests, readLifetime
+from gamenet.relay.client_settings import FAMILIES
+from gamenet.relay.relayed_socket import RelayedSocket
+from gamenet.relay.transactions import RELIABLE_TIMES, Transactions
+from gamenet.wire.stun import MessageClass, StunMessage, decode
+from gamenet.wire.stun_attributes import XOR_MAPPED_ADDRESS, decodeXorAddress
 from gamenet.wire.turn import (
+    ADDITIONAL_ADDRESS_FAMILY,
     ALLOCATE,
     ALLOCATION_MISMATCH,
     DATA_INDICATION,
-    FIRST_CHANNEL,
-    LAST_CHANNEL,
     LIFETIME,
     REFRESH,
+    REQUESTED_ADDRESS_FAMILY,
     REQUESTED_TRANSPORT,
     XOR_RELAYED_ADDRESS,
     decodeChannelData,
+    encodeAddressFamily,
     encodeLifetime,
     encodeTransport,
     readIndication,
 )
-from gamenet.wire.turn_credentials import longTermKey
 
 __all__ = ["CHANNELS", "RelayedSocket", "TurnClient"]
 
-#: How many channels an allocation can have at all.
-CHANNELS = LAST_CHANNEL - FIRST_CHANNEL + 1
-
-_STALE_LIMIT = 3
 #: A Refresh with it deletes the allocation.
 _GONE = ((LIFETIME, encodeLifetime(0)),)
-#: What a server may refuse with before it knows whose key to sign with.
-_UNSIGNED = (BAD_REQUEST, UNAUTHENTICATED, STALE_NONCE)
+#: Most relayed addresses of an allocation: one a family.
+_ADDRESSES = 2
 
 
 class _State(Enum):
@@ -100,6 +84,8 @@ class TurnClient:
         password: str,
         peers_limit: int = 64,
         transactions_limit: int = 256,
+        anonymous: bool = True,
+        reliable: bool = False,
     ) -> None:
         """
         @param machine: Gives the clock and the transaction ids.
@@ -111,96 +97,132 @@ class TurnClient:
         @param peers_limit: Most permissions, and most channels, of an
             allocation; 1 to L{CHANNELS}.
         @param transactions_limit: Most requests outstanding at a time.
+        @param anonymous: Send USERHASH in place of USERNAME where the relay can find it.
+        @param reliable: Whether the face loses nothing: then nothing is sent twice.
         @raise BadSetting: C{peers_limit} is out of range.
         """
         if not 1 <= peers_limit <= CHANNELS:
             raise BadSetting(f"peers_limit must be from 1 to {CHANNELS}, not {peers_limit!r}")
         self._machine = machine
         self._relay = relay_address
-        self._username = username
-        self._password = password
         self._peers_limit = peers_limit
-        self._realm = b""
-        self._nonce = b""
-        self._key: bytes | None = None
         self._state = _State.IDLE
         self._socket: RelayedSocket | None = None
         self.strangers = 0
         self.ignored = 0
         self._transactions = Transactions(
-            machine.clock, self._sendDatagram, limit=transactions_limit
+            machine.clock, self._sendDatagram, limit=transactions_limit, strict=reliable
         )
+        if reliable:
+            self._transactions.times = RELIABLE_TIMES
+        self._credential = ClientCredential(username, password, anonymous)
+        self._requests = RelayRequests(machine, self._transactions, self._credential)
         self.face = openFace(self._datagramReceived)
 
-    def allocate(self, receiver: DatagramReceiver) -> Deferred[RelayedSocket]:
+    def allocate(
+        self, receiver: DatagramReceiver, families: tuple[int, ...] = ()
+    ) -> Deferred[RelayedSocket]:
         """
-        Make an allocation.
+        Make an allocation.  Cancelling gives up, and gives back what may be there.
 
         @param receiver: Called with every packet that is relayed to us, and
             the peer it came from.
-        @return: Fires with the L{RelayedSocket}.  Fails with L{RelayRefused},
-            with L{MalformedMessage} where the answer makes no sense, and with
-            L{LocalProtocolError} where there is an allocation or the client is closed.
+        @param families: The families of relayed addresses to ask for, one of
+            L{gamenet.relay.client_settings.FAMILIES}; C{()} is what the relay likes best.
+        @return: Fires with the L{RelayedSocket}.  Fails with L{RelayRefused}: for a relay
+            that wants another one to be asked with
+            L{gamenet.relay.alternate_servers.TryAlternate}; with L{MalformedMessage}
+            where the answer makes no sense; with L{LocalProtocolError} where there is an
+            allocation, the client is closed, or there are no such families.
         """
-        return Deferred.fromCoroutine(self._allocate(receiver))
+        return Deferred.fromCoroutine(self._allocate(receiver, families))
 
-    def close(self) -> None:
+    def close(self, farewell: bool = True) -> None:
         """
         Give the allocation back, with one packet that may get lost, and the
         face.  Closing twice is harmless.
+
+        @param farewell: Whether to say so to the relay.  Not where our own address has
+            changed: it would be said of whatever allocation the new address has.
         """
         if self._state is _State.CLOSED:
             return
-        allocating = self._state is _State.ALLOCATING
+        idle = self._state is _State.IDLE
         self._state = _State.CLOSED
-        if self._socket is not None:
-            self._socket.close()
-        elif allocating:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close()
+        if farewell and not idle:
             self._sayFarewell()
         self._transactions.failAll(RelayRefused(0, "the client was closed"))
         self.face.close()
 
-    async def _allocate(self, receiver: DatagramReceiver) -> RelayedSocket:
+    def faceLost(self, error: GamenetError) -> None:
+        """
+        Lose the allocation and all requests with the connection; called by a face that is
+        one.  Nothing can be asked of this client then.
+
+        @param error: What became of it.
+        """
+        if self._state is _State.CLOSED:
+            return
+        self._state = _State.CLOSED
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.lose(error)
+        self._transactions.failAll(error)
+        self.face.close()
+
+    async def _allocate(
+        self, receiver: DatagramReceiver, families: tuple[int, ...]
+    ) -> RelayedSocket:
         if self._state is not _State.IDLE:
             raise LocalProtocolError(f"cannot allocate while {self._state.value}")
+        if families not in FAMILIES:
+            raise LocalProtocolError(f"no such address families: {families!r}")
         self._state = _State.ALLOCATING
         try:
-            answer = await self._askForAllocation()
+            answer = await self._askForAllocation(_wanted(families))
             socket = self._makeSocket(answer, receiver)
-        except BaseException:
+        except BaseException as error:
             if self._state is _State.ALLOCATING:
                 self._state = _State.IDLE
+                if isinstance(error, CancelledError):
+                    self._sayFarewell()
             raise
         self._state = _State.ALLOCATED
         self._socket = socket
         return socket
 
-    async def _askForAllocation(self) -> StunMessage:
-        wanted = ((REQUESTED_TRANSPORT, encodeTransport()),)
+    async def _askForAllocation(self, wanted: Attributes) -> StunMessage:
         try:
-            return await self._request(ALLOCATE, lambda _: wanted)
+            return await self._requests.request(ALLOCATE, lambda _: wanted)
         except RelayRefused as error:
             if error.code != ALLOCATION_MISMATCH:
                 raise
         # Ours from an earlier time: the answer that told us of it got lost.
         self._log.info("the relay has an allocation of ours; deleting it")
         try:
-            await self._request(REFRESH, lambda _: _GONE)
+            await self._requests.request(REFRESH, lambda _: _GONE)
         except RelayRefused as error:
             if error.code != ALLOCATION_MISMATCH:
                 raise
-        return await self._request(ALLOCATE, lambda _: wanted)
+        return await self._requests.request(ALLOCATE, lambda _: wanted)
 
     def _makeSocket(self, answer: StunMessage, receiver: DatagramReceiver) -> RelayedSocket:
-        relayed = answer.first(XOR_RELAYED_ADDRESS)
+        relayed = tuple(
+            decodeXorAddress(value, answer.transaction_id)
+            for kind, value in answer.attributes
+            if kind == XOR_RELAYED_ADDRESS
+        )
         mapped = answer.first(XOR_MAPPED_ADDRESS)
-        if relayed is None or mapped is None:
+        if not relayed or mapped is None:
             raise MalformedMessage("an Allocate success that lacks an address")
         return RelayedSocket(
-            decodeXorAddress(relayed, answer.transaction_id),
+            relayed[:_ADDRESSES],
             decodeXorAddress(mapped, answer.transaction_id),
             self._machine.clock,
-            self._ask,
+            self._requests.ask,
             self._sendDatagram,
             self._socketEnded,
             receiver,
@@ -210,72 +232,20 @@ class TurnClient:
         )
 
     def _socketEnded(self, farewell: bool) -> None:
-        self._socket = None
         self._transactions.failAll(RelayRefused(0, "the relayed socket is closed"))
         if self._state is _State.CLOSED:
-            self._sayFarewell()
             return
+        self._socket = None
         self._state = _State.IDLE
         if farewell:
             # It is the relay's to expire where this fails.
-            self._ask(REFRESH, lambda _: _GONE).addErrback(lambda why: why.trap(GamenetError))
-
-    def _ask(
-        self, method: int, attributes: Callable[[bytes], tuple[tuple[int, bytes], ...]]
-    ) -> Deferred[StunMessage]:
-        return Deferred.fromCoroutine(self._request(method, attributes))
-
-    async def _request(
-        self, method: int, attributes: Callable[[bytes], tuple[tuple[int, bytes], ...]]
-    ) -> StunMessage:
-        stale = 0
-        while True:
-            key = self._key
-            transaction_id = self._machine.randomBytes(12)
-            answer = await self._transactions.request(
-                transaction_id,
-                method,
-                self._encode(method, transaction_id, attributes(transaction_id)),
-                partial(_isBelievable, key),
-            )
-            if answer.message_class is MessageClass.SUCCESS:
-                return answer
-            error = _errorOf(answer)
-            challenged = error.code == UNAUTHENTICATED and key is None
-            if not challenged:
-                stale += 1
-                if error.code != STALE_NONCE or stale > _STALE_LIMIT:
-                    raise RelayRefused(error.code, error.reason)
-            self._takeChallenge(answer)
-
-    def _encode(
-        self, method: int, transaction_id: bytes, attributes: tuple[tuple[int, bytes], ...]
-    ) -> bytes:
-        if self._key is not None:
-            attributes += (
-                (USERNAME, self._username.encode()),
-                (REALM, self._realm),
-                (NONCE, self._nonce),
-            )
-        message = StunMessage(method, MessageClass.REQUEST, transaction_id, attributes)
-        return encode(message, self._key)
-
-    def _takeChallenge(self, answer: StunMessage) -> None:
-        realm = answer.first(REALM)
-        nonce = answer.first(NONCE)
-        if realm is None or nonce is None:
-            raise MalformedMessage("a challenge without REALM or NONCE")
-        try:
-            text = realm.decode()
-        except UnicodeDecodeError:
-            raise MalformedMessage("a REALM that is not UTF-8") from None
-        self._realm = realm
-        self._nonce = nonce
-        self._key = longTermKey(self._username, text, self._password)
+            gone = self._requests.ask(REFRESH, lambda _: _GONE)
+            gone.addErrback(lambda why: why.trap(GamenetError))
 
     def _sayFarewell(self) -> None:
-        if self._key is not None:
-            self._sendDatagram(self._encode(REFRESH, self._machine.randomBytes(12), _GONE))
+        if self._credential.signing is not None:
+            transaction_id = self._machine.randomBytes(12)
+            self._sendDatagram(self._credential.sign(REFRESH, transaction_id, _GONE))
 
     def _sendDatagram(self, data: bytes) -> bool:
         sent: bool = self.face.send(data, self._relay)
@@ -311,23 +281,11 @@ class TurnClient:
         return True
 
 
-def _errorOf(answer: StunMessage) -> ErrorCode:
-    value = answer.first(ERROR_CODE)
-    if value is None:
-        raise MalformedMessage("an error answer without ERROR-CODE")
-    return decodeErrorCode(value)
-
-
-def _isBelievable(key: bytes | None, answer: StunMessage) -> bool:
-    """
-    Tell whether the relay sent an answer: signed with our key, as soon as
-    there is one, unless it is a refusal that cannot be (section 9.2.5).
-    """
-    if key is None or answer.integrity is not None:
-        return key is None or verifyIntegrity(answer, key)
-    if answer.message_class is not MessageClass.ERROR:
-        return False
-    try:
-        return _errorOf(answer).code in _UNSIGNED
-    except MalformedMessage:
-        return False
+def _wanted(families: tuple[int, ...]) -> Attributes:
+    """Return what an Allocate asks for; both families are asked for as RFC 8656 wants it."""
+    wanted: Attributes = ((REQUESTED_TRANSPORT, encodeTransport()),)
+    if len(families) == 1:
+        wanted += ((REQUESTED_ADDRESS_FAMILY, encodeAddressFamily(families[0])),)
+    elif families:
+        wanted += ((ADDITIONAL_ADDRESS_FAMILY, encodeAddressFamily(families[1])),)
+    return wanted

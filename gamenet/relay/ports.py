@@ -5,43 +5,50 @@ The sockets behind relayed addresses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Generic, Protocol, TypeVar
 
-from attrs import define, field
+from attrs import define
 
 from gamenet.errors import CannotBind
-from gamenet.interfaces import Address, IDatagramSocket, IMachine
+from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
 from gamenet.relay.port_range import PortRange
-from gamenet.relay.reservation import RelayedPort
 
-__all__ = ["PeerReceiver", "RelayedPorts"]
+__all__ = ["OpenPort", "RelayedPorts"]
 
-#: Called with a relayed port's number, a datagram, and the peer it came from.
-PeerReceiver = Callable[[int, bytes, Address], None]
+
+class OpenPort(Protocol):
+    """
+    One relayed port, as L{RelayedPorts} opens and closes it.
+    """
+
+    socket: IDatagramSocket
+
+    def datagramReceived(self, data: bytes, peer: Address) -> None:
+        """A datagram came to it."""
+
+
+_Port = TypeVar("_Port", bound=OpenPort)
 
 
 @define(eq=False)
-class RelayedPorts:
+class RelayedPorts(Generic[_Port]):
     """
-    Opens and closes relayed ports.
+    Opens and closes the relayed ports of one host.
 
     @ivar machine: What they are opened on.
     @ivar host: The numeric address they are opened at.
-    @ivar receiver: Called with everything that comes.
+    @ivar make: Makes the L{OpenPort} that a socket is opened for, by its receiver.
     @ivar range: The ports to choose from; C{None} lets the system choose.
     @ivar attempts: How many ports are tried before there is none.
-    @ivar sockets: The open sockets, by number.
     """
 
     machine: IMachine
     host: str
-    receiver: PeerReceiver
+    make: Callable[[], _Port]
     range: PortRange | None = None
     attempts: int = 16
-    sockets: dict[int, IDatagramSocket] = field(init=False, factory=dict)
-    _last: int = field(init=False, default=0)
 
-    def open(self, even: bool, pair: bool) -> tuple[RelayedPort, ...]:
+    def open(self, even: bool, pair: bool) -> tuple[_Port, ...]:
         """
         Open a port.
 
@@ -57,40 +64,30 @@ class RelayedPorts:
                 return ports
         return ()
 
-    def close(self, number: int) -> None:
-        """Close a port; one that is closed already is left alone."""
-        opened = self.sockets.pop(number, None)
-        if opened is None:
-            return
-        port = opened.address[1]
-        opened.close()
+    def close(self, port: _Port) -> None:
+        """Close an open port."""
+        number = port.socket.address[1]
+        port.socket.close()
         if self.range is not None:
-            self.range.release(port)
+            self.range.release(number)
 
-    def closeAll(self) -> None:
-        """Close every port."""
-        for number in tuple(self.sockets):
-            self.close(number)
-
-    def _openAnywhere(self, even: bool, pair: bool) -> tuple[RelayedPort, ...]:
+    def _openAnywhere(self, even: bool, pair: bool) -> tuple[_Port, ...]:
         first = self._openOne(0)
         if first is None:
             return ()
-        port = first.address[1]
-        if not pair and not (even and port & 1):
+        number = first.socket.address[1]
+        if not pair and not (even and number & 1):
             return (first,)
         # The neighbor that makes a pair of it, the even one below.
-        second = self._openOne(port ^ 1)
+        second = self._openOne(number ^ 1)
         if second is None or not pair:
-            self.close(first.number)
+            first.socket.close()
             return () if second is None else (second,)
-        return (second, first) if port & 1 else (first, second)
+        return (second, first) if number & 1 else (first, second)
 
-    def _openFromRange(
-        self, free: PortRange, even: bool, pair: bool
-    ) -> tuple[RelayedPort, ...]:
+    def _openFromRange(self, free: PortRange, even: bool, pair: bool) -> tuple[_Port, ...]:
         occupied: list[int] = []
-        opened: tuple[RelayedPort, ...] = ()
+        opened: tuple[_Port, ...] = ()
         while not opened and len(occupied) < 2 * self.attempts:
             draw = int.from_bytes(self.machine.randomBytes(8), "big")
             port = free.take(draw, even, pair)
@@ -104,25 +101,22 @@ class RelayedPorts:
             free.release(port)
         return opened
 
-    def _openThese(self, wanted: tuple[int, ...]) -> tuple[RelayedPort, ...]:
-        opened: list[RelayedPort] = []
-        for port in wanted:
-            one = self._openOne(port)
+    def _openThese(self, wanted: tuple[int, ...]) -> tuple[_Port, ...]:
+        opened: list[_Port] = []
+        for number in wanted:
+            one = self._openOne(number)
             if one is None:
                 for other in opened:
-                    self.sockets.pop(other.number).close()
+                    other.socket.close()
                 return ()
             opened.append(one)
         return tuple(opened)
 
-    def _openOne(self, port: int) -> RelayedPort | None:
-        number = self._last + 1
+    def _openOne(self, number: int) -> _Port | None:
+        port = self.make()
+        receiver: DatagramReceiver = port.datagramReceived
         try:
-            opened = self.machine.openDatagramSocket(
-                partial(self.receiver, number), self.host, port
-            )
+            port.socket = self.machine.openDatagramSocket(receiver, self.host, number)
         except CannotBind:
             return None
-        self._last = number
-        self.sockets[number] = opened
-        return RelayedPort(number, opened.address)
+        return port

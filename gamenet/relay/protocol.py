@@ -1,51 +1,60 @@
 """
-The relay on the network: one UDP port for clients, one for each allocation.
+The relay on the network: what comes from clients, and what the tables decide.
+
+The packets themselves are moved by a data plane (L{gamenet.relay.data_plane}).
 """
 
 from __future__ import annotations
 
-from twisted.logger import Logger
+from collections.abc import Iterable
 
-from gamenet.errors import LocalProtocolError, MalformedMessage
-from gamenet.interfaces import Address, IDatagramSocket, IMachine
+from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from gamenet.errors import GamenetError, LocalProtocolError, MalformedMessage
+from gamenet.interfaces import Address, IMachine
 from gamenet.machine.alarm import Alarm
 from gamenet.machine.sparse_log import SparseLog
-from gamenet.relay.allocation import AllocationEnded, AllocationTable, EndReason
-from gamenet.relay.answer_budget import AnswerBudget
-from gamenet.relay.authentication import Authenticator
+from gamenet.relay.binding_budget import BindingBudget
+from gamenet.relay.binding_sockets import BindingSockets
+from gamenet.relay.control_plane import peerPolicy, requestDesk
 from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.methods import TurnMethods, WantedPorts
-from gamenet.relay.nonce import NonceMint
-from gamenet.relay.peer_policy import PeerPolicy, networks
-from gamenet.relay.port_range import PortRange
-from gamenet.relay.ports import RelayedPorts
-from gamenet.relay.requests import UNDERSTOOD_ATTRIBUTES, Outcome, RequestDesk
-from gamenet.relay.reservation import ReservationTable
+from gamenet.relay.data_plane import IPlaneOwner
+from gamenet.relay.flow import Flow, Transport
+from gamenet.relay.grants import Effect, PortsClosed
+from gamenet.relay.peer_policy import networks
+from gamenet.relay.python_plane import PythonPlane
+from gamenet.relay.relay_hosts import relayHosts
 from gamenet.relay.settings import RelaySettings
+from gamenet.relay.stream_clients import RelayStream, RelayStreamFactory
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
 from gamenet.wire.turn import (
+    DONT_FRAGMENT,
     RESERVATION_TOKEN_LENGTH,
     SEND_INDICATION,
     decodeChannelData,
-    encodeChannelData,
-    encodeDataIndication,
     readIndication,
 )
 
 __all__ = ["RelayServer"]
 
-#: Where the Internet is; nothing is ever sent there (RFC 5737).
-_INTERNET = "192.0.2.1"
-_WILDCARDS = ("", "0.0.0.0")
+_BINDING_REQUEST = b"\0\1"
 
 
+@implementer(IPlaneOwner)
 class RelayServer:
     """
-    A STUN and TURN server over UDP and IPv4.
+    A STUN and TURN server.
 
+    @ivar clock: The machine's.
     @ivar counters: What happened so far, L{RelayCounters}.
-    @ivar address: Where it listens, once it is started.
-    @ivar relay_host: The host of its relayed addresses, once it is started.
+    @ivar addresses: Where it listens over UDP, once it is started.
+    @ivar probe_addresses: Where it answers Binding requests only.
+    @ivar alternate: The second address of RFC 5780, C{None} without one.
+    @ivar relay_hosts: The hosts of its relayed addresses, as clients know them.
+    @ivar streams: Makes the streams of clients over TCP and TLS: listen with it.
     """
 
     _log = Logger()
@@ -57,217 +66,360 @@ class RelayServer:
         """
         self._machine = machine
         self._settings = settings
-        self._clock = machine.clock
+        self.clock = machine.clock
         self.counters = RelayCounters()
-        self._listener: IDatagramSocket | None = None
+        self.addresses: tuple[Address, ...] = ()
+        self.probe_addresses: tuple[Address, ...] = ()
+        self.alternate: Address | None = None
+        self.relay_hosts: tuple[str, ...] = ()
+        self.streams = RelayStreamFactory(self, settings.streams)
+        self._connected: dict[int, RelayStream] = {}
+        self._listeners = 0
+        self._plane: PythonPlane | None = None
+        self._drained: Deferred[None] | None = None
         self._alarm = Alarm(machine.clock, self._swept)
+        self._drain_alarm = Alarm(machine.clock, self._drainEnded)
         self._sparse = SparseLog(self._log, machine.clock)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens first, once it is started."""
+        return self.addresses[0]
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no new allocations any more."""
+        return self._drained is not None
 
     def start(self) -> None:
         """
-        Listen.
+        Listen over UDP.
 
-        @raise gamenet.errors.CannotBind: The address is taken or not ours.
+        @raise gamenet.errors.CannotBind: An address is taken or not ours; then nothing is open.
         @raise LocalProtocolError: It listens already.
         """
-        if self._listener is not None:
+        if self._plane is not None:
             raise LocalProtocolError("the relay is started already")
         settings = self._settings
-        self.relay_host = self._relayHost()
-        listener = self._machine.openDatagramSocket(
-            self._clientDatagram, settings.interface, settings.port
+        machine = self._machine
+        hosts = relayHosts(settings, machine)
+        plane = self._plane = PythonPlane(
+            machine,
+            self,
+            self.counters,
+            hosts,
+            int.from_bytes(machine.randomBytes(12), "big"),
+            settings.short_cut,
         )
-        self.address: Address = listener.address
-        free = None if settings.port_range is None else PortRange(*settings.port_range)
-        self._ports = RelayedPorts(
-            self._machine, self.relay_host, self._peerDatagram, free, settings.open_attempts
+        self._bindings = BindingSockets(
+            machine,
+            self,
+            plane,
+            BindingBudget(machine.randomBytes(16), settings.bindings_per_second),
+            self.counters,
         )
-        own = dict.fromkeys((self.relay_host, self.address[0], *settings.own_addresses))
-        policy = PeerPolicy(
-            tuple(host for host in own if host not in _WILDCARDS),
-            (self.address[1],),
-            networks(settings.allow_peer),
+        try:
+            self._listen(plane)
+        except GamenetError:
+            self._bindings.close()
+            plane.stop()
+            self._plane = None
+            raise
+        self.relay_hosts = tuple(host.told for host in hosts.values())
+        listeners = (*self.addresses, *self.probe_addresses)
+        if self.alternate is not None:
+            listeners += (self.alternate, (self.alternate[0], self.addresses[0][1]))
+            listeners += ((self.addresses[0][0], self.alternate[1]),)
+        self._desk = requestDesk(
+            settings,
+            machine.randomBytes,
+            peerPolicy(settings, hosts, listeners, machine.isOwnAddress),
+            tuple(hosts),
+            plane.keeps_whole,
+            self.counters,
         )
-        self._table = AllocationTable(policy, settings.limits)
-        self._reservations = ReservationTable(
-            settings.reservations, settings.reservation_lifetime
-        )
-        nonces = NonceMint(self._machine.randomBytes(32), settings.nonce_lifetime)
-        self._requests = RequestDesk(
-            Authenticator(settings.secrets, settings.realm, nonces),
-            TurnMethods(self._table, self._reservations, settings.last_channel),
-            AnswerBudget(
-                self._machine.randomBytes(32),
-                settings.refusals_per_second,
-                settings.refusals_burst,
-            ),
-        )
-        self._indication_id = int.from_bytes(self._machine.randomBytes(12), "big")
-        self._listener = listener
+        self._table = self._desk.methods.table
         self._log.info(
-            "relay listens at {address} and relays from {relay_host}",
-            address=self.address,
-            relay_host=self.relay_host,
+            "relay listens at {addresses} and relays from {relay_hosts}",
+            addresses=self.addresses,
+            relay_hosts=self.relay_hosts,
         )
 
     def stop(self) -> None:
         """Close every socket and forget every client.  Stopping twice is harmless."""
-        listener, self._listener = self._listener, None
-        if listener is None:
+        plane, self._plane = self._plane, None
+        if plane is None:
             return
-        listener.close()
-        self._ports.closeAll()
-        self.counters.allocations_active = 0
+        self.streams.closeAll()
+        self._bindings.close()
+        plane.stop()
+        self.counters.nothingActive()
         self._alarm.cancel()
-        self._log.info("relay at {address} stopped", address=self.address)
+        self._log.info("relay at {addresses} stopped", addresses=self.addresses)
+        self._drainEnded()
 
-    def _relayHost(self) -> str:
-        settings = self._settings
-        for host in (settings.relay_address, settings.interface):
-            if host is not None and host not in _WILDCARDS:
-                return host
-        source: str = self._machine.sourceAddress(_INTERNET)
-        return source
+    def reload(
+        self,
+        secrets: tuple[bytes, ...],
+        users: tuple[tuple[str, str], ...],
+        allow_peer: tuple[str, ...],
+        deny_peer: tuple[str, ...],
+    ) -> None:
+        """
+        Take other secrets, users and rules for peers.  Allocations stay; permissions that a
+        new rule refuses end.
 
-    def _clientDatagram(self, data: bytes, client: Address) -> None:
+        @raise gamenet.errors.BadSetting: One cannot work; then nothing has changed.
+        """
+        policy = evolve(
+            self._table.policy, allowed=networks(allow_peer), denied=networks(deny_peer)
+        )
+        self._desk.authenticator.reload(secrets, users)
+        now = self.clock.seconds()
+        self.sweep(now)
+        self._apply(self._table.usePolicy(policy), now)
+        self._settle()
+
+    def drain(self) -> Deferred[None]:
+        """
+        Take no new allocations any more.
+
+        @return: Fires when the last allocation is gone, after C{drain_limit} seconds, or
+            when the relay is stopped.  Every call returns a new one.
+        """
+        if self._drained is None:
+            self._drained = Deferred()
+            self._desk.draining = True
+            self._log.info(
+                "relay drains: {active} allocations are left",
+                active=self.counters.allocations_active,
+            )
+            self._drain_alarm.set(self.clock.seconds() + self._settings.drain_limit)
+            self._checkDrained()
+        drained: Deferred[None] = Deferred()
+        if self._drained.called:
+            return succeed(None)
+        self._drained.addCallback(lambda _: drained.callback(None))
+        return drained
+
+    def status(self) -> dict[str, object]:
+        """Return what is now and what was counted: names, and what JSON can hold."""
+        return {
+            "draining": self.draining,
+            **self.counters.asDict(),
+        }
+
+    def newListener(self) -> int:
+        """Return a number that no listener and no stream had before."""
+        self._listeners += 1
+        return self._listeners
+
+    def datagramReceived(self, data: bytes, listener: int, client: Address, now: float) -> None:
+        """Take what is no ChannelData of a bound channel; called by the data plane."""
         first = data[0] if data else 255
-        if 0x40 <= first <= 0x7F:
-            self._channelData(data, client)
+        if data[:2] == _BINDING_REQUEST:
+            self._bindings.requested(data, listener, client, now)
         elif first <= 3:
-            self._stunMessage(data, client)
+            try:
+                message = decode(data)
+            except MalformedMessage:
+                self.dropped(DropReason.MALFORMED)
+                return
+            self._messageReceived(message, len(data), Flow(listener, client), now)
+        elif 0x40 <= first <= 0x7F:
+            self._unboundChannelData(data)
         else:
-            self._drop(DropReason.NOT_STUN)
+            self.dropped(DropReason.NOT_STUN)
 
-    def _channelData(self, data: bytes, client: Address) -> None:
-        try:
-            number, payload = decodeChannelData(data, self._settings.last_channel)
-        except MalformedMessage:
-            self._drop(DropReason.MALFORMED)
+    def streamConnected(self, flow: Flow, stream: RelayStream) -> None:
+        """A client has connected; called by its stream."""
+        if self._plane is None:
+            stream.close()
             return
-        target = self._table.channelToPeer(client, number, self._clock.seconds())
-        self._relayToPeer(target, payload)
+        self._connected[flow.listener] = stream
+        self._plane.connect(flow, stream.send)
 
-    def _stunMessage(self, data: bytes, client: Address) -> None:
+    def streamMessageReceived(self, message: bytes, flow: Flow) -> bool:
+        """
+        Take one message of a stream; called by it.
+
+        @return: Whether it was one; the stream is closed where it was not.
+        """
+        plane = self._plane
+        if plane is None:
+            return False
+        now = self.clock.seconds()
+        if message[0] >= 0x40:
+            plane.channelDataReceived(flow, message, now)
+            return True
+        if now >= plane.sweep_due:
+            self.sweep(now)
         try:
-            message = decode(data)
+            decoded = decode(message)
         except MalformedMessage:
-            self._drop(DropReason.MALFORMED)
+            self.dropped(DropReason.MALFORMED)
+            return False
+        if decoded.method == BINDING and decoded.message_class is MessageClass.REQUEST:
+            answer = self._bindings.streamed(decoded, len(message), flow.address, now)
+            if answer is not None:
+                self._connected[flow.listener].answer(answer)
+        else:
+            self._messageReceived(decoded, len(message), flow, now)
+        return True
+
+    def streamLost(self, flow: Flow) -> None:
+        """A client's stream has ended, and its allocation with it; called by the stream."""
+        self._connected.pop(flow.listener, None)
+        plane = self._plane
+        if plane is None:
             return
-        now = self._clock.seconds()
+        now = self.clock.seconds()
+        self._apply(self._desk.disconnected(flow, now), now)
+        plane.disconnect(flow)
+        self._settle()
+
+    def streamRefused(self) -> None:
+        """Somebody was turned away who wanted to connect; called by the stream."""
+        self.dropped(DropReason.STREAM_REFUSED)
+
+    def sweep(self, now: float) -> None:
+        """Let end what ends by now; called by the data plane and by the alarm."""
+        self._apply(self._desk.sweep(now), now)
+        self._settle()
+
+    def allowsPort(self, peer: Address) -> bool:
+        """See L{IPlaneOwner.allowsPort}."""
+        return self._table.policy.allowsPort(peer, False)
+
+    def dropped(self, reason: DropReason) -> None:
+        """Count a packet that went nowhere, and say so now and then."""
+        self.counters.dropped[reason] += 1
+        self._sparse.note(reason.value, "relay dropped a packet: {kind}")
+
+    def _listen(self, plane: PythonPlane) -> None:
+        settings = self._settings
+        numbers = [self.newListener() for _ in settings.udp]
+        self.addresses = tuple(
+            plane.listen(number, *address)
+            for number, address in zip(numbers, settings.udp, strict=True)
+        )
+        self.probe_addresses = tuple(map(self._bindings.openProbe, settings.probe_ports))
+        if settings.alternate is not None:
+            self.alternate = self._bindings.openDiscovery(
+                numbers[0], self.addresses[0], settings.alternate
+            )
+
+    def _messageReceived(self, message: StunMessage, size: int, flow: Flow, now: float) -> None:
         if (
             message.message_class is MessageClass.INDICATION
             and message.method == SEND_INDICATION
         ):
-            self._sendIndication(message, client, now)
+            self._sendIndication(message, flow, now)
         else:
-            self._request(message, len(data), client, now)
+            self._request(message, size, flow, now)
 
-    def _sendIndication(self, message: StunMessage, client: Address, now: float) -> None:
-        if message.unknownAttributes(UNDERSTOOD_ATTRIBUTES):
-            self._drop(DropReason.UNKNOWN_ATTRIBUTE)
+    def _unboundChannelData(self, data: bytes) -> None:
+        try:
+            decodeChannelData(data, self._settings.last_channel)
+        except MalformedMessage:
+            self.dropped(DropReason.MALFORMED)
+        else:
+            self.dropped(DropReason.NO_CHANNEL)
+
+    def _sendIndication(self, message: StunMessage, flow: Flow, now: float) -> None:
+        if message.unknownAttributes(self._desk.understood):
+            self.dropped(DropReason.UNKNOWN_ATTRIBUTE)
             return
         try:
             peer, payload = readIndication(message)
         except MalformedMessage:
-            self._drop(DropReason.MALFORMED)
+            self.dropped(DropReason.MALFORMED)
             return
-        self._relayToPeer(self._table.sendToPeer(client, peer, now), payload)
+        if self._plane is not None:
+            whole = message.first(DONT_FRAGMENT) is not None
+            peer = self._table.policy.canonicalPeer(peer)
+            self._plane.sendToPeer(flow, peer, payload, whole, now)
 
-    def _relayToPeer(self, target: tuple[int, Address] | DropReason, payload: bytes) -> None:
-        if isinstance(target, DropReason):
-            self._drop(target)
-            return
-        number, peer = target
-        if self._ports.sockets[number].send(payload, peer):
-            self.counters.packets_from_clients += 1
-            self.counters.bytes_from_clients += len(payload)
-        else:
-            self._drop(DropReason.SEND_FAILED)
-
-    def _peerDatagram(self, number: int, payload: bytes, peer: Address) -> None:
-        target = self._table.toClient(number, peer, self._clock.seconds())
-        if isinstance(target, DropReason):
-            self._drop(target)
-            return
-        client, channel = target
-        if channel:
-            data = encodeChannelData(channel, payload)
-        else:
-            data = encodeDataIndication(self._nextIndicationId(), peer, payload)
-        if self._send(data, client):
-            self.counters.packets_to_clients += 1
-            self.counters.bytes_to_clients += len(payload)
-
-    def _request(self, message: StunMessage, size: int, client: Address, now: float) -> None:
-        self._sweep(now)
-        wall_now = self._machine.wallClock()
-        outcome = self._requests.answer(message, size, client, now, wall_now)
-        if outcome.wanted is not None:
-            outcome = self._openPorts(outcome.wanted, now)
-        self._count(message, outcome)
-        if outcome.ended is not None:
-            self._close(outcome.ended)
-        if outcome.answer is not None:
-            self._send(outcome.answer, client)
-        active = len(self._table)
-        if active > self.counters.allocations_active:
-            self.counters.allocations_total += 1
-            self._log.info("allocation for {client}, {active} now", client=client, active=active)
-        self.counters.allocations_active = active
-        self._arm()
-
-    def _openPorts(self, wanted: WantedPorts, now: float) -> Outcome:
-        ports = self._ports.open(wanted.even, wanted.pair)
-        token = self._machine.randomBytes(RESERVATION_TOKEN_LENGTH) if wanted.pair else b""
-        return self._requests.allocate(wanted, ports, token, now)
-
-    def _count(self, message: StunMessage, outcome: Outcome) -> None:
-        counters = self.counters
+    def _request(self, message: StunMessage, size: int, flow: Flow, now: float) -> None:
+        plane = self._plane
+        desk = self._desk
+        outcome = desk.answer(message, size, flow, now, self._machine.wallClock())
+        self._apply(outcome.effects, now)
+        wanted = outcome.wanted
+        if wanted is not None and plane is not None:
+            opened = {
+                family: plane.open(family, wanted.even, wanted.pair)
+                for family in wanted.families
+            }
+            token = self._machine.randomBytes(RESERVATION_TOKEN_LENGTH) if wanted.pair else b""
+            outcome = desk.allocate(wanted, opened, token, now)
+            self._apply(outcome.effects, now)
+            if not outcome.code:
+                self._log.info(
+                    "allocation for {client} over {transport}, {active} now",
+                    client=flow.address,
+                    transport=flow.transport.value,
+                    active=self.counters.allocations_active,
+                )
         if outcome.dropped is not None:
-            self._drop(outcome.dropped)
-            if outcome.dropped in (DropReason.RATE_LIMITED, DropReason.AMPLIFICATION):
-                counters.unauthenticated += 1
-        elif outcome.code:
+            self._sparse.note(outcome.dropped.value, "relay dropped a packet: {kind}")
+        elif outcome.code and message.integrity is not None:
             # A first request without a signature is refused to every client.
-            if message.integrity is not None:
-                self._sparse.note(f"{outcome.code}", "relay refused a signed request: {kind}")
-            counters.refused[outcome.code] = counters.refused.get(outcome.code, 0) + 1
-            if not outcome.authenticated:
-                counters.unauthenticated += 1
-        elif message.method == BINDING:
-            counters.bindings += 1
+            self._sparse.note(f"{outcome.code}", "relay refused a signed request: {kind}")
+        if outcome.answer is not None:
+            self._answer(outcome.answer, flow)
+        self._settle()
 
-    def _sweep(self, now: float) -> None:
-        for ended in self._table.sweep(now):
-            self._close(ended)
-        for number in self._reservations.sweep(now):
-            self._ports.close(number)
-        self.counters.allocations_active = len(self._table)
+    def _answer(self, data: bytes, flow: Flow) -> None:
+        if flow.transport is Transport.UDP:
+            if self._plane is not None:
+                self._plane.send(data, flow.listener, flow.address)
+            return
+        stream = self._connected.get(flow.listener)
+        if stream is not None:
+            stream.answer(data)
 
-    def _close(self, ended: AllocationEnded) -> None:
-        self._ports.close(ended.number)
-        if ended.reason is EndReason.EXPIRED:
-            self.counters.allocations_expired += 1
+    def _apply(self, effects: Iterable[Effect], now: float) -> None:
+        plane = self._plane
+        if plane is None:
+            return
+        for effect in effects:
+            flow = effect.flow
+            held = True
+            if isinstance(effect, PortsClosed):
+                if effect.ended:
+                    plane.erase(flow)
+                    held = False
+                for number in effect.numbers:
+                    plane.close(number)
+            else:
+                allocation = self._table.find(flow, now)
+                if allocation is not None:
+                    plane.program(self._table.grants(allocation))
+            stream = self._connected.get(flow.listener)
+            if stream is not None:
+                stream.allocated(held)
 
-    def _arm(self) -> None:
-        dues = (self._table.nextDue(), self._reservations.nextDue())
-        self._alarm.set(min((each for each in dues if each is not None), default=None))
+    def _settle(self) -> None:
+        """After the tables have changed: plan the next sweep, and notice the end of a drain."""
+        due = self._desk.nextDue()
+        if self._plane is not None:
+            self._plane.sweep_due = float("inf") if due is None else due
+        self._alarm.set(due)
+        self._checkDrained()
 
     def _swept(self) -> None:
-        now = self._clock.seconds()
-        self._sweep(now)
-        self._arm()
+        self.sweep(self.clock.seconds())
 
-    def _send(self, data: bytes, client: Address) -> bool:
-        if self._listener is not None and self._listener.send(data, client):
-            return True
-        self._drop(DropReason.SEND_FAILED)
-        return False
+    def _checkDrained(self) -> None:
+        if self._drained is not None and not self.counters.allocations_active:
+            self._drainEnded()
 
-    def _nextIndicationId(self) -> bytes:
-        self._indication_id = (self._indication_id + 1) % (1 << 96)
-        return self._indication_id.to_bytes(12, "big")
-
-    def _drop(self, reason: DropReason) -> None:
-        self.counters.dropped[reason] += 1
-        self._sparse.note(reason.value, "relay dropped a datagram: {kind}")
+    def _drainEnded(self) -> None:
+        self._drain_alarm.cancel()
+        if self._drained is not None and not self._drained.called:
+            self._log.info(
+                "relay is drained: {active} allocations are left",
+                active=self.counters.allocations_active,
+            )
+            self._drained.callback(None)

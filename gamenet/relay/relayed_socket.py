@@ -5,7 +5,6 @@ A relayed transport address, used as if it were a socket of ours.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,8 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gamenet.errors import GamenetError, LocalProtocolError, MalformedMessage, RelayRefused
-from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
+from gamenet.errors import GamenetError, LocalProtocolError, RelayRefused
+from gamenet.interfaces import Address, DatagramReceiver, DatagramSender, IDatagramSocket
+from gamenet.relay.channel_numbers import ChannelNumbers
+from gamenet.relay.client_credential import Attributes
+from gamenet.relay.client_requests import Ask, readLifetime
 from gamenet.wire.stun import StunMessage
 from gamenet.wire.stun_attributes import encodeXorAddress
 from gamenet.wire.turn import (
@@ -23,18 +25,15 @@ from gamenet.wire.turn import (
     CHANNEL_BIND,
     CHANNEL_NUMBER,
     CREATE_PERMISSION,
-    FIRST_CHANNEL,
-    LIFETIME,
     REFRESH,
     WRONG_CREDENTIALS,
     XOR_PEER_ADDRESS,
-    decodeLifetime,
     encodeChannelData,
     encodeChannelNumber,
     encodeSendIndication,
 )
 
-__all__ = ["PEER_REFRESH", "REFRESH_LEAD", "Ask", "RelayedSocket", "readLifetime"]
+__all__ = ["PEER_REFRESH", "REFRESH_LEAD", "RelayedSocket"]
 
 #: Seconds between two refreshes of a permission (which last 300) or a channel (600, but
 #: the permission within it 300).
@@ -47,24 +46,6 @@ _LONGEST_DATAGRAM = 65_507
 #: The codes that say that there is no allocation of ours any more; 0 is silence.
 _FATAL = (0, ALLOCATION_MISMATCH, WRONG_CREDENTIALS)
 
-#: Asks the relay: a method, and the attributes that a transaction id makes.
-Ask: TypeAlias = Callable[
-    [int, Callable[[bytes], tuple[tuple[int, bytes], ...]]], Deferred[StunMessage]
-]
-
-
-def readLifetime(answer: StunMessage) -> int:
-    """
-    Return how long an allocation lives, as a success tells, in seconds.
-
-    @raise MalformedMessage: It does not tell, or none at all is left.
-    """
-    value = answer.first(LIFETIME)
-    lifetime = 0 if value is None else decodeLifetime(value)
-    if not lifetime:
-        raise MalformedMessage("a success without a lifetime")
-    return lifetime
-
 
 @implementer(IDatagramSocket)
 @define(eq=False)
@@ -73,7 +54,7 @@ class RelayedSocket:
     An allocation.  Made by L{gamenet.relay.client.TurnClient.allocate}, and
     kept alive, with every permission and channel, until it is closed or lost.
 
-    @ivar address: The relayed transport address, which peers send to.
+    @ivar addresses: The relayed transport addresses, which peers send to; one a family.
     @ivar mapped_address: Where the relay sees us: our server-reflexive address.
     @ivar packets_sent: Packets given to the relay to be relayed.
     @ivar packets_received: Packets that the relay relayed to us.
@@ -84,7 +65,7 @@ class RelayedSocket:
 
     _log = Logger()
 
-    address: Address
+    addresses: tuple[Address, ...]
     mapped_address: Address
     _clock: IReactorTime
     _ask: Ask
@@ -104,14 +85,19 @@ class RelayedSocket:
     _refresh_due: float = field(init=False, default=0.0)
     _permission_dues: dict[str, float] = field(init=False, factory=dict)
     _channel_dues: dict[Address, float] = field(init=False, factory=dict)
-    _number_of: dict[Address, int] = field(init=False, factory=dict)
-    _peer_of: dict[int, Address] = field(init=False, factory=dict)
+    _numbers: ChannelNumbers = field(init=False, factory=ChannelNumbers)
     _bound: dict[Address, int] = field(init=False, factory=dict)
+    _binding: dict[Address, list[Deferred[int]]] = field(init=False, factory=dict)
     _timer: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Plan the first refresh."""
         self._refreshIn(self._lifetime)
+
+    @property
+    def address(self) -> Address:
+        """The first of C{addresses}."""
+        return self.addresses[0]
 
     def send(self, data: bytes, address: Address, ttl: int | None = None) -> bool:
         """
@@ -135,6 +121,16 @@ class RelayedSocket:
             return False
         self.packets_sent += 1
         return True
+
+    def sender(self) -> DatagramSender:
+        """Return L{send}, as what raises C{OSError} where that says C{False}."""
+
+        def give(data: bytes, address: Address) -> object:
+            if not self.send(data, address):
+                raise OSError("the relayed socket sends nothing")
+            return None
+
+        return give
 
     def permit(self, host: str) -> Deferred[None]:
         """
@@ -165,14 +161,36 @@ class RelayedSocket:
         if peer in self._bound and not self.closed:
             return succeed(self._bound[peer])
         try:
-            if peer not in self._number_of:
-                self._checkRoom(len(self._number_of))
+            if peer not in self._numbers.number_of:
+                self._checkRoom(len(self._numbers))
             encodeXorAddress(peer, bytes(12))
+            self._numbers.take(peer, self._clock.seconds())
         except LocalProtocolError:
             return fail()
-        number = self._number_of.setdefault(peer, FIRST_CHANNEL + len(self._number_of))
-        self._peer_of[number] = peer
-        return self._askChannel(peer)
+        bound: Deferred[int] = Deferred()
+        waiting = self._binding.get(peer)
+        if waiting is not None:
+            waiting.append(bound)
+            return bound
+        self._binding[peer] = [bound]
+        self._askChannel(peer).addBoth(self._channelAnswered, peer)
+        return bound
+
+    def revoke(self, host: str) -> None:
+        """
+        Ask for a host's permission no more; it ends at the relay within 300 s.  Channels
+        of that host go on, and keep it permitted.
+        """
+        self._permission_dues.pop(host, None)
+
+    def unbindChannel(self, peer: Address) -> None:
+        """
+        Ask for a peer's channel no more; it ends at the relay within 600 s, and what comes
+        over it is ignored.  Its number rests as RFC 8656 wants it.
+        """
+        self._bound.pop(peer, None)
+        self._channel_dues.pop(peer, None)
+        self._numbers.release(peer)
 
     def whenLost(self) -> Deferred[GamenetError]:
         """
@@ -201,9 +219,14 @@ class RelayedSocket:
         if not self.closed:
             self._end(True)
 
+    def lose(self, error: GamenetError) -> None:
+        """Be lost, for what the client heard otherwise; called by it."""
+        if not self.closed:
+            self._loseTo(error)
+
     def channelDataReceived(self, number: int, data: bytes) -> None:
         """Take what came over a channel; called by the client."""
-        peer = self._peer_of.get(number)
+        peer = self._numbers.peer_of.get(number)
         if peer is None or self.closed:
             self.packets_ignored += 1
             return
@@ -232,33 +255,51 @@ class RelayedSocket:
             raise LocalProtocolError(f"more than {self._peers_limit} peers of one relayed socket")
 
     def _askPermission(self, host: str) -> Deferred[None]:
-        def attributes(transaction_id: bytes) -> tuple[tuple[int, bytes], ...]:
+        def attributes(transaction_id: bytes) -> Attributes:
             return ((XOR_PEER_ADDRESS, encodeXorAddress((host, 0), transaction_id)),)
 
         def granted(answer: StunMessage) -> None:
             self._permission_dues[host] = self._clock.seconds() + PEER_REFRESH
             self._plan()
 
+        def refreshed(answer: StunMessage) -> None:
+            if host in self._permission_dues:
+                granted(answer)
+
+        renewal = host in self._permission_dues
         asked = self._ask(CREATE_PERMISSION, attributes).addErrback(self._refused)
-        return asked.addCallback(granted)
+        return asked.addCallback(refreshed if renewal else granted)
 
     def _askChannel(self, peer: Address) -> Deferred[int]:
-        number = self._number_of[peer]
+        number = self._numbers.number_of[peer]
 
-        def attributes(transaction_id: bytes) -> tuple[tuple[int, bytes], ...]:
+        def attributes(transaction_id: bytes) -> Attributes:
             return (
                 (CHANNEL_NUMBER, encodeChannelNumber(number)),
                 (XOR_PEER_ADDRESS, encodeXorAddress(peer, transaction_id)),
             )
 
         def granted(answer: StunMessage) -> int:
+            now = self._clock.seconds()
+            if not self._numbers.bound(peer, now):
+                raise LocalProtocolError("the channel was given up while it was asked for")
             self._bound[peer] = number
-            self._channel_dues[peer] = self._clock.seconds() + PEER_REFRESH
+            self._channel_dues[peer] = now + PEER_REFRESH
             self._plan()
             return number
 
         asked = self._ask(CHANNEL_BIND, attributes).addErrback(self._refused)
         return asked.addCallback(granted)
+
+    def _channelAnswered(self, result: int | Failure, peer: Address) -> None:
+        waiting = self._binding.pop(peer)
+        if isinstance(result, Failure) and not self.closed and peer not in self._bound:
+            self.unbindChannel(peer)
+        for each in waiting:
+            if isinstance(result, Failure):
+                each.errback(result)
+            else:
+                each.callback(result)
 
     def _askRefresh(self) -> Deferred[None]:
         def granted(answer: StunMessage) -> None:
@@ -311,14 +352,14 @@ class RelayedSocket:
 
     def _permissionFailed(self, failure: Failure, host: str) -> None:
         failure.trap(GamenetError)
-        self._permission_dues.pop(host, None)
-        self._sayDropped(failure, host)
+        if self._permission_dues.pop(host, None) is not None:
+            self._sayDropped(failure, host)
 
     def _channelFailed(self, failure: Failure, peer: Address) -> None:
         failure.trap(GamenetError)
-        self._channel_dues.pop(peer, None)
-        self._bound.pop(peer, None)
-        self._sayDropped(failure, peer[0])
+        if peer in self._bound:
+            self.unbindChannel(peer)
+            self._sayDropped(failure, peer[0])
 
     def _sayDropped(self, failure: Failure, host: str) -> None:
         if not self.closed:

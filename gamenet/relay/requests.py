@@ -1,5 +1,5 @@
 """
-What a relay answers to a request (RFC 8489, sections 6.3 and 9.2.4): who asks
+What a relay answers to a request of TURN (RFC 8489, sections 6.3 and 9.2.4): who asks
 is settled first, then whether all of it is understood, and only then what is
 asked, which is L{gamenet.relay.methods}' business.
 
@@ -10,18 +10,23 @@ L{RequestDesk.allocate} goes on when the ports are there.
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from collections.abc import Iterator
+
+from attrs import define, evolve, field, frozen
 
 from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address
-from gamenet.relay.allocation import AllocationEnded
 from gamenet.relay.answer_budget import AnswerBudget
-from gamenet.relay.authentication import Authenticator, Credential, Refusal
-from gamenet.relay.counters import DropReason
-from gamenet.relay.methods import TURN_METHODS, Asked, Attributes, TurnMethods, WantedPorts
+from gamenet.relay.asked import Asked, Attributes, Decision, Granted, WantedPorts
+from gamenet.relay.authentication import Authenticator, Refusal, Sender
+from gamenet.relay.counters import DropReason, RelayCounters
+from gamenet.relay.flow import Flow
+from gamenet.relay.grants import Effect
+from gamenet.relay.methods import METHOD_NAMES, TurnMethods
 from gamenet.relay.reservation import RelayedPort
 from gamenet.wire import stun, stun_attributes, turn
-from gamenet.wire.stun import BINDING, MessageClass, StunMessage
+from gamenet.wire.nat_discovery import MAPPED_ADDRESS
+from gamenet.wire.stun import MessageClass, StunMessage
 from gamenet.wire.stun_attributes import (
     BAD_REQUEST,
     STALE_NONCE,
@@ -34,6 +39,7 @@ __all__ = [
     "UNDERSTOOD_ATTRIBUTES",
     "Outcome",
     "RequestDesk",
+    "WantedPorts",
 ]
 
 #: A refusal to somebody who proved nothing is at most this many times as long as the request.
@@ -42,11 +48,14 @@ AMPLIFICATION_LIMIT = 4
 #: The comprehension-required attributes that are understood.
 UNDERSTOOD_ATTRIBUTES = frozenset(
     [
+        MAPPED_ADDRESS,
         stun_attributes.USERNAME,
         stun_attributes.ERROR_CODE,
         stun_attributes.UNKNOWN_ATTRIBUTES,
         stun_attributes.REALM,
         stun_attributes.NONCE,
+        stun_attributes.PASSWORD_ALGORITHM,
+        stun_attributes.USERHASH,
         stun_attributes.XOR_MAPPED_ADDRESS,
         turn.CHANNEL_NUMBER,
         turn.LIFETIME,
@@ -58,6 +67,7 @@ UNDERSTOOD_ATTRIBUTES = frozenset(
         turn.REQUESTED_TRANSPORT,
         turn.DONT_FRAGMENT,
         turn.RESERVATION_TOKEN,
+        turn.CONNECTION_ID,
     ]
 )
 
@@ -67,12 +77,12 @@ class Outcome:
     """
     What became of a request.
 
-    @ivar answer: The datagram for the client, C{None} for silence.
+    @ivar answer: The message for the client, C{None} for silence.
     @ivar code: The error code that C{answer} refuses with, 0 for none.
     @ivar authenticated: Whether the sender proved who they are.
     @ivar dropped: Why there is no answer.
     @ivar wanted: What to open before there is one.
-    @ivar ended: The allocation that ended, C{None} for none.
+    @ivar effects: What the server has to do, before it looks at anything else.
     """
 
     answer: bytes | None = field(default=None, repr=False)
@@ -80,90 +90,131 @@ class Outcome:
     authenticated: bool = False
     dropped: DropReason | None = None
     wanted: WantedPorts | None = None
-    ended: AllocationEnded | None = None
+    effects: tuple[Effect, ...] = ()
 
 
-@frozen
+@define(eq=False)
 class RequestDesk:
     """
-    Answers the requests of one relay.
+    Answers the requests of one relay, lets end what ends, and counts it all.
 
     @ivar authenticator: Tells who sent a request.
     @ivar methods: Decides what is asked.
     @ivar budget: Who still gets a refusal.
+    @ivar understood: The comprehension-required attributes that are
+        understood: not DONT-FRAGMENT where the system cannot do it.
     """
 
     authenticator: Authenticator
     methods: TurnMethods
     budget: AnswerBudget
+    understood: frozenset[int] = UNDERSTOOD_ATTRIBUTES
+
+    @property
+    def counters(self) -> RelayCounters:
+        """Where everything is counted."""
+        return self.methods.table.counters
+
+    @property
+    def draining(self) -> bool:
+        """Whether there are no new allocations any more."""
+        return self.methods.allocating.draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self.methods.allocating.draining = draining
+
+    def sweep(self, now: float) -> tuple[Effect, ...]:
+        """Let end what ends by now: allocations, permissions, channels, reserved ports."""
+        expired = self.methods.table.sweep(now)
+        return (*expired, *self.methods.allocating.sweepReservations(now))
+
+    def nextDue(self) -> float | None:
+        """Return when L{sweep} next may have something to do, C{None} for never."""
+        dues = (self.methods.table.nextDue(), self.methods.allocating.reservations.nextDue())
+        return min((due for due in dues if due is not None), default=None)
+
+    def disconnected(self, flow: Flow, now: float) -> tuple[Effect, ...]:
+        """Forget the allocation of a client whose stream ended."""
+        return self.methods.table.disconnected(flow, now)
 
     def answer(
-        self, request: StunMessage, size: int, client: Address, now: float, wall_now: float
+        self, request: StunMessage, size: int, flow: Flow, now: float, wall_now: float
     ) -> Outcome:
         """
-        Answer one message.  The tables have been swept at C{now}.
+        Answer one message that is no Binding request.  What ends by C{now} ends before.
 
         @param request: What came.
         @param size: Its bytes.
-        @param client: Where it came from.
+        @param flow: Where it came from.
         @param now: Seconds, monotonic.
         @param wall_now: Seconds since 1970.
+        @return: Where it has C{wanted}, L{allocate} follows in the same instant.
         """
-        if request.message_class is not MessageClass.REQUEST:
-            return Outcome(dropped=DropReason.NOT_A_REQUEST)
-        if request.method == BINDING:
-            return self._answerBinding(request, size, client, now)
-        if request.method not in TURN_METHODS:
-            return Outcome(dropped=DropReason.UNKNOWN_METHOD)
-        allocation = self.methods.table.find(client, now)
-        known = None if allocation is None else allocation.credential
-        sender = self.authenticator.check(request, client, now, wall_now, known)
-        if isinstance(sender, Refusal):
-            return self._refuse(request, size, client, sender, now)
-        unknown = request.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
-        if unknown:
-            refusal = Refusal(UNKNOWN_ATTRIBUTE, sender.key, unknown)
-            return self._refuse(request, size, client, refusal, now)
-        try:
-            decision = self.methods.decide(Asked(request, client, sender, allocation, now))
-        except MalformedMessage:
-            decision = BAD_REQUEST
-        if isinstance(decision, WantedPorts):
-            return Outcome(authenticated=True, wanted=decision)
-        if isinstance(decision, AllocationEnded):
-            gone = ((turn.LIFETIME, turn.encodeLifetime(0)),)
-            return _grant(request, sender, gone, decision)
-        if isinstance(decision, int):
-            return self._refuse(request, size, client, Refusal(decision, sender.key), now)
-        return _grant(request, sender, decision)
+        swept = self.sweep(now)
+        outcome = self._answer(request, size, flow, now, wall_now)
+        self._count(request, outcome)
+        return evolve(outcome, effects=(*swept, *outcome.effects)) if swept else outcome
 
     def allocate(
-        self, wanted: WantedPorts, ports: tuple[RelayedPort, ...], token: bytes, now: float
+        self,
+        wanted: WantedPorts,
+        opened: dict[int, tuple[RelayedPort, ...]],
+        token: bytes,
+        now: float,
     ) -> Outcome:
         """
-        Go on with an Allocate, in the same instant.
+        Go on with an Allocate.
 
         @param wanted: What L{answer} returned.
-        @param ports: The open ports: one, or two for a pair, or none where
-            they could not be opened.
+        @param opened: By family the open ports: one, or two for a pair, or none
+            where they could not be opened.
         @param token: 8 unpredictable bytes, used for a pair.
         @param now: Seconds, monotonic.
         """
         asked = wanted.asked
-        decision = self.methods.allocate(wanted, ports, token, now)
-        if isinstance(decision, int):
-            refusal = Refusal(decision, asked.sender.key)
-            return self._refuse(asked.request, 0, asked.client, refusal, now)
-        return _grant(asked.request, asked.sender, decision)
+        decision = self.methods.allocating.allocate(wanted, opened, token, now)
+        if isinstance(decision, Granted):
+            outcome = _grant(asked.request, asked.sender, decision)
+        else:
+            code, unused = decision
+            refusal = Refusal(code, asked.sender.key, asked.sender.integrity)
+            refused = self._refuse(asked.request, 0, asked.flow.address, refusal, now)
+            outcome = evolve(refused, effects=unused)
+        self._count(asked.request, outcome)
+        return outcome
 
-    def _answerBinding(
-        self, request: StunMessage, size: int, client: Address, now: float
+    def _answer(
+        self, request: StunMessage, size: int, flow: Flow, now: float, wall_now: float
     ) -> Outcome:
-        unknown = request.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
+        if request.message_class is not MessageClass.REQUEST:
+            return Outcome(dropped=DropReason.NOT_A_REQUEST)
+        if request.method not in METHOD_NAMES:
+            return Outcome(dropped=DropReason.UNKNOWN_METHOD)
+        client = flow.address
+        allocation = self.methods.table.find(flow, now)
+        # An allocation's credential is good as long as it lives, and for its deletion.
+        ended = self.methods.deletions.find(flow, request.transaction_id, now)
+        holder = ended if ended is not None else allocation
+        known = None if holder is None else holder.credential
+        sender = self.authenticator.check(request, client, now, wall_now, known)
+        if isinstance(sender, Refusal):
+            return self._refuse(request, size, client, sender, now)
+        unknown = request.unknownAttributes(self.understood)
         if unknown:
-            refusal = Refusal(UNKNOWN_ATTRIBUTE, None, unknown)
+            refusal = Refusal(UNKNOWN_ATTRIBUTE, sender.key, sender.integrity, unknown)
             return self._refuse(request, size, client, refusal, now)
-        return Outcome(stun.encodeBindingSuccess(request.transaction_id, client))
+        decision: Decision
+        try:
+            decision = self.methods.decide(Asked(request, flow, sender, allocation, now))
+        except MalformedMessage:
+            decision = BAD_REQUEST
+        if isinstance(decision, WantedPorts):
+            return Outcome(authenticated=True, wanted=decision)
+        if isinstance(decision, Granted):
+            return _grant(request, sender, decision)
+        refusal = Refusal(decision, sender.key, sender.integrity)
+        return self._refuse(request, size, client, refusal, now)
 
     def _refuse(
         self, request: StunMessage, size: int, client: Address, refusal: Refusal, now: float
@@ -172,36 +223,55 @@ class RequestDesk:
         proven = refusal.key is not None and refusal.code != STALE_NONCE
         if not proven and not self.budget.take(client[0], now):
             return Outcome(dropped=DropReason.RATE_LIMITED)
-        extra: Attributes = ()
-        if refusal.unknown_attributes:
-            unknown = stun_attributes.encodeUnknownAttributes(refusal.unknown_attributes)
-            extra = ((stun_attributes.UNKNOWN_ATTRIBUTES, unknown),)
-        if refusal.code in (UNAUTHENTICATED, STALE_NONCE):
-            nonce = self.authenticator.nonces.issue(client, now)
-            realm = self.authenticator.realm.encode()
-            extra = ((stun_attributes.REALM, realm), (stun_attributes.NONCE, nonce))
-        for reason, fingerprint in ((None, True), ("", True), ("", False)):
-            code = stun_attributes.encodeErrorCode(refusal.code, reason)
+        for attributes, fingerprint in self._refusals(refusal, client, now):
             message = StunMessage(
-                request.method,
-                MessageClass.ERROR,
-                request.transaction_id,
-                ((stun_attributes.ERROR_CODE, code), *extra),
+                request.method, MessageClass.ERROR, request.transaction_id, attributes
             )
-            answer = stun.encode(message, refusal.key, fingerprint)
+            answer = stun.encode(message, refusal.key, fingerprint, refusal.integrity)
             if proven or len(answer) <= AMPLIFICATION_LIMIT * size:
                 known = refusal.key is not None
                 return Outcome(answer, refusal.code, authenticated=known)
         return Outcome(dropped=DropReason.AMPLIFICATION)
 
+    def _refusals(
+        self, refusal: Refusal, client: Address, now: float
+    ) -> Iterator[tuple[Attributes, bool]]:
+        """
+        Return what a refusal can be, the best first: what keeps clients from the
+        better algorithms goes last, the phrase for people first.
+        """
+        extras: tuple[Attributes, ...] = ((),)
+        if refusal.unknown_attributes:
+            unknown = stun_attributes.encodeUnknownAttributes(refusal.unknown_attributes)
+            extras = (((stun_attributes.UNKNOWN_ATTRIBUTES, unknown),),)
+        elif refusal.code in (UNAUTHENTICATED, STALE_NONCE):
+            extras = tuple(
+                self.authenticator.challenge(client, now, rich) for rich in (True, False)
+            )
+        for extra in extras:
+            for reason, fingerprint in ((None, True), ("", True), ("", False)):
+                code = stun_attributes.encodeErrorCode(refusal.code, reason)
+                yield ((stun_attributes.ERROR_CODE, code), *extra), fingerprint
 
-def _grant(
-    request: StunMessage,
-    sender: Credential,
-    attributes: Attributes,
-    ended: AllocationEnded | None = None,
-) -> Outcome:
+    def _count(self, request: StunMessage, outcome: Outcome) -> None:
+        counters = self.counters
+        if outcome.wanted is not None:
+            return
+        if outcome.dropped is not None:
+            counters.dropped[outcome.dropped] += 1
+            unproven = outcome.dropped in (DropReason.RATE_LIMITED, DropReason.AMPLIFICATION)
+            counters.unauthenticated += int(unproven)
+        elif outcome.code:
+            counters.refused[outcome.code] = counters.refused.get(outcome.code, 0) + 1
+            counters.unauthenticated += int(not outcome.authenticated)
+        else:
+            name = METHOD_NAMES[request.method]
+            counters.requests[name] = counters.requests.get(name, 0) + 1
+
+
+def _grant(request: StunMessage, sender: Sender, granted: Granted) -> Outcome:
     success = StunMessage(
-        request.method, MessageClass.SUCCESS, request.transaction_id, attributes
+        request.method, MessageClass.SUCCESS, request.transaction_id, granted.attributes
     )
-    return Outcome(stun.encode(success, sender.key), authenticated=True, ended=ended)
+    answer = stun.encode(success, sender.key, integrity=sender.integrity)
+    return Outcome(answer, authenticated=True, effects=granted.effects)

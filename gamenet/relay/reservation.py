@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
+from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
+from gamenet.relay.flow import Flow
+from gamenet.relay.quotas import Allowance
 
 __all__ = ["RelayedPort", "Reservation", "ReservationTable"]
 
@@ -18,7 +21,7 @@ class RelayedPort:
     A socket that the relay opened for a client.
 
     @ivar number: Its number within the relay, never used twice.
-    @ivar address: Its relayed transport address.
+    @ivar address: Its relayed transport address, as clients are told it.
     """
 
     number: int
@@ -32,13 +35,15 @@ class Reservation:
 
     @ivar token: 8 unpredictable bytes.
     @ivar port: The open port.
-    @ivar user: Who may take it.
+    @ivar flow: Who reserved it.
+    @ivar allowance: What it is counted on; only the same user may take it.
     @ivar expires: When it is given up, seconds.
     """
 
     token: bytes
     port: RelayedPort
-    user: str
+    flow: Flow
+    allowance: Allowance
     expires: float
 
 
@@ -59,51 +64,62 @@ class ReservationTable:
         """Return how many there are."""
         return len(self._by_token)
 
+    def __contains__(self, token: bytes) -> bool:
+        """Tell whether a token is in use."""
+        return token in self._by_token
+
     @property
     def full(self) -> bool:
         """Whether no further port can be reserved."""
         return len(self._by_token) >= self.limit
 
-    def countOf(self, user: str) -> int:
-        """Return how many a user has."""
-        return sum(reservation.user == user for reservation in self._by_token.values())
-
-    def add(self, token: bytes, port: RelayedPort, user: str, now: float) -> None:
+    def add(
+        self, token: bytes, port: RelayedPort, flow: Flow, allowance: Allowance, now: float
+    ) -> None:
         """
         Keep a port.
 
         @param token: New for every reservation.
         @param port: The open port.
-        @param user: Who may take it.
+        @param flow: Who reserves it.
+        @param allowance: What it is counted on.
         @param now: Seconds, monotonic.
+        @raise LocalProtocolError: The token is in use.
         """
-        self._by_token[token] = Reservation(token, port, user, now + self.lifetime)
+        if token in self._by_token:
+            raise LocalProtocolError("a reservation token was drawn twice")
+        self._by_token[token] = Reservation(token, port, flow, allowance, now + self.lifetime)
 
-    def take(self, token: bytes, user: str, now: float) -> RelayedPort | None:
+    def find(self, token: bytes, user: str, now: float) -> Reservation | None:
         """
-        Give a reserved port away.
+        Look up a reservation.
 
-        @return: The port; C{None} where the token is unknown, expired or another user's.
+        @return: C{None} where the token is unknown, expired or another user's.
         """
         reservation = self._by_token.get(token)
-        if reservation is None or reservation.user != user or reservation.expires <= now:
+        if reservation is None or reservation.expires <= now:
             return None
-        del self._by_token[token]
+        return reservation if reservation.allowance.user.name == user.encode() else None
+
+    def take(self, reservation: Reservation) -> RelayedPort:
+        """Give a reserved port away.  The caller counts it anew."""
+        del self._by_token[reservation.token]
         return reservation.port
 
-    def sweep(self, now: float) -> tuple[int, ...]:
+    def sweep(self, now: float) -> tuple[Reservation, ...]:
         """
         Forget what expired.
 
-        @return: The numbers of the ports to close.
+        @return: The reservations whose ports are to be closed and counted back.
         """
-        numbers = []
-        for reservation in tuple(self._by_token.values()):
+        expired = []
+        for reservation in self._by_token.values():
             if reservation.expires > now:
                 break
+            expired.append(reservation)
+        for reservation in expired:
             del self._by_token[reservation.token]
-            numbers.append(reservation.port.number)
-        return tuple(numbers)
+        return tuple(expired)
 
     def nextDue(self) -> float | None:
         """Return when L{sweep} next has something to do, C{None} for never."""

@@ -10,10 +10,14 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from gamenet.errors import GamenetError, LocalProtocolError, RelayRefused
+from gamenet.errors import GamenetError, LocalProtocolError, RelayRefused, RemoteProtocolError
 from gamenet.wire.stun import StunMessage, transmissionTimes
 
-__all__ = ["Transactions"]
+__all__ = ["RELIABLE_TIMES", "Transactions"]
+
+#: When a request over a stream is sent and given up, seconds from its beginning: once, and
+#: after Ti (section 6.2.2).
+RELIABLE_TIMES = (0.0, transmissionTimes()[-1])
 
 
 @define(eq=False)
@@ -38,13 +42,16 @@ class Transactions:
     @ivar send: Sends one datagram to the server.
     @ivar limit: Most requests outstanding at a time.
     @ivar times: When each is sent and given up, seconds from its beginning:
-        see L{gamenet.wire.stun.transmissionTimes}.
+        see L{gamenet.wire.stun.transmissionTimes}, and L{RELIABLE_TIMES}.
+    @ivar strict: Whether an answer that is not believed ends its transaction: over a
+        stream nobody else can have sent it (section 9.2.5).
     """
 
     clock: IReactorTime
     send: Callable[[bytes], object]
     limit: int = 256
     times: tuple[float, ...] = field(factory=transmissionTimes)
+    strict: bool = False
     _waiting: dict[bytes, _Transaction] = field(init=False, factory=dict)
 
     def __len__(self) -> int:
@@ -66,8 +73,9 @@ class Transactions:
         @param request: The request.
         @param accepts: Whether an answer is to be believed; others are ignored.
         @return: Fires with the answer, a success or an error.  Fails with
-            L{RelayRefused} of code 0 where none came in time, and with
-            L{LocalProtocolError} where too many are outstanding.
+            L{RelayRefused} of code 0 where none came in time, with
+            L{LocalProtocolError} where too many are outstanding, and with
+            L{RemoteProtocolError} where C{strict} says so.
         """
         if len(self._waiting) >= self.limit:
             return fail(LocalProtocolError("too many requests to the relay are outstanding"))
@@ -84,15 +92,17 @@ class Transactions:
         @return: Whether it was one that somebody waited for and believes.
         """
         transaction = self._waiting.get(message.transaction_id)
-        if (
-            transaction is None
-            or message.method != transaction.method
-            or not transaction.accepts(message)
-        ):
+        if transaction is None or message.method != transaction.method:
             return False
-        self._forget(message.transaction_id)
-        transaction.answer.callback(message)
-        return True
+        believed = transaction.accepts(message)
+        if believed or self.strict:
+            self._forget(message.transaction_id)
+        if believed:
+            transaction.answer.callback(message)
+        elif self.strict:
+            why = "an answer of the relay that is not signed as it must be"
+            transaction.answer.errback(RemoteProtocolError(why))
+        return believed
 
     def failAll(self, error: GamenetError) -> None:
         """Give every request up."""

@@ -5,14 +5,15 @@ the business of L{gamenet.wire.stun_attributes}.
 
 Everything is pure.  The lobby and the relay answer Binding requests with it,
 their clients ask with it, and L{gamenet.wire.turn} adds what RFC 8656 needs.
-Only the classic MESSAGE-INTEGRITY (HMAC-SHA1) is known.
+A message is signed by MESSAGE-INTEGRITY (HMAC-SHA1), by
+MESSAGE-INTEGRITY-SHA256, or by both.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Container
-from enum import IntEnum
+from enum import Enum, IntEnum
 from struct import Struct
 from zlib import crc32
 
@@ -25,6 +26,7 @@ from gamenet.wire.stun_attributes import (
     FINGERPRINT,
     MAGIC_COOKIE,
     MESSAGE_INTEGRITY,
+    MESSAGE_INTEGRITY_SHA256,
     UNKNOWN_ATTRIBUTES,
     XOR_MAPPED_ADDRESS,
     decodeXorAddress,
@@ -40,6 +42,7 @@ __all__ = [
     "HEADER_LENGTH",
     "INITIAL_TIMEOUT",
     "REQUEST_COUNT",
+    "Integrity",
     "MessageClass",
     "StunMessage",
     "decode",
@@ -72,6 +75,8 @@ _TWO = Struct(">HH")
 _LENGTH = Struct(">H")
 _CHECKSUM = Struct(">HHI")
 _INTEGRITY_LENGTH = 20
+_SHORTEST_SHA256 = 16
+_LONGEST_SHA256 = 32
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
@@ -87,6 +92,13 @@ class MessageClass(IntEnum):
 _CLASSES = tuple(MessageClass)
 
 
+class Integrity(Enum):
+    """What signs a message; the values name the hash of the HMAC."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
 @frozen
 class StunMessage:
     """
@@ -96,12 +108,15 @@ class StunMessage:
     @ivar message_class: The L{MessageClass}.
     @ivar transaction_id: 12 bytes that an answer repeats.
     @ivar attributes: Pairs of type and value in their order on the wire, as
-        far as MESSAGE-INTEGRITY and without it and FINGERPRINT: what follows
-        MESSAGE-INTEGRITY is not protected by it and must be ignored
-        (section 14.5).
+        far as the first signature and without FINGERPRINT: what follows
+        a signature is not protected by it and must be ignored, but for
+        MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY (sections 14.5, 14.6).
     @ivar integrity: The 20 bytes of MESSAGE-INTEGRITY of a decoded message;
         C{None} where it has none.
     @ivar signed: The bytes that C{integrity} covers; C{None} with it.
+    @ivar integrity_sha256: The 16 to 32 bytes of MESSAGE-INTEGRITY-SHA256 of a
+        decoded message; C{None} where it has none.
+    @ivar signed_sha256: The bytes that it covers; C{None} with it.
     @ivar fingerprinted: Whether a decoded message had a (right) FINGERPRINT.
     """
 
@@ -112,6 +127,8 @@ class StunMessage:
     integrity: bytes | None = field(default=None, eq=False, repr=False)
     signed: bytes | None = field(default=None, eq=False, repr=False)
     fingerprinted: bool = field(default=False, eq=False, repr=False)
+    integrity_sha256: bytes | None = field(default=None, eq=False, repr=False)
+    signed_sha256: bytes | None = field(default=None, eq=False, repr=False)
 
     def first(self, attribute: int) -> bytes | None:
         """
@@ -138,14 +155,20 @@ class StunMessage:
         )
 
 
-def encode(message: StunMessage, key: bytes | None = None, fingerprint: bool = True) -> bytes:
+def encode(
+    message: StunMessage,
+    key: bytes | None = None,
+    fingerprint: bool = True,
+    integrity: Integrity = Integrity.SHA1,
+) -> bytes:
     """
     Return a message as bytes.  Padding is zero.
 
-    @param message: What to write; its C{integrity}, C{signed} and
-        C{fingerprinted} are not looked at.
-    @param key: Where given, MESSAGE-INTEGRITY is appended under this key.
+    @param message: What to write; how it was signed and whether it was
+        C{fingerprinted} is not looked at.
+    @param key: Where given, a signature is appended under this key.
     @param fingerprint: Whether FINGERPRINT ends the message.
+    @param integrity: Which signature, never a shortened one.
     @raise LocalProtocolError: A transaction id that is not 12 bytes, a method
         beyond 12 bits, or more than 65 532 bytes of attributes.
     """
@@ -158,14 +181,17 @@ def encode(message: StunMessage, key: bytes | None = None, fingerprint: bool = T
             raise LocalProtocolError(f"attribute {kind:#06x} of {length} bytes")
         parts.append(_TWO.pack(kind, length) + value + _PADDING[length & 3])
     body = b"".join(parts)
-    trailers = (24 if key is not None else 0) + (8 if fingerprint else 0)
+    signature = 24 if integrity is Integrity.SHA1 else 36
+    trailers = (signature if key is not None else 0) + (8 if fingerprint else 0)
     if len(body) + trailers > 0xFFFC:
         raise LocalProtocolError(f"{len(body)} bytes of attributes do not fit in a STUN message")
     kind = _typeOf(message.method, message.message_class)
     if key is not None:
-        signed = _HEADER.pack(kind, len(body) + 24, MAGIC_COOKIE, message.transaction_id) + body
-        digest = hmac.digest(key, signed, "sha1")
-        body += _TWO.pack(MESSAGE_INTEGRITY, _INTEGRITY_LENGTH) + digest
+        length = len(body) + signature
+        signed = _HEADER.pack(kind, length, MAGIC_COOKIE, message.transaction_id) + body
+        attribute = MESSAGE_INTEGRITY if signature == 24 else MESSAGE_INTEGRITY_SHA256
+        digest = hmac.digest(key, signed, integrity.value)
+        body += _TWO.pack(attribute, len(digest)) + digest
     if not fingerprint:
         return _HEADER.pack(kind, len(body), MAGIC_COOKIE, message.transaction_id) + body
     data = _HEADER.pack(kind, len(body) + 8, MAGIC_COOKIE, message.transaction_id) + body
@@ -174,24 +200,18 @@ def encode(message: StunMessage, key: bytes | None = None, fingerprint: bool = T
 
 def decode(data: bytes, attribute_limit: int = ATTRIBUTE_LIMIT) -> StunMessage:
     """
-    Read one message.  Its MESSAGE-INTEGRITY is not checked: that is
+    Read one message.  Its signatures are not checked: that is
     L{verifyIntegrity}, once the key is known.
 
     @param data: One whole datagram.
     @param attribute_limit: Most attributes that are read.
     @raise MalformedMessage: The header is not that of a STUN message, a length
-        lies, MESSAGE-INTEGRITY or FINGERPRINT has the wrong size, FINGERPRINT
+        lies, a signature or FINGERPRINT has the wrong size, FINGERPRINT
         is wrong or not last, or there are too many attributes.
     """
-    if len(data) < HEADER_LENGTH:
-        raise MalformedMessage(f"a STUN message of {len(data)} bytes")
-    kind, length, cookie, transaction_id = _HEADER.unpack_from(data)
-    if kind & 0xC000 or cookie != MAGIC_COOKIE:
-        raise MalformedMessage("not a STUN message")
-    if length & 3 or length + HEADER_LENGTH != len(data):
-        raise MalformedMessage(f"a STUN length of {length} in a datagram of {len(data)} bytes")
+    kind, transaction_id = _readHeader(data)
     attributes: list[tuple[int, bytes]] = []
-    integrity = signed = None
+    integrity = signed = integrity_sha256 = signed_sha256 = None
     fingerprinted = False
     count = 0
     offset = HEADER_LENGTH
@@ -206,15 +226,21 @@ def decode(data: bytes, attribute_limit: int = ATTRIBUTE_LIMIT) -> StunMessage:
         if attribute == FINGERPRINT:
             _checkFingerprint(data, offset, size)
             fingerprinted = True
-        elif integrity is None:
+        elif integrity_sha256 is None:
             value = data[start : start + size]
-            if attribute == MESSAGE_INTEGRITY:
-                if size != _INTEGRITY_LENGTH:
-                    raise MalformedMessage(f"a MESSAGE-INTEGRITY of {size} bytes")
-                integrity = value
-                signed = data[:2] + _LENGTH.pack(offset + 4) + data[4:offset]
-            else:
-                attributes.append((attribute, value))
+            if attribute == MESSAGE_INTEGRITY_SHA256:
+                if not _SHORTEST_SHA256 <= size <= _LONGEST_SHA256 or size & 3:
+                    raise MalformedMessage(f"a MESSAGE-INTEGRITY-SHA256 of {size} bytes")
+                integrity_sha256 = value
+                signed_sha256 = _signedBytes(data, offset, size)
+            elif integrity is None:
+                if attribute == MESSAGE_INTEGRITY:
+                    if size != _INTEGRITY_LENGTH:
+                        raise MalformedMessage(f"a MESSAGE-INTEGRITY of {size} bytes")
+                    integrity = value
+                    signed = _signedBytes(data, offset, size)
+                else:
+                    attributes.append((attribute, value))
         offset = following
     return StunMessage(
         method=(kind & 0x000F) | (kind & 0x00E0) >> 1 | (kind & 0x3E00) >> 2,
@@ -224,18 +250,31 @@ def decode(data: bytes, attribute_limit: int = ATTRIBUTE_LIMIT) -> StunMessage:
         integrity=integrity,
         signed=signed,
         fingerprinted=fingerprinted,
+        integrity_sha256=integrity_sha256,
+        signed_sha256=signed_sha256,
     )
 
 
-def verifyIntegrity(message: StunMessage, key: bytes) -> bool:
+def verifyIntegrity(
+    message: StunMessage, key: bytes, integrity: Integrity = Integrity.SHA1
+) -> bool:
     """
     Tell whether a decoded message was signed with a key, in constant time.
 
-    @return: C{False} too where it has no MESSAGE-INTEGRITY.
+    @param message: What was received.
+    @param key: The key of who should have sent it.
+    @param integrity: Which of the two signatures to look at.  A shortened
+        MESSAGE-INTEGRITY-SHA256 counts: it has 128 bits at least.
+    @return: C{False} too where it has no such signature.
     """
-    if message.integrity is None or message.signed is None:
+    if integrity is Integrity.SHA1:
+        value, signed = message.integrity, message.signed
+    else:
+        value, signed = message.integrity_sha256, message.signed_sha256
+    if value is None or signed is None:
         return False
-    return hmac.compare_digest(hmac.digest(key, message.signed, "sha1"), message.integrity)
+    digest = hmac.digest(key, signed, integrity.value)
+    return hmac.compare_digest(digest[: len(value)], value)
 
 
 def encodeBindingRequest(transaction_id: bytes) -> bytes:
@@ -320,6 +359,25 @@ def transmissionTimes(
 def _typeOf(method: int, message_class: MessageClass) -> int:
     classes = (message_class & 1) << 4 | (message_class & 2) << 7
     return (method & 0x000F) | (method & 0x0070) << 1 | (method & 0x0F80) << 2 | classes
+
+
+def _readHeader(data: bytes) -> tuple[int, bytes]:
+    if len(data) < HEADER_LENGTH:
+        raise MalformedMessage(f"a STUN message of {len(data)} bytes")
+    kind, length, cookie, transaction_id = _HEADER.unpack_from(data)
+    if kind & 0xC000 or cookie != MAGIC_COOKIE:
+        raise MalformedMessage("not a STUN message")
+    if length & 3 or length + HEADER_LENGTH != len(data):
+        raise MalformedMessage(f"a STUN length of {length} in a datagram of {len(data)} bytes")
+    return kind, transaction_id
+
+
+def _signedBytes(data: bytes, offset: int, size: int) -> bytes:
+    """
+    Return what a signature of some size at some place covers: everything
+    before it, in a header whose length ends behind it.
+    """
+    return data[:2] + _LENGTH.pack(offset + 4 + size - HEADER_LENGTH) + data[4:offset]
 
 
 def _checkFingerprint(data: bytes, offset: int, size: int) -> None:

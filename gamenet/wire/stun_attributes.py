@@ -22,7 +22,11 @@ __all__ = [
     "FINGERPRINT",
     "MAGIC_COOKIE",
     "MESSAGE_INTEGRITY",
+    "MESSAGE_INTEGRITY_SHA256",
     "NONCE",
+    "PASSWORD_ALGORITHM",
+    "PASSWORD_ALGORITHMS",
+    "QUOTED_LIMIT",
     "REALM",
     "REASON_LIMIT",
     "REASON_PHRASES",
@@ -32,7 +36,10 @@ __all__ = [
     "UNAUTHENTICATED",
     "UNKNOWN_ATTRIBUTE",
     "UNKNOWN_ATTRIBUTES",
+    "USERHASH",
+    "USERHASH_LENGTH",
     "USERNAME",
+    "USERNAME_LIMIT",
     "XOR_MAPPED_ADDRESS",
     "ErrorCode",
     "decodeErrorCode",
@@ -47,6 +54,12 @@ __all__ = [
 MAGIC_COOKIE = 0x2112A442
 #: Most characters of a reason phrase (section 14.8).
 REASON_LIMIT = 127
+#: Most bytes of a USERNAME (section 14.3).
+USERNAME_LIMIT = 508
+#: Bytes of a USERHASH (section 14.4).
+USERHASH_LENGTH = 32
+#: Most bytes of a REALM or a NONCE that is read (sections 14.9 and 14.10).
+QUOTED_LIMIT = 763
 
 USERNAME = 0x0006
 MESSAGE_INTEGRITY = 0x0008
@@ -54,7 +67,11 @@ ERROR_CODE = 0x0009
 UNKNOWN_ATTRIBUTES = 0x000A
 REALM = 0x0014
 NONCE = 0x0015
+MESSAGE_INTEGRITY_SHA256 = 0x001C
+PASSWORD_ALGORITHM = 0x001D
+USERHASH = 0x001E
 XOR_MAPPED_ADDRESS = 0x0020
+PASSWORD_ALGORITHMS = 0x8002
 SOFTWARE = 0x8022
 ALTERNATE_SERVER = 0x8023
 FINGERPRINT = 0x8028
@@ -69,7 +86,7 @@ SERVER_ERROR = 500
 REASON_PHRASES = {
     300: "Try Alternate",
     400: "Bad Request",
-    401: "Unauthenticated",
+    401: "Unauthorized",
     403: "Forbidden",
     405: "Mobility Forbidden",
     420: "Unknown Attribute",

@@ -13,7 +13,13 @@ from struct import Struct
 from gamenet.errors import LocalProtocolError, MalformedMessage
 from gamenet.interfaces import Address
 from gamenet.wire.stun import MessageClass, StunMessage, encode
-from gamenet.wire.stun_attributes import decodeXorAddress, encodeXorAddress
+from gamenet.wire.stun_attributes import (
+    ErrorCode,
+    decodeErrorCode,
+    decodeXorAddress,
+    encodeErrorCode,
+    encodeXorAddress,
+)
 
 __all__ = [
     "ADDITIONAL_ADDRESS_FAMILY",
@@ -24,10 +30,14 @@ __all__ = [
     "CHANNEL_BIND",
     "CHANNEL_DATA_HEADER",
     "CHANNEL_NUMBER",
+    "CONNECT",
+    "CONNECTION_BIND",
+    "CONNECTION_ID",
     "CREATE_PERMISSION",
     "DATA",
     "DATA_INDICATION",
     "DONT_FRAGMENT",
+    "DRAFT_ADDITIONAL_ADDRESS_FAMILY",
     "EVEN_PORT",
     "FIRST_CHANNEL",
     "FORBIDDEN",
@@ -37,6 +47,8 @@ __all__ = [
     "LAST_CHANNEL",
     "LAST_CHANNEL_OF_RFC_5766",
     "LIFETIME",
+    "MOBILITY_FORBIDDEN",
+    "MOBILITY_TICKET",
     "PEER_FAMILY_MISMATCH",
     "REFRESH",
     "REQUESTED_ADDRESS_FAMILY",
@@ -44,12 +56,14 @@ __all__ = [
     "RESERVATION_TOKEN",
     "RESERVATION_TOKEN_LENGTH",
     "SEND_INDICATION",
+    "TCP_TRANSPORT",
     "UDP_TRANSPORT",
     "UNSUPPORTED_FAMILY",
     "UNSUPPORTED_TRANSPORT",
     "WRONG_CREDENTIALS",
     "XOR_PEER_ADDRESS",
     "XOR_RELAYED_ADDRESS",
+    "decodeAddressErrorCode",
     "decodeAddressFamily",
     "decodeChannelData",
     "decodeChannelNumber",
@@ -57,6 +71,7 @@ __all__ = [
     "decodeLifetime",
     "decodeReservationToken",
     "decodeTransport",
+    "encodeAddressErrorCode",
     "encodeAddressFamily",
     "encodeChannelData",
     "encodeChannelNumber",
@@ -65,6 +80,7 @@ __all__ = [
     "encodeLifetime",
     "encodeSendIndication",
     "encodeTransport",
+    "familyOf",
     "readIndication",
 ]
 
@@ -74,6 +90,9 @@ SEND_INDICATION = 0x006
 DATA_INDICATION = 0x007
 CREATE_PERMISSION = 0x008
 CHANNEL_BIND = 0x009
+#: What RFC 6062 asks for: connections to and from peers.
+CONNECT = 0x00A
+CONNECTION_BIND = 0x00B
 
 CHANNEL_NUMBER = 0x000C
 LIFETIME = 0x000D
@@ -85,10 +104,16 @@ EVEN_PORT = 0x0018
 REQUESTED_TRANSPORT = 0x0019
 DONT_FRAGMENT = 0x001A
 RESERVATION_TOKEN = 0x0022
+CONNECTION_ID = 0x002A
 ADDITIONAL_ADDRESS_FAMILY = 0x8000
 ADDRESS_ERROR_CODE = 0x8001
+#: ADDITIONAL-ADDRESS-FAMILY as drafts of RFC 8656 had it; coturn 4.6's clients still do.
+DRAFT_ADDITIONAL_ADDRESS_FAMILY = 0x8032
+#: What RFC 8016 asks for: an allocation that follows its client to another address.
+MOBILITY_TICKET = 0x8030
 
 FORBIDDEN = 403
+MOBILITY_FORBIDDEN = 405
 ALLOCATION_MISMATCH = 437
 UNSUPPORTED_FAMILY = 440
 WRONG_CREDENTIALS = 441
@@ -105,7 +130,8 @@ LAST_CHANNEL = 0x4FFF
 LAST_CHANNEL_OF_RFC_5766 = 0x7FFF
 #: Bytes before the data of a ChannelData message.
 CHANNEL_DATA_HEADER = 4
-#: REQUESTED-TRANSPORT's number for UDP.
+#: REQUESTED-TRANSPORT's numbers.
+TCP_TRANSPORT = 6
 UDP_TRANSPORT = 17
 IPV4_FAMILY = 1
 IPV6_FAMILY = 2
@@ -255,7 +281,7 @@ def decodeTransport(value: bytes) -> int:
 
 def encodeAddressFamily(family: int) -> bytes:
     """
-    Return the value of REQUESTED-ADDRESS-FAMILY.
+    Return the value of REQUESTED-ADDRESS-FAMILY or ADDITIONAL-ADDRESS-FAMILY.
 
     @param family: L{IPV4_FAMILY} or L{IPV6_FAMILY}.
     """
@@ -264,13 +290,45 @@ def encodeAddressFamily(family: int) -> bytes:
 
 def decodeAddressFamily(value: bytes) -> int:
     """
-    Read the value of REQUESTED-ADDRESS-FAMILY.
+    Read the value of REQUESTED-ADDRESS-FAMILY or ADDITIONAL-ADDRESS-FAMILY.
 
     @return: L{IPV4_FAMILY}, L{IPV6_FAMILY} or another.
     @raise MalformedMessage: Not 4 bytes.
     """
-    _expectLength(value, 4, "REQUESTED-ADDRESS-FAMILY")
+    _expectLength(value, 4, "an address family")
     return value[0]
+
+
+def encodeAddressErrorCode(family: int, code: int, reason: str | None = None) -> bytes:
+    """
+    Return the value of ADDRESS-ERROR-CODE (section 18.13): why there is no relayed
+    address of one family.
+
+    @param family: L{IPV4_FAMILY} or L{IPV6_FAMILY}.
+    @param code: 300 to 699.
+    @param reason: As in L{gamenet.wire.stun_attributes.encodeErrorCode}.
+    """
+    return bytes((family,)) + encodeErrorCode(code, reason)[1:]
+
+
+def decodeAddressErrorCode(value: bytes) -> tuple[int, ErrorCode]:
+    """
+    Read the value of ADDRESS-ERROR-CODE.
+
+    @return: The family, and the error.
+    @raise MalformedMessage: As L{gamenet.wire.stun_attributes.decodeErrorCode}.
+    """
+    error = decodeErrorCode(value)
+    return value[0], error
+
+
+def familyOf(host: str) -> int:
+    """
+    Return the address family of a numeric host.
+
+    @param host: Not checked: this is called for every peer.
+    """
+    return IPV6_FAMILY if ":" in host else IPV4_FAMILY
 
 
 def encodeEvenPort(reserve: bool) -> bytes:

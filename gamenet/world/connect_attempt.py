@@ -63,14 +63,18 @@ class ConnectAttempt:
         host = self.host
         port = host.ephemeralPort()
         own = host.isOwn(destination[0])
-        source = (self._interface or (destination[0] if own else host.addresses[0]), port)
+        local = host.own.sourceFor(destination[0])
+        source = (self._interface or local or "", port)
         host.trace.note(CONNECTED, host.fabric.clock.now, host.number, source, destination, b"")
         if own:
             path: StreamPath | None = StreamPath(
                 host.fabric, host.attachment, host.attachment, (), source
             )
+        elif local is None:
+            host.fabric.counters.no_route += 1
+            path = None
         else:
-            path = findPath(host.fabric, host.attachment, source, destination)
+            path = findPath(host.fabric, host.attachmentTo(destination[0]), source, destination)
         if path is not None:
             other = path.target.stream_host
             assert other is not None

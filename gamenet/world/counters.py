@@ -35,6 +35,7 @@ class WorldCounters:
     @ivar buffer_overflow: Datagrams that found a suspended machine's buffer full.
     @ivar suspensions: Times a machine was suspended.
     @ivar wall_clock_steps: Times a machine's wall clock was stepped.
+    @ivar readdressings: Times a machine was given other addresses.
     @ivar partitions: Partitions made.
     @ivar heals: Times partitions were healed.
     @ivar streams_opened: Streams established.
@@ -67,6 +68,7 @@ class WorldCounters:
     buffer_overflow: int = 0
     suspensions: int = 0
     wall_clock_steps: int = 0
+    readdressings: int = 0
     partitions: int = 0
     heals: int = 0
     streams_opened: int = 0

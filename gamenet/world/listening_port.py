@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gamenet.world.realm import WILDCARD
+from gamenet.world.addresses import WILDCARD, isSix
 from gamenet.world.stream_path import Signal
 from gamenet.world.transport import WorldTransport
 
@@ -59,8 +59,10 @@ class WorldPort:
             self.factory.doStop()
         return succeed(None)
 
-    def getHost(self) -> IPv4Address:
+    def getHost(self) -> IPv4Address | IPv6Address:
         """Return the address that is listened at."""
+        if isSix(self.interface):
+            return IPv6Address("TCP", self.interface, self.number)
         return IPv4Address("TCP", self.interface or WILDCARD, self.number)
 
     def accept(self, end: WorldTransport) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from attrs import define, field
 from zope.interface import implementer
 
-from gamenet.errors import CannotBind
+from gamenet.errors import BadAddress, CannotBind
 from gamenet.interfaces import Address, DatagramReceiver, IMachine
 from gamenet.seeded_random import SeededRandom
+from gamenet.world.addresses import WILDCARD, OwnAddresses, isSix, numericForm
 from gamenet.world.datagram_socket import BUFFER_LIMIT, WorldDatagramSocket
 from gamenet.world.link import Datagram
 from gamenet.world.local_clock import LocalClock
-from gamenet.world.realm import LOOPBACK, WILDCARD, Attachment, Fabric
+from gamenet.world.realm import Attachment, Fabric
 from gamenet.world.stream_endpoints import (
     WorldClientEndpoint,
     WorldServerEndpoint,
@@ -38,28 +39,36 @@ class WorldMachine:
 
     @ivar name: Its name in the world.
     @ivar number: Its place in the order of making; the trace goes by it.
-    @ivar addresses: Its numeric addresses; what it sends leaves from the first.
+    @ivar own: Its numeric addresses; what it sends leaves from the first of the family.
     @ivar clock: Its monotonic clock and timers.
     @ivar attachment: Where it is plugged in.
+    @ivar attachment_six: Where it is plugged in for IPv6, which passes every NAT.
     @ivar stream_host: Its side of streams.
     """
 
     name: str
     number: int
     fabric: Fabric
-    addresses: tuple[str, ...]
+    own: OwnAddresses
     clock: LocalClock
     attachment: Attachment
+    attachment_six: Attachment
     stream_host: StreamHost
     trace: Trace
     _random: SeededRandom
     _ports: SeededRandom
     _receive_buffer: int = BUFFER_LIMIT
     _sockets: dict[Address, WorldDatagramSocket] = field(factory=dict, init=False)
+    _stranded: list[WorldDatagramSocket] = field(factory=list, init=False)
     _wall_step: float = field(default=0.0, init=False)
 
     def __repr__(self) -> str:
         return f"<WorldMachine {self.name!r} at {', '.join(self.addresses)}>"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The machine's addresses, of both families."""
+        return self.own.all
 
     @property
     def address(self) -> str:
@@ -86,16 +95,13 @@ class WorldMachine:
         Open a UDP socket.
 
         @param receiver: Called with every datagram; what it raises is logged.
-        @param interface: One of the machine's addresses, or C{""} for all of them.
+        @param interface: One of the machine's addresses, C{""} for all of those of IPv4, or
+            C{"::"} for all of those of IPv6.
         @param port: The local port; 0 lets the machine choose.
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
         """
-        shown = interface or WILDCARD
-        if shown == WILDCARD:
-            hosts = (*self.addresses, LOOPBACK)
-        elif self.isOwn(interface):
-            hosts = (interface,)
-        else:
+        hosts = self.own.boundBy(interface)
+        if not hosts:
             raise CannotBind(f"{interface} is not an address of {self.name}")
         if not 0 <= port <= 65_535:
             raise CannotBind(f"{port} is not a port")
@@ -104,8 +110,14 @@ class WorldMachine:
         number = port or self._freePort(hosts)
         if any((host, number) in self._sockets for host in hosts):
             raise CannotBind(f"port {number} of {self.name} is taken")
+        shown = numericForm(interface) or WILDCARD
         socket = WorldDatagramSocket(
-            self, receiver, (shown, number), (hosts[0], number), self._receive_buffer
+            self,
+            self.attachment_six if isSix(shown) else self.attachment,
+            receiver,
+            (shown, number),
+            (hosts[0], number),
+            self._receive_buffer,
         )
         for host in hosts:
             self._sockets[(host, number)] = socket
@@ -116,6 +128,7 @@ class WorldMachine:
         self._sockets = {
             address: other for address, other in self._sockets.items() if other is not socket
         }
+        self._stranded = [other for other in self._stranded if other is not socket]
 
     def streamClientEndpoint(self, description: str) -> WorldClientEndpoint:
         """
@@ -135,12 +148,64 @@ class WorldMachine:
         return serverEndpoint(self.stream_host, description)
 
     def sourceAddress(self, destination: str) -> str:
-        """Return the local address that datagrams to C{destination} would leave from."""
-        return destination if self.isOwn(destination) else self.address
+        """
+        Return the local address that datagrams to C{destination} would leave from.
+
+        @raise gamenet.errors.BadAddress: It is not numeric.
+        @raise gamenet.errors.CannotBind: The machine has none of its family.
+        """
+        numeric = numericForm(destination)
+        if numeric is None:
+            raise BadAddress(f"not a numeric address: {destination!r}")
+        source = self.own.sourceFor(numeric)
+        if source is None:
+            raise CannotBind(f"no route from {self.name} to {destination}")
+        return source
 
     def isOwn(self, host: str) -> bool:
         """Return whether an address is this machine's, or loopback."""
         return self.stream_host.isOwn(host)
+
+    def isOwnAddress(self, host: str) -> bool:
+        """Return whether datagrams to a host would stay on this machine."""
+        return self.own.isLocal(host)
+
+    def readdress(self, *addresses: str) -> None:
+        """
+        Have other addresses from now on, as after a change of networks.
+
+        Sockets that are bound to all addresses send from the new ones; those that are bound
+        to one which is gone cannot send, and hear nothing, until it comes back.  Streams
+        that leave the machine are cut off where one of its addresses is gone: neither end is
+        told, and both find out as with a NAT that forgot them.
+
+        @param addresses: All of them, in order of preference, at least one; where the
+            machine is behind a NAT it stays there.
+        @raise gamenet.errors.BadSetting: One is not numeric or somebody else's; nothing has
+            changed then.
+        """
+        numeric = OwnAddresses.of(*addresses)
+        self.attachment.realm.refuseTaken(numeric.four(), self.attachment)
+        self.attachment_six.realm.refuseTaken(numeric.six(), self.attachment_six)
+        self.own.all = numeric.all
+        self.attachment.realm.readdress(self.attachment, numeric.four())
+        self.attachment_six.realm.readdress(self.attachment_six, numeric.six())
+        self._rebind()
+        self.stream_host.rebind()
+        self.fabric.counters.readdressings += 1
+
+    def _rebind(self) -> None:
+        """Sort every socket by the addresses that it is bound to now."""
+        every = {id(socket): socket for socket in (*self._sockets.values(), *self._stranded)}
+        self._sockets, self._stranded = {}, []
+        for socket in every.values():
+            hosts = self.own.boundBy(socket.address[0])
+            free = [host for host in hosts if (host, socket.address[1]) not in self._sockets]
+            socket.moveTo(free[0] if free else None)
+            if not free:
+                self._stranded.append(socket)
+            for host in free:
+                self._sockets[(host, socket.address[1])] = socket
 
     def suspend(self, seconds: float) -> None:
         """
@@ -159,7 +224,7 @@ class WorldMachine:
         Streams to it stall until their other ends give up.
         """
         self.clock.stop()
-        for socket in list(self._sockets.values()):
+        for socket in [*self._sockets.values(), *self._stranded]:
             socket.close()
         self.stream_host.vanish()
 

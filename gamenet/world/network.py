@@ -16,6 +16,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from gamenet.errors import BadSetting
+from gamenet.world.addresses import OwnAddresses, isNumeric
 from gamenet.world.clock import WorldClock
 from gamenet.world.counters import WorldCounters
 from gamenet.world.datagram_socket import BUFFER_LIMIT
@@ -30,7 +31,7 @@ from gamenet.world.nat_behavior import (
     NatBehavior,
     PortChoice,
 )
-from gamenet.world.realm import Attachment, Fabric, Partition, Realm, isNumeric
+from gamenet.world.realm import Attachment, Fabric, Partition, Realm
 from gamenet.world.stream_host import StreamHost, StreamRegistry
 from gamenet.world.stream_path import StreamLimits
 from gamenet.world.trace import Trace
@@ -91,7 +92,9 @@ class WorldNetwork:
         """
         Add a machine.  A name may be used again once its machine is stopped.
 
-        @param address: Its numeric address, or several.
+        @param address: Its numeric address, or several, of either family: IPv6 addresses are
+            public wherever the machine is, and pass no NAT (and none of the links of those
+            around it).
         @param behind: The NAT it is behind, or C{None}: it is public.
         @param profile: Of its link, to the NAT or to the Internet.
         @param clock_offset: What its monotonic clock shows at world time 0, in seconds.
@@ -105,18 +108,23 @@ class WorldNetwork:
         replaced = previous.attachment if previous and previous.clock.stopped else None
         if replaced is None:
             self._refuseTakenName(name)
-        addresses = (address,) if isinstance(address, str) else address
-        for numeric in addresses:
-            _refuseUnlessNumeric(numeric)
+        own = OwnAddresses.of(*((address,) if isinstance(address, str) else address))
         realm, lineage = self._place(behind)
         attachment = Attachment(realm, name, (name, *lineage), profile, _Nobody())
-        realm.attach(attachment, addresses, replaced)
-        if replaced is not None:
-            replaced.realm.detach(replaced)
+        attachment_six = attachment.beside(self._public, f"{name} over IPv6")
+        replaced_six = previous.attachment_six if previous and replaced else None
+        self._public.refuseTaken(own.six(), replaced_six)
+        realm.attach(attachment, own.four(), replaced)
+        self._public.attach(attachment_six, own.six(), replaced_six)
+        for gone in (replaced, replaced_six):
+            if gone is not None:
+                gone.realm.detach(gone)
         clock = LocalClock(self.clock, clock_offset, 1.0 + drift_ppm / 1_000_000)
-        machine = self._assemble(name, addresses, clock, attachment, receive_buffer)
-        attachment.resident = machine
-        attachment.stream_host = machine.stream_host
+        attachments = (attachment, attachment_six)
+        machine = self._assemble(name, own, clock, attachments, receive_buffer)
+        for each in attachments:
+            each.resident = machine
+            each.stream_host = machine.stream_host
         self.machines[name] = machine
         return machine
 
@@ -147,7 +155,8 @@ class WorldNetwork:
         @raise gamenet.errors.BadSetting: The name or the address is taken, or not numeric.
         """
         self._refuseTakenName(name)
-        _refuseUnlessNumeric(address)
+        if not isNumeric(address):
+            raise BadSetting(f"not a numeric IPv4 address: {address!r}")
         changes: dict[str, Any] = {
             "mapping": mapping,
             "filtering": filtering,
@@ -169,11 +178,12 @@ class WorldNetwork:
         @raise gamenet.errors.BadSetting: There is no such machine or NAT.
         """
         self._attachment(name).setProfile(profile)
+        if name in self.machines:
+            self.machines[name].attachment_six.setProfile(profile)
 
     def publishName(self, host_name: str, address: str) -> None:
         """Let every machine resolve a host name to a numeric address, at once."""
-        _refuseUnlessNumeric(address)
-        self._streams.names[host_name] = address
+        self._streams.names[host_name] = OwnAddresses.of(address).all[0]
 
     def partition(
         self, ones: Iterable[str], others: Iterable[str] | None = None, *, one_way: bool = False
@@ -222,9 +232,9 @@ class WorldNetwork:
     def _assemble(
         self,
         name: str,
-        addresses: tuple[str, ...],
+        own: OwnAddresses,
         clock: LocalClock,
-        attachment: Attachment,
+        attachments: tuple[Attachment, Attachment],
         receive_buffer: int,
     ) -> WorldMachine:
         fabric = self._fabric
@@ -236,8 +246,8 @@ class WorldNetwork:
             number,
             fabric,
             clock,
-            attachment,
-            addresses,
+            *attachments,
+            own,
             self._streams,
             self.trace,
             fabric.random(f"{label}/stream ports"),
@@ -246,9 +256,9 @@ class WorldNetwork:
             name,
             number,
             fabric,
-            addresses,
+            own,
             clock,
-            attachment,
+            *attachments,
             host,
             self.trace,
             fabric.random(f"{label}/bytes"),
@@ -281,8 +291,3 @@ class _Nobody:
 
     def receive(self, datagram: object) -> None:
         """Lose a datagram."""
-
-
-def _refuseUnlessNumeric(address: str) -> None:
-    if not isNumeric(address):
-        raise BadSetting(f"not a numeric IPv4 address: {address!r}")

@@ -8,7 +8,6 @@ what is not there goes out by the gateway, where there is one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from gamenet.world.stream_host import StreamHost
 
 __all__ = [
-    "LOOPBACK",
-    "WILDCARD",
     "Attachment",
     "Fabric",
     "Partition",
@@ -34,24 +31,9 @@ __all__ = [
     "Resident",
     "Translator",
     "insideGateway",
-    "isNumeric",
 ]
 
-LOOPBACK = "127.0.0.1"
-
-#: All of a machine's addresses.
-WILDCARD = "0.0.0.0"
-
 _REMEMBERED_ROUTES = 4096
-
-
-def isNumeric(host: str) -> bool:
-    """Return whether a host is a numeric IPv4 address."""
-    try:
-        IPv4Address(host)
-    except AddressValueError:
-        return False
-    return True
 
 
 class Resident(Protocol):
@@ -181,12 +163,35 @@ class Realm:
         @param replaced: Another one, whose addresses it may take over.
         @raise gamenet.errors.BadSetting: One of them is taken.
         """
-        for address in addresses:
-            if self.hosts.get(address, replaced) is not replaced:
-                raise BadSetting(f"{address} is taken in {self.name}")
+        self.refuseTaken(addresses, replaced)
         for address in addresses:
             self.hosts[address] = attachment
         self.residents.append(attachment)
+        self._forgetRoutes()
+
+    def refuseTaken(self, addresses: Sequence[str], owner: Attachment | None = None) -> None:
+        """
+        Refuse addresses that are taken.
+
+        @param owner: Who may have taken them.
+        @raise gamenet.errors.BadSetting: One of them is.
+        """
+        for address in addresses:
+            if self.hosts.get(address, owner) is not owner:
+                raise BadSetting(f"{address} is taken in {self.name}")
+
+    def readdress(self, attachment: Attachment, addresses: Sequence[str]) -> None:
+        """
+        Give an attachment other addresses in place of those it has here.
+
+        @raise gamenet.errors.BadSetting: One of them is taken.
+        """
+        self.refuseTaken(addresses, attachment)
+        kept = {host: other for host, other in self.hosts.items() if other is not attachment}
+        lost = [host for host, other in self.hosts.items() if other is attachment]
+        self.hosts = {**kept, **dict.fromkeys(addresses, attachment)}
+        if any(host not in addresses for host in lost):
+            attachment.generation += 1
         self._forgetRoutes()
 
     def detach(self, attachment: Attachment) -> None:
@@ -214,6 +219,7 @@ class Attachment:
         a partition that names any of them concerns it.
     @ivar profile: Of the link, each way.
     @ivar stream_host: Who takes streams there; a NAT takes none.
+    @ivar generation: How often it lost an address.
     """
 
     realm: Realm
@@ -222,10 +228,23 @@ class Attachment:
     profile: LinkProfile
     resident: Resident
     stream_host: StreamHost | None = None
+    generation: int = 0
     by_destination: dict[str, Route] = field(factory=dict)
     _routes: dict[str, Route] = field(factory=dict)
     _queue_in: NarrowQueue = field(factory=NarrowQueue)
     _queue_out: NarrowQueue = field(factory=NarrowQueue)
+
+    def beside(self, realm: Realm, name: str) -> Attachment:
+        """Return another attachment over the same link, to C{realm}."""
+        return Attachment(
+            realm,
+            name,
+            self.lineage,
+            self.profile,
+            self.resident,
+            queue_in=self._queue_in,
+            queue_out=self._queue_out,
+        )
 
     def isGateway(self) -> bool:
         """Return whether this is the way out of its realm."""

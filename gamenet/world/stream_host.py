@@ -9,8 +9,9 @@ from twisted.internet.error import CannotListenError, DNSLookupError
 
 from gamenet.interfaces import Address
 from gamenet.seeded_random import SeededRandom
+from gamenet.world.addresses import LOOPBACK, OwnAddresses, isSix, numericForm
 from gamenet.world.local_clock import LocalClock
-from gamenet.world.realm import LOOPBACK, WILDCARD, Attachment, Fabric, isNumeric
+from gamenet.world.realm import Attachment, Fabric
 from gamenet.world.stream_path import Signal, StreamLimits, StreamPath
 from gamenet.world.streams import Stream
 from gamenet.world.trace import Trace
@@ -72,7 +73,8 @@ class StreamHost:
     @ivar label: What the machine's random numbers go by.
     @ivar number: The machine's number in its world.
     @ivar attachment: Where the machine is plugged in.
-    @ivar addresses: The machine's own.
+    @ivar attachment_six: Where it is plugged in for IPv6.
+    @ivar own: The machine's addresses.
     @ivar listeners: Who listens, by local address.
     """
 
@@ -81,7 +83,8 @@ class StreamHost:
     fabric: Fabric
     clock: LocalClock
     attachment: Attachment
-    addresses: tuple[str, ...]
+    attachment_six: Attachment
+    own: OwnAddresses
     registry: StreamRegistry
     trace: Trace
     _random: SeededRandom
@@ -91,7 +94,11 @@ class StreamHost:
 
     def isOwn(self, host: str) -> bool:
         """Return whether an address is this machine's."""
-        return host in self.addresses or (host.startswith("127.") and isNumeric(host))
+        return self.own.isOwn(host)
+
+    def attachmentTo(self, host: str) -> Attachment:
+        """Return where streams to a numeric address leave the machine."""
+        return self.attachment_six if isSix(host) else self.attachment
 
     def resolve(self, host: str) -> str:
         """
@@ -101,8 +108,9 @@ class StreamHost:
         """
         if host == "localhost":
             return LOOPBACK
-        if isNumeric(host):
-            return host
+        numeric = numericForm(host)
+        if numeric is not None:
+            return numeric
         try:
             return self.registry.names[host]
         except KeyError:
@@ -127,12 +135,8 @@ class StreamHost:
         @return: The port number.
         @raise CannotListenError: Someone else does, or the address is not ours.
         """
-        hosts = self.addresses
-        if port.interface in ("", WILDCARD):
-            hosts = (*hosts, LOOPBACK)
-        elif self.isOwn(port.interface):
-            hosts = (port.interface,)
-        else:
+        hosts = self.own.boundBy(port.interface)
+        if not hosts:
             raise CannotListenError(port.interface, port.number, OSError("not our address"))
         number = port.number
         for _ in range(_EPHEMERAL_COUNT):
@@ -144,6 +148,15 @@ class StreamHost:
             if number:
                 break
         raise CannotListenError(port.interface, number, OSError("the address is in use"))
+
+    def rebind(self) -> None:
+        """Have every port take the streams to its addresses as they are now."""
+        ports = {id(port): port for port in self.listeners.values()}
+        self.listeners = {
+            (host, port.number): port
+            for port in ports.values()
+            for host in self.own.boundBy(port.interface) or (port.interface,)
+        }
 
     def unbind(self, port: WorldPort) -> None:
         """Have C{port} take nothing any more."""

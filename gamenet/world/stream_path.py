@@ -74,13 +74,20 @@ class StreamPath:
     links: tuple[Attachment, ...]
     peer: Address
     _mappings: list[Holding] = field(factory=list)
+    _generations: tuple[int, int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._generations = (self.source.generation, self.target.generation)
 
     def isBlocked(self) -> bool:
         """
         Return whether nothing passes at present, either way.
 
-        It never will again where a NAT forgot the stream.
+        It never will again where a NAT forgot the stream, or an end lost its address.
         """
+        generations = (self.source.generation, self.target.generation)
+        if self.links and generations != self._generations:
+            return True
         for translator, _, generation in self._mappings:
             if translator.generation != generation:
                 return True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from gamenet.interfaces import Address
 from gamenet.seeded_random import SeededRandom
+from gamenet.world.addresses import isSix
 from gamenet.world.stream_path import Parcel, Pipe, Signal, StreamLimits
 from gamenet.world.trace import CLOSED, WRITTEN
 
@@ -94,13 +95,13 @@ class WorldTransport:
         self._on_close = on_close
         protocol.makeConnection(self)
 
-    def getHost(self) -> IPv4Address:
+    def getHost(self) -> IPv4Address | IPv6Address:
         """Return this end's address on its own network."""
-        return IPv4Address("TCP", *self._local)
+        return _streamAddress(self._local)
 
-    def getPeer(self) -> IPv4Address:
+    def getPeer(self) -> IPv4Address | IPv6Address:
         """Return the other end's address as it is seen from here."""
-        return IPv4Address("TCP", *self._remote)
+        return _streamAddress(self._remote)
 
     def write(self, data: bytes) -> None:
         """
@@ -376,3 +377,9 @@ class WorldTransport:
         if self._on_close is not None:
             self._on_close()
         self.stream.endClosed()
+
+
+def _streamAddress(address: Address) -> IPv4Address | IPv6Address:
+    """Return an address as Twisted's transports do."""
+    kind = IPv6Address if isSix(address[0]) else IPv4Address
+    return kind("TCP", *address)

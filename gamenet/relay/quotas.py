@@ -1,0 +1,302 @@
+"""
+How much of a relay one user, one source address and all together may use.
+
+Allocations and permissions are counted, and every count is given back when what it
+stands for ends.  Bandwidth is a bucket for each: an allocation draws from its user's,
+its address's and the common one in chunks, so that a packet costs one subtraction.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import define, field, frozen
+
+from gamenet.errors import LocalProtocolError
+from gamenet.relay.answer_budget import sourceNetwork
+
+__all__ = ["BANDWIDTH_CHUNK", "AllocationLimits", "Allowance", "Quotas", "Usage"]
+
+#: Bytes that an allocation draws at once.
+BANDWIDTH_CHUNK = 8192
+#: Least bytes that a bucket can save up, so that the longest datagram passes.
+_LEAST_BURST = 65_536
+
+
+@frozen
+class AllocationLimits:
+    """
+    How much there may be of everything; lifetimes in seconds, bandwidths in bytes of
+    payload a second, both directions together.  A source address is what
+    L{gamenet.relay.answer_budget.sourceNetwork} makes of it.
+
+    @ivar allocations: Relayed ports in total, reserved ones too.
+    @ivar allocations_of_user: Relayed ports of one user, reserved ones too.
+    @ivar allocations_of_address: Relayed ports of one source address, reserved ones
+        too; generous, as a school behind one NAT is one address.
+    @ivar permissions: Permissions of one allocation.
+    @ivar permissions_of_user: Permissions of one user.
+    @ivar permissions_of_address: Permissions of one source address.
+    @ivar permissions_in_total: Permissions of all.
+    @ivar channels: Channels of one allocation.
+    @ivar bandwidth: What all may send and be sent.
+    @ivar bandwidth_of_user: What one user may.
+    @ivar bandwidth_of_address: What one source address may.
+    @ivar default_lifetime: An allocation's where the client asks for less or nothing.
+    @ivar maximum_lifetime: An allocation's where the client asks for more.
+    @ivar age: How old an allocation can get, however often it is refreshed.
+    @ivar permission_lifetime: A permission's.
+    @ivar channel_lifetime: A channel's.
+    """
+
+    allocations: int = 10_000
+    allocations_of_user: int = 16
+    allocations_of_address: int = 1024
+    permissions: int = 64
+    permissions_of_user: int = 1024
+    permissions_of_address: int = 65_536
+    permissions_in_total: int = 200_000
+    channels: int = 64
+    bandwidth: int = 125_000_000
+    bandwidth_of_user: int = 4_000_000
+    bandwidth_of_address: int = 64_000_000
+    default_lifetime: int = 600
+    maximum_lifetime: int = 3600
+    age: float = 43_200.0
+    permission_lifetime: float = 300.0
+    channel_lifetime: float = 600.0
+
+
+@define(eq=False)
+class Usage:
+    """
+    What one user, one source address or all together use.
+
+    @ivar name: Whose: the user in UTF-8, or the source address; the key among its kind.
+    @ivar rate: Bytes a second that may pass.
+    @ivar allocations: Relayed ports.
+    @ivar permissions: Permissions.
+    @ivar saved: Bytes that may still pass at C{earned_at}.
+    @ivar earned_at: Seconds.
+    @ivar lingers: Whether it waits to be forgotten.
+    """
+
+    name: bytes
+    rate: int
+    saved: float
+    earned_at: float
+    allocations: int = 0
+    permissions: int = 0
+    lingers: bool = False
+
+    @property
+    def burst(self) -> int:
+        """The most bytes that can be saved up: what passes in a second."""
+        return max(self.rate, _LEAST_BURST)
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing is counted."""
+        return not self.allocations and not self.permissions
+
+    def earn(self, now: float) -> float:
+        """Return how many bytes may pass now."""
+        if now > self.earned_at:
+            earned = self.saved + (now - self.earned_at) * self.rate
+            # Twice as fast as the property, and this is called for many packets.
+            burst = self.rate if self.rate > _LEAST_BURST else _LEAST_BURST
+            self.saved = earned if earned < burst else burst
+            self.earned_at = now
+        return self.saved
+
+
+@define(eq=False)
+class Allowance:
+    """
+    What one allocation may still send and be sent.  Who relays a packet takes its
+    payload's bytes from C{left}, and asks L{refill} where that makes it negative.
+
+    @ivar user: What its user uses.
+    @ivar address: What its source address uses.
+    @ivar total: What all use.
+    @ivar left: Bytes that may pass before L{refill} has to be asked.
+    """
+
+    user: Usage
+    address: Usage
+    total: Usage
+    left: int = 0
+
+    def spend(self, size: int, now: float) -> bool:
+        """Take a packet's bytes; return whether it may pass."""
+        self.left -= size
+        return self.left >= 0 or self.refill(now)
+
+    def refill(self, now: float) -> bool:
+        """
+        Draw bytes from all three, or from none.
+
+        @param now: Seconds, monotonic.
+        @return: Whether the packet that made C{left} negative may pass.  If not, it
+            is to be dropped, and C{left} is 0.
+        """
+        missing = max(0, -self.left)
+        available = min(self.user.earn(now), self.address.earn(now), self.total.earn(now))
+        drawn = max(BANDWIDTH_CHUNK, missing)
+        if available < drawn:
+            if available < missing:
+                self.left = 0
+                return False
+            drawn = missing
+        self._draw(drawn)
+        return True
+
+    def giveBack(self) -> None:
+        """Return what was drawn and not used, when the allocation ends."""
+        if self.left > 0:
+            self._draw(-self.left)
+
+    def _draw(self, drawn: int) -> None:
+        self.user.saved -= drawn
+        self.address.saved -= drawn
+        self.total.saved -= drawn
+        self.left += drawn
+
+
+@define(eq=False)
+class _Usages:
+    """
+    What all users, or all source addresses, use.
+
+    Who uses nothing any more is remembered until the bucket is full again: leaving
+    and coming back is no way around the limit.
+    """
+
+    rate: int
+    by_name: dict[bytes, Usage] = field(factory=dict)
+    lingering: deque[tuple[float, bytes]] = field(factory=deque)
+
+    def find(self, name: bytes, now: float) -> Usage:
+        """Return what somebody uses; it is remembered from now on."""
+        usage = self.by_name.get(name)
+        if usage is None:
+            usage = self.by_name[name] = Usage(name, self.rate, 0.0, now)
+            usage.saved = usage.burst
+        return usage
+
+    def settle(self, usage: Usage, now: float) -> None:
+        """Forget somebody who uses nothing, at once or when the bucket is full."""
+        if not usage.unused or usage.lingers:
+            return
+        missing = usage.burst - usage.earn(now)
+        if missing <= 0:
+            del self.by_name[usage.name]
+        else:
+            usage.lingers = True
+            self.lingering.append((now + usage.burst / usage.rate, usage.name))
+
+    def forget(self, now: float) -> None:
+        """Forget those whose time has come."""
+        while self.lingering and self.lingering[0][0] <= now:
+            _, name = self.lingering.popleft()
+            usage = self.by_name[name]
+            usage.lingers = False
+            self.settle(usage, now)
+
+
+@define(eq=False)
+class Quotas:
+    """
+    What of a relay is used, by whom.
+
+    @ivar limits: How much may be.
+    @ivar total: What all use together.
+    """
+
+    limits: AllocationLimits
+    total: Usage = field(init=False)
+    _users: _Usages = field(init=False)
+    _addresses: _Usages = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with nothing."""
+        limits = self.limits
+        self.total = Usage(b"", limits.bandwidth, 0.0, 0.0)
+        self.total.saved = self.total.burst
+        self._users = _Usages(limits.bandwidth_of_user)
+        self._addresses = _Usages(limits.bandwidth_of_address)
+
+    def allocationsOf(self, user: str) -> int:
+        """Return how many relayed ports a user has, reserved ones too."""
+        usage = self._users.by_name.get(user.encode())
+        return 0 if usage is None else usage.allocations
+
+    def room(self, user: str, host: str) -> int:
+        """
+        Return how many more relayed ports a user at an address may have.
+
+        @param user: Whom they would be counted for.
+        @param host: The client's.
+        """
+        limits = self.limits
+        return min(
+            limits.allocations - self.total.allocations,
+            limits.allocations_of_user - self.allocationsOf(user),
+            self.roomAt(host),
+        )
+
+    def roomAt(self, host: str) -> int:
+        """Return how many more relayed ports a client's source address may have."""
+        source = self._addresses.by_name.get(sourceNetwork(host))
+        return self.limits.allocations_of_address - (0 if source is None else source.allocations)
+
+    def open(self, user: str, host: str, ports: int, now: float) -> Allowance:
+        """
+        Count relayed ports.  The caller has asked L{room}.
+
+        @param user: Whom they are counted for.
+        @param host: The client's.
+        @param ports: How many.
+        @param now: Seconds, monotonic.
+        @return: What further counts go to.
+        """
+        self._users.forget(now)
+        self._addresses.forget(now)
+        allowance = Allowance(
+            self._users.find(user.encode(), now),
+            self._addresses.find(sourceNetwork(host), now),
+            self.total,
+        )
+        for usage in (allowance.user, allowance.address, allowance.total):
+            usage.allocations += ports
+        return allowance
+
+    def permissionRoom(self, allowance: Allowance) -> int:
+        """Return how many more permissions an allocation may have by its quotas."""
+        limits = self.limits
+        return min(
+            limits.permissions_in_total - allowance.total.permissions,
+            limits.permissions_of_user - allowance.user.permissions,
+            limits.permissions_of_address - allowance.address.permissions,
+        )
+
+    def permit(self, allowance: Allowance, permissions: int) -> None:
+        """Count further permissions, or fewer where the number is negative."""
+        for usage in (allowance.user, allowance.address, allowance.total):
+            usage.permissions += permissions
+
+    def close(self, allowance: Allowance, ports: int, now: float) -> None:
+        """
+        Give relayed ports back.
+
+        @param allowance: What L{open} returned for them.
+        @param ports: How many of them ended.
+        @param now: Seconds, monotonic.
+        @raise LocalProtocolError: So many were not counted.
+        """
+        if ports > min(allowance.user.allocations, allowance.address.allocations):
+            raise LocalProtocolError(f"{ports} ports were not counted")
+        for usage in (allowance.user, allowance.address, allowance.total):
+            usage.allocations -= ports
+        self._users.settle(allowance.user, now)
+        self._addresses.settle(allowance.address, now)

@@ -1,0 +1,379 @@
+"""Tests of the relay as an operator runs it: real processes, signals and sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, readBody
+
+from gamenet.interfaces import Address
+from tests.metrics_page import checkMetrics, sampled
+from tests.plain_turn_client import PlainTurnClient
+from tests.twistd_process import TwistdProcess
+
+SECRET = b"the-first-secret-nobody-may-see"
+NEW_SECRET = b"the-other-secret-nobody-may-see"
+USERS = "ada:the-password-of-ada\ngrace:the-password-of-grace\n"
+LOOPBACK = "127.0.0.1"
+
+
+class OperationTestCase(TestCase):
+    """A relay of two users and a secret."""
+
+    timeout = 90
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.write("relay.secret", SECRET.decode())
+        self.write("users", USERS)
+        self.write("denied", "192.0.2.0/24\n")
+        self.log = self.folder / "log.json"
+        self.clients: list[PlainTurnClient] = []
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+
+    def start(self, *arguments: str) -> TwistdProcess:
+        """Start a relay that ends with the test."""
+        process = TwistdProcess(
+            reactor,
+            self.folder,
+            "gamenet-relay",
+            *("--udp", f"{LOOPBACK}:0", "--secret-file", "relay.secret", "--users-file", "users"),
+            *("--deny-peer-file", "denied", "--allow-peer", "127.0.0.0/8"),
+            *("--allocations-of-user", "200", "--json-log", str(self.log)),
+            *("--status", f"tcp:0:interface={LOOPBACK}"),
+            *("--metrics", f"tcp:0:interface={LOOPBACK}"),
+            *arguments,
+        )
+        self.addCleanup(process.stop)
+        process.ready().addErrback(lambda _: None)
+        return process
+
+    def client(self, relay: Any, secret: bytes = SECRET, user: str = "eve") -> PlainTurnClient:
+        """Return a client that goes with the test."""
+        client = PlainTurnClient.ephemeral(tuple(relay), secret, user)
+        self.addCleanup(client.close)
+        return client
+
+    async def fetch(self, url: object) -> str:
+        """Return a page."""
+        response = await Agent(reactor).request(b"GET", str(url).encode())
+        return str((await readBody(response)).decode())
+
+    async def status(self, places: dict[str, Any]) -> dict[str, Any]:
+        """Return what the status page says."""
+        status: dict[str, Any] = json.loads(await self.fetch(places["status"]))
+        return status
+
+    async def until(self, condition: Any, what: str) -> None:
+        """Wait for something, twenty seconds at most."""
+        for _ in range(200):
+            if condition():
+                return
+            await deferLater(reactor, 0.1)
+        self.fail(f"never: {what}; the log: {self.logged()}")
+
+    def logged(self) -> str:
+        """Return the log's file."""
+        return self.log.read_text() if self.log.exists() else ""
+
+    async def told(self, text: str, times: int = 1) -> None:
+        """Wait until the log says something so often."""
+        await self.until(lambda: self.logged().count(text) >= times, text)
+
+    def echoing(self) -> socket.socket:
+        """Return a peer's socket."""
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        peer.bind((LOOPBACK, 0))
+        peer.settimeout(5)
+        self.addCleanup(peer.close)
+        return peer
+
+    def assertRelays(self, client: PlainTurnClient, peer: socket.socket, data: bytes) -> None:
+        """Fail unless data of a client comes to its peer, and back."""
+        client.send(data)
+        self.assertEqual(peer.recvfrom(100), (data, client.relayed))
+        peer.sendto(data[::-1], client.relayed)
+        self.assertEqual(client.socket.recv(100)[4 : 4 + len(data)], data[::-1])
+
+
+class ReloadTests(OperationTestCase):
+    """SIGHUP."""
+
+    async def test_hundredClients(self) -> None:
+        """Done when: SIGHUP with 100 clients connected loses none."""
+        process = self.start()
+        places = await process.ready()
+        peer = self.echoing()
+        clients = [self.client(places["udp"]) for _ in range(100)]
+        for client in clients:
+            self.assertEqual(client.allocate(), 0)
+            self.assertEqual(client.bind(peer.getsockname()), 0)
+        self.write("relay.secret", NEW_SECRET.decode())
+        self.write("users", "ada:another-password\n")
+        process.signal("HUP")
+        await self.told("has read")
+        self.assertEqual((await self.status(places))["allocations_active"], 100)
+        for number, client in enumerate(clients):
+            self.assertRelays(client, peer, b"after %d" % number)
+            self.assertEqual(client.refresh(), 0)
+        # Who is new needs what is new.
+        self.assertEqual(self.client(places["udp"], SECRET).allocate(), 401)
+        self.assertEqual(self.client(places["udp"], NEW_SECRET).allocate(), 0)
+        self.assertEqual(self.user(places["udp"], "ada", "the-password-of-ada").allocate(), 401)
+        self.assertEqual(self.user(places["udp"], "ada", "another-password").allocate(), 0)
+        metrics = checkMetrics(self, await self.fetch(places["metrics"]))
+        self.assertEqual(sampled(metrics, "gamenet_relay_allocations"), 102)
+        self.assertEqual(await process.stop(), -15)
+        self.assertNothingSecret(process)
+
+    def user(self, relay: Any, name: str, password: str) -> PlainTurnClient:
+        """Return a client of a long-term user."""
+        client = PlainTurnClient(tuple(relay), name, password)
+        self.addCleanup(client.close)
+        return client
+
+    async def test_badFiles(self) -> None:
+        """A file that cannot work is logged by its name, and changes nothing."""
+        process = self.start()
+        places = await process.ready()
+        bad = [
+            ("relay.secret", "short", "--secret-file"),
+            ("users", "no colon here", "--users-file"),
+            ("denied", "everybody", "--deny-peer-file"),
+        ]
+        good = {name: (self.folder / name).read_text() for name, _, _ in bad}
+        for count, (name, text, option) in enumerate(bad, 1):
+            self.write(name, text)
+            process.signal("HUP")
+            await self.told("goes on as before", count)
+            self.assertIn(option, self.logged())
+            self.assertIn(str(self.folder / name), self.logged())
+            self.assertEqual(self.client(places["udp"]).allocate(), 0)
+            self.write(name, good[name])
+        (self.folder / "users").unlink()
+        process.signal("HUP")
+        await self.told("goes on as before", 4)
+        self.assertEqual(
+            self.user(places["udp"], "grace", "the-password-of-grace").allocate(), 0
+        )
+        self.assertNotIn("no colon here", self.logged())
+        self.assertEqual(await process.stop(), -15)
+
+    async def test_denied(self) -> None:
+        """The deny file is read anew: a peer of before is refused to who asks now."""
+        process = self.start()
+        places = await process.ready()
+        peer = self.echoing()
+        before, after = self.client(places["udp"]), self.client(places["udp"])
+        self.assertEqual((before.allocate(), after.allocate()), (0, 0))
+        self.assertEqual(before.bind(peer.getsockname()), 0)
+        self.write("denied", "127.0.0.0-127.0.0.9\n")
+        process.signal("HUP")
+        await self.told("has read")
+        self.assertEqual(after.bind(peer.getsockname()), 403)
+
+    async def test_logRotation(self) -> None:
+        """The log's file is opened anew: what was renamed is left alone."""
+        process = self.start()
+        await process.ready()
+        old = self.log.rename(self.folder / "log.1")
+        process.signal("HUP")
+        await self.told("has read")
+        size = old.stat().st_size
+        process.signal("HUP")
+        await self.told("has read", 2)
+        self.assertEqual(old.stat().st_size, size)
+        for line in (old.read_text() + self.logged()).splitlines():
+            self.assertEqual(
+                sorted({"time", "level", "source", "text", "fields"} - set(json.loads(line))), []
+            )
+
+    def assertNothingSecret(self, process: TwistdProcess) -> None:
+        """Fail if a log or the terminal shows a secret, a password or a key."""
+        shown = self.logged() + process.output.decode()
+        self.assertIn("is ready", shown)
+        words = [SECRET.decode(), NEW_SECRET.decode(), "password"]
+        words += [client.password for client in self.clients]
+        for word in words:
+            self.assertNotIn(word, shown)
+        for trouble in ("Traceback", "#critical", "Unhandled"):
+            self.assertNotIn(trouble, shown)
+
+
+class DrainTests(OperationTestCase):
+    """SIGUSR1."""
+
+    async def test_lastAllocation(self) -> None:
+        """Done when: drain ends by itself; those who are there go on, nobody else comes."""
+        process = self.start()
+        places = await process.ready()
+        peer = self.echoing()
+        client = self.client(places["udp"])
+        self.assertEqual((client.allocate(), client.bind(peer.getsockname())), (0, 0))
+        process.signal("USR1")
+        await self.told("drains")
+        self.assertEqual(self.client(places["udp"]).allocate(), 508)
+        self.assertRelays(client, peer, b"still here")
+        self.assertTrue((await self.status(places))["draining"])
+        metrics = checkMetrics(self, await self.fetch(places["metrics"]))
+        self.assertEqual(sampled(metrics, "gamenet_relay_draining"), 1)
+        self.assertEqual(client.refresh(0), 0)
+        self.assertEqual(await process.ended, 0)
+        self.assertFalse((self.folder / "gamenet-relay.json").exists())
+
+    async def test_limit(self) -> None:
+        """Done when: drain ends after its limit, whoever is left."""
+        process = self.start("--drain-limit", "0.5")
+        places = await process.ready()
+        self.assertEqual(self.client(places["udp"]).allocate(), 0)
+        process.signal("USR1")
+        self.assertEqual(await process.ended, 0)
+
+
+class WorkersTests(OperationTestCase):
+    """C{--workers}."""
+
+    async def test_twoWorkers(self) -> None:
+        """Workers are listed together, counted apart, reloaded, started again, and drained."""
+        process = self.start("--workers", "2")
+        places = await process.ready()
+        relays: list[Address] = [tuple(each["udp"]) for each in places["workers"]]
+        self.assertEqual([each["worker"] for each in places["workers"]], [1, 2])
+        clients = [self.client(relay) for relay in relays]
+        self.assertEqual([client.allocate() for client in clients], [0, 0])
+        await self.assertCounted(places)
+        self.write("relay.secret", NEW_SECRET.decode())
+        process.signal("HUP")
+        await self.until(lambda: self.allocates(relays[1], NEW_SECRET), "the new secret")
+        await self.assertRestarted(places)
+        self.assertEqual(clients[1].refresh(), 0)
+        process.signal("USR1")
+        await self.told("relay drains", 2)
+        self.assertEqual(clients[1].refresh(0), 0)
+        for client in self.clients:
+            client.refresh(0)
+        self.assertEqual(await process.ended, 0)
+        shown = self.logged() + process.output.decode()
+        for word in (SECRET.decode(), NEW_SECRET.decode(), "password-of", "Traceback"):
+            self.assertNotIn(word, shown)
+
+    def allocates(self, relay: Address, secret: bytes) -> bool:
+        """Return whether a secret is good at a relay; what it got is kept for the end."""
+        client = self.client(relay, secret)
+        good = client.allocate() == 0
+        if good:
+            self.clients.append(client)
+        return good
+
+    async def assertCounted(self, places: dict[str, Any]) -> None:
+        """Fail unless both workers are counted, apart and together."""
+        status = await self.status(places)
+        self.assertEqual(status["allocations_active"], 2)
+        self.assertEqual([each["allocations_active"] for each in status["workers"]], [1, 1])
+        metrics = checkMetrics(self, await self.fetch(places["metrics"]))
+        for worker in ("1", "2"):
+            self.assertEqual(sampled(metrics, "gamenet_relay_up", worker=worker), 1)
+            self.assertEqual(sampled(metrics, "gamenet_relay_allocations", worker=worker), 1)
+
+    async def assertRestarted(self, places: dict[str, Any]) -> None:
+        """Fail unless a worker that is killed is started again, with what is new."""
+        ready_file = self.folder / "gamenet-relay.json"
+        dead = places["workers"][0]["process"]
+        os.kill(dead, signal.SIGKILL)
+
+        def workers() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = json.loads(ready_file.read_text())["workers"]
+            return found
+
+        await self.until(lambda: workers()[0]["process"] not in (None, dead), "a new worker")
+        self.assertEqual(workers()[1]["process"], places["workers"][1]["process"])
+        self.assertTrue(self.allocates(tuple(workers()[0]["udp"]), NEW_SECRET))
+
+    async def test_noOrphans(self) -> None:
+        """Killed beyond all hope, a supervisor leaves no worker behind."""
+        process = self.start("--workers", "2")
+        places = await process.ready()
+        process.signal("KILL")
+        self.assertEqual(await process.ended, -9)
+        for worker in places["workers"]:
+            await self.until(lambda: not _lives(worker["process"]), "orphans")  # noqa: B023
+
+    async def test_stop(self) -> None:
+        """SIGTERM ends all of them."""
+        process = self.start("--workers", "2")
+        places = await process.ready()
+        self.assertEqual(await process.stop(), -15)
+        for worker in places["workers"]:
+            self.assertFalse(_lives(worker["process"]))
+
+    async def test_takenPort(self) -> None:
+        """A worker whose port is taken ends all, and says which it was."""
+        taken = self.echoing()
+        port = taken.getsockname()[1]
+        process = self.start("--workers", "2", "--udp", f"{LOOPBACK}:{port}")
+        self.assertNotEqual(await process.ended, 0)
+        self.assertIn(f"{LOOPBACK}:{port}", process.output.decode())
+        self.assertNotIn("Traceback", process.output.decode())
+
+
+class DaemonTests(OperationTestCase):
+    """A relay that went into the background."""
+
+    async def test_signals(self) -> None:
+        """Daemonised, in another directory, it reloads and drains as in the foreground."""
+        run_directory = self.folder / "run"
+        run_directory.mkdir()
+        daemon = TwistdProcess(
+            reactor,
+            self.folder,
+            "gamenet-relay",
+            *("--udp", f"{LOOPBACK}:0", "--secret-file", "relay.secret"),
+            *("--json-log", str(self.log)),
+            daemon=run_directory,
+        )
+        daemon.ready().addErrback(lambda _: None)
+        self.assertEqual(await daemon.ended, 0, daemon.output)
+        ready_file = self.folder / "gamenet-relay.json"
+        await self.until(ready_file.exists, "the ready file")
+        places = json.loads(ready_file.read_text())
+        self.addCleanup(_end, places["process"])
+        self.write("relay.secret", NEW_SECRET.decode())
+        os.kill(places["process"], signal.SIGHUP)
+        await self.told("has read")
+        client = self.client(places["udp"], NEW_SECRET)
+        self.assertEqual(client.allocate(), 0)
+        os.kill(places["process"], signal.SIGUSR1)
+        await self.told("drains")
+        client.refresh(0)
+        await self.until(lambda: not _lives(places["process"]), "the end of the daemon")
+
+
+def _lives(process: int) -> bool:
+    """Return whether a process is there that is more than its exit status."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def _end(process: int) -> None:
+    if _lives(process):
+        os.kill(process, signal.SIGKILL)
+
