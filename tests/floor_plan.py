@@ -106,11 +106,10 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         PROTOCOLS,
         "relay",
         """
-        binding_sockets client client_connection client_requests client_stream
+        binding_sockets client client_connection client_requests client_stream drain
         kept_allocation ports protocol python_plane relayed_port relayed_socket
         routing_table stream_clients transactions
         """,
-    ),
     ),
     (
         DECISIONS,

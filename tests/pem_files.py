@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 __all__ = ["Identity"]
 
@@ -24,24 +24,31 @@ class Identity:
 
     name: str
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
     @classmethod
-    def issue(cls, name: str, issuer: Identity | None = None, authority: bool = False) -> Identity:
+    def issue(
+        cls,
+        name: str,
+        issuer: Identity | None = None,
+        authority: bool = False,
+        key: rsa.RSAPrivateKey | None = None,
+    ) -> Identity:
         """
         Make one.
 
         @param issuer: Who signs it; C{None} is the certificate itself.
         @param authority: Whether it may sign others.
+        @param key: Its key; C{None} is a new one.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        own = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         loopback = [x509.IPAddress(ipaddress.ip_address(host)) for host in ("127.0.0.1", "::1")]
         certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer.certificate.subject if issuer else subject)
-            .public_key(key.public_key())
+            .public_key(own.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(datetime.datetime(2020, 1, 1))
             .not_valid_after(datetime.datetime(2100, 1, 1))
@@ -49,9 +56,9 @@ class Identity:
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName("localhost"), *loopback]), critical=False
             )
-            .sign(issuer.key if issuer else key, hashes.SHA256())
+            .sign(issuer.key if issuer else own, hashes.SHA256())
         )
-        return cls(name, certificate, key)
+        return cls(name, certificate, own)
 
     def certificatePem(self) -> bytes:
         """Return the certificate."""

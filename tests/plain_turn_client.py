@@ -45,6 +45,7 @@ class PlainTurnClient:
     One client; every call waits for its answer, at most six seconds.
 
     @ivar relayed: Its relayed address, once it has one.
+    @ivar key: What it signs with, once it was told the realm.
     """
 
     def __init__(self, relay: Address, username: str, password: str) -> None:
@@ -55,7 +56,7 @@ class PlainTurnClient:
         self.username = username
         self.password = password
         self.relayed: Address = ("", 0)
-        self._key: bytes | None = None
+        self.key = b""
         self._challenge: tuple[tuple[int, bytes], ...] = ()
 
     @classmethod
@@ -104,14 +105,14 @@ class PlainTurnClient:
                 all_attributes += ((XOR_PEER_ADDRESS, encodeXorAddress(peer, transaction_id)),)
             signed = all_attributes + self._challenge
             message = StunMessage(method, MessageClass.REQUEST, transaction_id, signed)
-            answer = self._answer(encode(message, self._key), transaction_id)
+            answer = self._answer(encode(message, self.key or None), transaction_id)
             found = dict(answer.attributes)
             if _code(answer) not in (401, 438) or NONCE not in found:
                 break
-            if _code(answer) == 401 and self._key is not None:
+            if _code(answer) == 401 and self.key:
                 break
             realm = found[REALM].decode()
-            self._key = longTermKey(self.username, realm, self.password)
+            self.key = longTermKey(self.username, realm, self.password)
             self._challenge = (
                 (USERNAME, self.username.encode()),
                 (REALM, found[REALM]),

@@ -8,6 +8,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadAddress, CannotBind
+from gamenet.machine import own_addresses
 from gamenet.machine.own_addresses import isOwnAddress, sourceAddress
 from gamenet.machine.reactor_machine import ReactorMachine
 
@@ -18,10 +19,10 @@ class System:
 
     @ivar bound: Which addresses can be bound.
     @ivar broadcast: Which can be bound, and be sent to by nobody.
-    @ivar everything: Whether every address can be bound (C{ip_nonlocal_bind}).
+    @ivar everything: The families whose every address can be bound (C{ip_nonlocal_bind}).
     """
 
-    def __init__(self, bound: tuple[str, ...], everything: bool = False) -> None:
+    def __init__(self, bound: tuple[str, ...], *everything: int) -> None:
         self.bound = bound
         self.broadcast: tuple[str, ...] = ()
         self.everything = everything
@@ -52,7 +53,7 @@ class ProbeSocket:
         """Bind, if that is allowed."""
         socket.inet_pton(self.family, address[0])
         system = self.system
-        if not (system.everything or address[0] in system.bound + system.broadcast):
+        if not (self.family in system.everything or address[0] in system.bound + system.broadcast):
             raise OSError(99, "Cannot assign requested address")
 
     def connect(self, address: tuple[str, int]) -> None:
@@ -100,6 +101,7 @@ class OwnAddressTests(SynchronousTestCase):
             ("2001:db8::5", True),
             ("2001:DB8:0::5", True),
             ("2001:db8::6", False),
+            *((host, True) for host in ("127.0.0.1", "127.3.4.5", "::1", "0.0.0.0", "::")),
         ]:
             self.assertIs(isOwnAddress(host), own, host)
         self.assertEqual(system.opened, system.closed)
@@ -113,7 +115,7 @@ class OwnAddressTests(SynchronousTestCase):
 
     def test_everythingCanBeBound(self) -> None:
         """Where a system binds what is not its own, routes say what is: not every peer is us."""
-        system = System(("203.0.113.5", "2001:db8::5"), everything=True)
+        system = System(("203.0.113.5", "2001:db8::5"), socket.AF_INET, socket.AF_INET6)
         self.patch(socket, "socket", system.socket)
         for host, own in [
             ("203.0.113.5", True),
@@ -123,6 +125,17 @@ class OwnAddressTests(SynchronousTestCase):
             ("198.51.100.66", False),
         ]:
             self.assertIs(isOwnAddress(host), own, host)
+
+
+    def test_everythingOfOneFamily(self) -> None:
+        """The two families have a switch each; where it is off, a bind is as good as ever."""
+        for everything, own in ((socket.AF_INET, True), (socket.AF_INET6, False)):
+            # Not the address that routes name: only a bind finds it.
+            self.patch(own_addresses, "sourceAddress", lambda host: "2001:db8::5")
+            system = System(("203.0.113.5", "2001:db8::5", "2001:db8::6"), everything)
+            self.patch(socket, "socket", system.socket)
+            self.assertIs(isOwnAddress("2001:db8::6"), own)
+            self.assertIs(isOwnAddress("2001:db8::7"), False)
 
 
 class SourceAddressTests(SynchronousTestCase):

@@ -117,6 +117,19 @@ class ReadingTests(SynchronousTestCase):
         self.socket.doRead()
         self.assertEqual(self.received - before, READS_A_WAKE_UP)
 
+    def test_saturationAfterABurst(self) -> None:
+        """Speed: where bursts came lately, the next is met sooner than behind a long quiet."""
+        for _ in range(1000):
+            self.arrive(1)
+        for count in (200, 1, 1, 1):
+            self.arrive(count)
+        self.queue.waiting = 100_000
+        for _ in range(10):
+            self.socket.doRead()
+        before = self.received
+        self.socket.doRead()
+        self.assertEqual(self.received - before, READS_A_WAKE_UP)
+
     def test_bound(self) -> None:
         """No wake-up reads more than 64, so others get a turn."""
         for size in (1, 3, 70, 500, 64, 65):

@@ -5,6 +5,7 @@ sockets: descriptions, files, chains, versions.
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -130,6 +132,17 @@ class CertificateTests(SynchronousTestCase):
             handshake(shown.getContext(), old)
         self.assertIn("PROTOCOL_VERSION", str(caught.exception))
 
+    def test_elsewhere(self) -> None:
+        """C{--rundir}: files are found again by a process that has changed its directory."""
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        Path("chain.pem").write_bytes(self.middle.certificatePem())
+        files = CertificateFiles("key.pem", "certificate.pem", "chain.pem")
+        shown = ReloadableCertificate(files)
+        os.chdir("/")
+        shown.reload()
+        handshake(shown.getContext(), self.client(self.root))
+
     def test_badFiles(self) -> None:
         """Bad input: each file that does not do is refused by name, and none takes effect."""
         self.chain.write_bytes(self.middle.certificatePem())
@@ -147,6 +160,7 @@ class CertificateTests(SynchronousTestCase):
             (self.certificate, self.root.certificatePem()),
             (self.certificate, self.leaf.certificatePem() + begin + b"!" + end),
             (self.certificate, bytes((1 << 20) + 1)),
+            (self.certificate, self.leaf.certificatePem() + bytes(1 << 20)),
             (self.chain, b""),
             (self.chain, begin + b"AAAA" + end),
         ]:
@@ -174,6 +188,13 @@ class CertificateTests(SynchronousTestCase):
         error = self.assertRaises(BadSetting, ReloadableCertificate, self.files())
         body = self.leaf.keyPem().decode().splitlines()[1]
         self.assertNotIn(body[:16], str(error))
+
+    def test_weakKey(self) -> None:
+        """A key that is too short for TLS is refused now, not at the first handshake."""
+        weak = Identity.issue("weak", key=rsa.generate_private_key(65_537, 1024))
+        self.key, self.certificate = weak.write(self.folder)
+        error = self.assertRaises(BadSetting, ReloadableCertificate, self.files())
+        self.assertIn("small", str(error))
 
     def test_protectedKey(self) -> None:
         """A key with a passphrase is refused: nobody is there to be asked, and nobody is."""
@@ -299,7 +320,7 @@ class DescriptionTests(SynchronousTestCase):
         except BadAddress:
             self.assertFalse(values.get("privateKey"))
         except BadSetting as error:
-            self.assertIn(repr(values["privateKey"]), str(error))
+            self.assertIn(repr(os.path.abspath(values["privateKey"])), str(error))
         else:
             raise AssertionError(described)
 

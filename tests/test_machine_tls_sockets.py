@@ -20,10 +20,12 @@ from twisted.internet.endpoints import (
     quoteStringArgument,
     wrapClientTLS,
 )
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import BadSetting
@@ -74,6 +76,15 @@ class Asking(Protocol):
         return str(shown.get_subject().CN)
 
 
+@implementer(IProtocolNegotiationFactory)
+class Choosing(Factory):
+    """A factory that accepts two protocols."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Return them."""
+        return [b"stun.turn", b"stun.nat-discovery"]
+
+
 class TlsTests(TestCase):
     """L{gamenet.machine.tls_endpoint.TlsServerEndpoint} on loopback."""
 
@@ -92,18 +103,24 @@ class TlsTests(TestCase):
             f":certKey={quoteStringArgument(str(self.certificate))}"
         )
 
-    async def listen(self, interface: str = "127.0.0.1") -> tuple[Any, int]:
+    async def listen(
+        self, interface: str = "127.0.0.1", factory: Any = Factory
+    ) -> tuple[Any, int]:
         """Listen; return the endpoint and the port number."""
         endpoint: Any = self.machine.streamServerEndpoint(self.describe(interface))
         verifyObject(IReloadableEndpoint, endpoint)
-        port = await endpoint.listen(Factory.forProtocol(Echo))
+        port = await endpoint.listen(factory.forProtocol(Echo))
         self.addCleanup(port.stopListening)
         return endpoint, port.getHost().port
 
-    async def connect(self, port: int, host: str = "127.0.0.1") -> Asking:
-        """Connect as a client that verifies what it is shown."""
+    async def connect(
+        self, port: int, host: str = "127.0.0.1", protocols: list[bytes] | None = None
+    ) -> Asking:
+        """Connect as a client that verifies what it is shown, and may offer protocols."""
         roots = [Certificate.loadPEM(each.certificatePem()) for each in (self.first, self.second)]
-        options = optionsForClientTLS("localhost", trustRootFromCertificates(roots))
+        options = optionsForClientTLS(
+            "localhost", trustRootFromCertificates(roots), acceptableProtocols=protocols
+        )
         kind: Any = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
         asking: Asking = await connectProtocol(
             wrapClientTLS(options, kind(reactor, host, port)), Asking()
@@ -148,6 +165,25 @@ class TlsTests(TestCase):
         client = await self.connect(port)
         await client.ask(b"x")
         self.assertEqual(client.name(), "second")
+
+    async def test_protocols(self) -> None:
+        """ALPN (RFC 7443): what the factory accepts is chosen in its order, or nothing at all."""
+        _, port = await self.listen(factory=Choosing)
+        for offered, chosen in (
+            ([b"stun.nat-discovery", b"http/1.1", b"stun.turn"], b"stun.turn"),
+            ([b"stun.nat-discovery"], b"stun.nat-discovery"),
+            ([b"h2"], None),
+            (None, None),
+        ):
+            client = await self.connect(port, protocols=offered)
+            self.assertEqual(await client.ask(b"x"), b"x")
+            self.assertEqual(client.transport.negotiatedProtocol, chosen)
+
+    async def test_protocolsOfNobody(self) -> None:
+        """A client may offer protocols to a factory that knows nothing of them."""
+        _, port = await self.listen()
+        client = await self.connect(port, protocols=[b"stun.turn"])
+        self.assertEqual(await client.ask(b"x"), b"x")
 
     async def test_ipv6(self) -> None:
         """An interface of IPv6, its colons after backslashes, is listened on."""

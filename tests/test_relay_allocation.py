@@ -82,6 +82,11 @@ class LifetimeTests(SynchronousTestCase):
             self.assertEqual(allocation.ports[0].expires, 20.0 + granted)
             self.assertEqual(allocation.lifetime, granted)
 
+    def test_fractions(self) -> None:
+        """A clock with fractions takes no second away."""
+        for tenths in range(200):
+            self.assertEqual(_add(_table(), now=tenths / 10.0).lifetime, 600)
+
     def test_shorter(self) -> None:
         """A refresh can bring the end nearer, and the sweep comes in time for it."""
         table = _table()
@@ -138,6 +143,15 @@ class LifetimeTests(SynchronousTestCase):
         expired = _closed(1, reason=EndReason.EXPIRED)
         self.assertEqual(table.sweep(10_000.0), (expired,))
         self.assertEqual(table.sweep(10_000.0), ())
+
+    def test_bandwidthBack(self) -> None:
+        """What it drew and did not send is its user's again."""
+        table = _table()
+        allocation = _add(table)
+        before = table.quotas.total.saved
+        allocation.allowance.spend(100, 0.0)
+        table.remove(allocation, EndReason.DELETED, 0.0)
+        self.assertEqual(table.quotas.total.saved, before - 100)
 
     def test_addTwice(self) -> None:
         """A client with an allocation, and a port with one, get no second: our mistake."""
@@ -306,6 +320,17 @@ class SweepTests(SynchronousTestCase):
         ]
         self.assertEqual(ended, [2, 3, 1])
         self.assertEqual(table.nextDue(), 2000.0)
+
+    def test_gone(self) -> None:
+        """What is deleted is due no more."""
+        table = _table()
+        for number, lifetime in ((1, 600), (2, 700), (3, 800)):
+            _add(table, number, _client(number), lifetime)
+        for number in (1, 2):
+            found = table.find(_client(number), 0.0)
+            assert found is not None
+            table.remove(found, EndReason.DELETED, 0.0)
+        self.assertEqual(table.nextDue(), 800.0)
 
     def test_together(self) -> None:
         """Two that end in the same moment are no tie that matters."""

@@ -52,7 +52,7 @@ class BudgetTests(SynchronousTestCase):
         )
         self.assertEqual(granted, 2 * 16)
         self.assertEqual(len(budget._saved), 16)
-        self.assertEqual(AnswerBudget(_KEY).buckets, 4096)
+        self.assertEqual(AnswerBudget(_KEY).buckets, 16_384)
 
     def test_key(self) -> None:
         """Who shares a bucket with whom depends on the key, which is not shown."""

@@ -234,14 +234,6 @@ class RequestTests(SynchronousTestCase):
                 self.assertEqual(answer.code, code)
                 self.assertIs(decode(answer.data).fingerprinted, printed)
 
-    def test_longRefusal(self) -> None:
-        """The phrase gives way where the answer would be too long, then FINGERPRINT too."""
-        data = _request(*((0x7000 + n, b"") for n in range(2)))
-        message = decode(self._answer(data).data)
-        code = message.first(stun_attributes.ERROR_CODE)
-        assert code is not None
-        self.assertEqual(decodeErrorCode(code).reason, "Unknown Attribute")
-
 
 class AmplificationTests(SynchronousTestCase):
     """Binding replies are at most 2.5 times the request (issue: policy; coturn: 4.6 times)."""
@@ -296,8 +288,13 @@ class AmplificationTests(SynchronousTestCase):
             data = bindingSuccess(request, size, _CLIENT, told)
             self.assertEqual(_kinds(data), [stun_attributes.XOR_MAPPED_ADDRESS, *kinds])
         self.assertEqual(len(bindingSuccess(request, 20, _CLIENT, ((0x8099, bytes(16)),))), 32)
-        exact = bindingSuccess(request, 20, _CLIENT, ((0x8099, bytes(12)),))
-        self.assertEqual(len(exact), 48)
+        # To the byte: 2.5 * 24 = 60, and 2.5 * 32 = 80 with FINGERPRINT.
+        self.assertEqual(len(bindingSuccess(request, 24, _CLIENT, ((0x8099, bytes(24)),))), 60)
+        printed = decode(_PRINTED)
+        for value, length in ((36, 80), (40, 76), (44, 80), (48, 32)):
+            data = bindingSuccess(printed, 32, _CLIENT, ((0x8099, bytes(value)),))
+            self.assertEqual(len(data), length)
+            self.assertIs(decode(data).fingerprinted, value == 36)
 
     def test_padded(self) -> None:
         """PADDING never makes an answer longer than the request; its bytes are zero."""
@@ -313,6 +310,9 @@ class AmplificationTests(SynchronousTestCase):
             else:
                 self.assertLessEqual(size, 60)
                 self._check(bytes(size), data)
+                # Nor what else is told, once XOR-MAPPED-ADDRESS has room in it.
+                if size >= 32:
+                    self.assertLessEqual(len(data), size)
 
 
 class ProbeTests(SynchronousTestCase):

@@ -158,6 +158,21 @@ class ChannelTests(SynchronousTestCase):
         self.relay.refusals.clear()
         self.assertEqual(self.bind(1), 0x4000)
 
+    def test_badRequest(self) -> None:
+        """400 may mean that there is no allocation (coturn says so): it is looked for at once."""
+        self.bind(1)
+        self.relay.refusals[CHANNEL_BIND] = (400, ())
+        told = outcomeOf(self.socket.whenLost())
+        self.assertIsInstance(self.bind(2), RelayRefused)
+        self.network.advance(0.0)
+        self.assertEqual((self.relay.requests[-1], told), (REFRESH, []))
+        self.relay.allocations.clear()
+        self.assertIsInstance(self.bind(2), RelayRefused)
+        self.network.advance(0.0)
+        (reason,) = told
+        assert isinstance(reason, RelayRefused)
+        self.assertEqual(reason.code, 437)
+
     def test_revokedDuringRefresh(self) -> None:
         """A permission that is revoked while its refresh is on its way stays revoked."""
         outcomeOf(self.socket.permit("192.0.2.9"))

@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from gamenet.errors import RelayRefused
+from gamenet.errors import GamenetError, RelayRefused
 from gamenet.interfaces import Address
 from gamenet.machine.reactor_machine import ReactorMachine
 from gamenet.relay.alternate_servers import TurnServer
@@ -27,6 +27,7 @@ from gamenet.relay.client_stream import RelayDisconnected
 from gamenet.relay.flow import Transport
 from gamenet.relay.kept_allocation import KeptAllocation
 from gamenet.relay.relayed_socket import RelayedSocket
+from gamenet.wire.stun import Integrity
 from gamenet.wire.turn import REFRESH
 from tests.judges import relays
 from tests.judges.programs import Running, freePorts, pause, program
@@ -154,9 +155,11 @@ class ServerTests(_Case):
     async def test_indications(self) -> None:
         """To a peer that knows no TURN and back, by permission, in indications."""
         relay = await self.start()
-        echo = self.machine.openDatagramSocket(
-            lambda data, source: echo.sender()(data, source), _HOST
-        )
+
+        def received(data: bytes, source: Address) -> None:
+            echo.send(data, source)
+
+        echo = self.machine.openDatagramSocket(received, _HOST)
         self.addCleanup(echo.close)
         for transport in _TRANSPORTS:
             end = await self.allocate(self.server(relay, transport))
@@ -182,6 +185,16 @@ class ServerTests(_Case):
                 await end.socket._askPermission(_HOST)
             self.assertEqual((lost, end.socket.closed), ([], False))
 
+    async def test_integrity(self) -> None:
+        """Signed with SHA-256 where the server knows how (RFC 8489), else with SHA-1."""
+        relay = await self.start()
+        for transport in _TRANSPORTS:
+            end = await self.allocate(self.server(relay, transport))
+            signing = end.client._credential.signing
+            assert signing is not None
+            known = Integrity.SHA1 if self.kind == COTURN else Integrity.SHA256
+            self.assertIs(signing.integrity, known)
+
     async def test_rebound(self) -> None:
         """A channel that is given up and wanted again has its old number; the relay agrees."""
         relay = await self.start()
@@ -198,10 +211,18 @@ class ServerTests(_Case):
             end = await self.allocate(self.server(relay, transport))
             told = end.socket.whenLost()
             await self.delete(end.client)
-            self.assertEqual(await self.refused(end.socket.permit(_HOST)), 437)  # type: ignore[arg-type]
+            try:
+                await end.socket.permit(_HOST)
+            except GamenetError:
+                # coturn 4.6.1 says 437 at Refresh alone; at this 400, and our client looks.
+                pass
+            else:
+                self.fail("granted")
             error = await told
             assert isinstance(error, RelayRefused)
-            self.assertEqual(error.code, 437)
+            ended = self.kind == COTURN and transport is not Transport.UDP
+            # Over a stream coturn ends the connection too, before or after that.
+            self.assertIn(error.code, (437, 0) if ended else (437,))
 
     async def test_wrongPassword(self) -> None:
         """401, by name, over each transport."""
@@ -230,7 +251,11 @@ class ServerTests(_Case):
         self.addCleanup(peer.close)
         for families, found in (((2,), [True]), ((1, 2), [False, True])):
             end = await self.allocate(self.server(relay, Transport.UDP), families)
-            self.assertEqual([":" in host for host, _ in end.socket.addresses], found)
+            got = [":" in host for host, _ in end.socket.addresses]
+            if self.kind == COTURN and got == found[:1] != found:
+                # coturn 4.6.1 grants one, to its own turnutils_uclient -Z as well.
+                continue
+            self.assertEqual(got, found)
             await end.socket.permit("::1")
             end.socket.send(b"hello", peer.address)
             for _ in range(50):

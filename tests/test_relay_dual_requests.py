@@ -162,6 +162,8 @@ class AllocateTests(SynchronousTestCase):
         self.assertEqual(_addressError(outcome), (IPV6_FAMILY, 508))
         self.assertEqual(len(desk.opened), 2)
         self.assertEqual(codeOf(desk.allocate((_ADDITIONAL,), client=("192.0.2.1", 1))), 486)
+        both = Desk(AllocationLimits(allocations_of_user=2)).allocate((_ADDITIONAL,))
+        self.assertEqual(len(_relayed(both)), 2)
 
 
 class RefreshTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from gamenet.errors import CannotBind, RelayRefused
 from gamenet.relay.kept_allocation import SETTLED
-from gamenet.wire.turn import ALLOCATE, CREATE_PERMISSION
+from gamenet.wire.turn import ALLOCATE, CREATE_PERMISSION, REFRESH
 from tests.kept_allocation_case import HOSTS, KeptAllocationCase
 from tests.played_relay import PlayedRelay
 from tests.relay_client_values import PASSWORD, RELAY, USER
@@ -41,6 +41,22 @@ class LossTests(KeptAllocationCase):
         self.credentials = (USER, PASSWORD)
         self.network.advance(1.0)
         self.assertIsNotNone(self.kept.socket)
+
+    def test_expired(self) -> None:
+        """A relay that refuses a refresh for credentials that expired loses it, by that code."""
+        self.start()
+        self.relay.refusals[REFRESH] = (401, ())
+        self.network.advance(541.0)
+        assert isinstance(self.kept.error, RelayRefused)
+        self.assertEqual((self.kept.error.code, self.kept.allocations), (401, 2))
+
+    def test_keptMapping(self) -> None:
+        """Between them only Binding indications go out, one each 15 s, without an answer."""
+        self.start()
+        before = len(self.relay.received)
+        self.network.advance(61.0)
+        sent = self.relay.received[before:]
+        self.assertEqual([data[:2] for data in sent], [b"\0\x11"] * 4)
 
     def test_pauses(self) -> None:
         """Pauses double to the longest, and after so many tries it is given up, and said."""

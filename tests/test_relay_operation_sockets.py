@@ -7,12 +7,16 @@ import os
 import shutil
 import signal
 import socket
+import ssl
+import subprocess
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, readBody
 
@@ -39,7 +43,7 @@ class OperationTestCase(TestCase):
         self.write("users", USERS)
         self.write("denied", "192.0.2.0/24\n")
         self.log = self.folder / "log.json"
-        self.clients: list[PlainTurnClient] = []
+        self.known: list[PlainTurnClient] = []
 
     def write(self, name: str, text: str) -> None:
         """Replace a file."""
@@ -68,6 +72,7 @@ class OperationTestCase(TestCase):
         """Return a client that goes with the test."""
         client = PlainTurnClient.ephemeral(tuple(relay), secret, user)
         self.addCleanup(client.close)
+        self.known.append(client)
         return client
 
     async def fetch(self, url: object) -> str:
@@ -204,12 +209,52 @@ class ReloadTests(OperationTestCase):
                 sorted({"time", "level", "source", "text", "fields"} - set(json.loads(line))), []
             )
 
+    async def test_certificate(self) -> None:
+        """A renewed certificate is shown to who comes now; a bad one leaves the old in place."""
+        self.writeCertificate("first.example.org")
+        process = self.start(
+            "--listen", f"tls:0:interface={LOOPBACK}:privateKey=key.pem:certKey=cert.pem"
+        )
+        places = await process.ready()
+        ((_, port),) = places["listen"]
+        first = (self.folder / "cert.pem").read_text()
+        self.assertEqual(await deferToThread(self.shown, port), first)
+        (self.folder / "cert.pem").write_text("no certificate")
+        process.signal("HUP")
+        await self.told("a certificate stays as it was")
+        self.assertIn("cert.pem", self.logged())
+        self.assertEqual(await deferToThread(self.shown, port), first)
+        self.writeCertificate("second.example.org")
+        process.signal("HUP")
+        await self.told("has read", 2)
+        second = (self.folder / "cert.pem").read_text()
+        self.assertNotEqual(first, second)
+        self.assertEqual(await deferToThread(self.shown, port), second)
+
+    def shown(self, port: int) -> str:
+        """Return the certificate that a port shows."""
+        return ssl.get_server_certificate((LOOPBACK, port), timeout=10)
+
+    def writeCertificate(self, name: str) -> None:
+        """Make a key and its certificate."""
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        arguments = ["-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "cert.pem"]
+        subprocess.run(
+            [*command.split(), *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+
     def assertNothingSecret(self, process: TwistdProcess) -> None:
         """Fail if a log or the terminal shows a secret, a password or a key."""
         shown = self.logged() + process.output.decode()
         self.assertIn("is ready", shown)
         words = [SECRET.decode(), NEW_SECRET.decode(), "password"]
-        words += [client.password for client in self.clients]
+        for client in self.known:
+            words += [client.password, client.key.hex(), b64encode(client.key).decode()]
+        self.assertGreater(len(words), 300)
         for word in words:
             self.assertNotIn(word, shown)
         for trouble in ("Traceback", "#critical", "Unhandled"):
@@ -260,25 +305,25 @@ class WorkersTests(OperationTestCase):
         await self.assertCounted(places)
         self.write("relay.secret", NEW_SECRET.decode())
         process.signal("HUP")
-        await self.until(lambda: self.allocates(relays[1], NEW_SECRET), "the new secret")
-        await self.assertRestarted(places)
+        others: list[PlainTurnClient] = []
+        await self.until(lambda: self.allocates(relays[1], others), "the new secret")
+        await self.assertRestarted(places, others)
         self.assertEqual(clients[1].refresh(), 0)
         process.signal("USR1")
         await self.told("relay drains", 2)
         self.assertEqual(clients[1].refresh(0), 0)
-        for client in self.clients:
+        for client in others:
             client.refresh(0)
         self.assertEqual(await process.ended, 0)
         shown = self.logged() + process.output.decode()
         for word in (SECRET.decode(), NEW_SECRET.decode(), "password-of", "Traceback"):
             self.assertNotIn(word, shown)
 
-    def allocates(self, relay: Address, secret: bytes) -> bool:
-        """Return whether a secret is good at a relay; what it got is kept for the end."""
-        client = self.client(relay, secret)
+    def allocates(self, relay: Address, others: list[PlainTurnClient]) -> bool:
+        """Return whether the new secret is good at a relay; its client is added then."""
+        client = self.client(relay, NEW_SECRET)
         good = client.allocate() == 0
-        if good:
-            self.clients.append(client)
+        others += [client] if good else []
         return good
 
     async def assertCounted(self, places: dict[str, Any]) -> None:
@@ -291,7 +336,9 @@ class WorkersTests(OperationTestCase):
             self.assertEqual(sampled(metrics, "gamenet_relay_up", worker=worker), 1)
             self.assertEqual(sampled(metrics, "gamenet_relay_allocations", worker=worker), 1)
 
-    async def assertRestarted(self, places: dict[str, Any]) -> None:
+    async def assertRestarted(
+        self, places: dict[str, Any], others: list[PlainTurnClient]
+    ) -> None:
         """Fail unless a worker that is killed is started again, with what is new."""
         ready_file = self.folder / "gamenet-relay.json"
         dead = places["workers"][0]["process"]
@@ -303,7 +350,7 @@ class WorkersTests(OperationTestCase):
 
         await self.until(lambda: workers()[0]["process"] not in (None, dead), "a new worker")
         self.assertEqual(workers()[1]["process"], places["workers"][1]["process"])
-        self.assertTrue(self.allocates(tuple(workers()[0]["udp"]), NEW_SECRET))
+        self.assertTrue(self.allocates(tuple(workers()[0]["udp"]), others))
 
     async def test_noOrphans(self) -> None:
         """Killed beyond all hope, a supervisor leaves no worker behind."""

@@ -24,12 +24,6 @@ def _usage(rate: int = 1_000_000_000) -> Usage:
     return usage
 
 
-def _spend(allowance: Allowance, size: int, now: float) -> bool:
-    """Do what a data plane does for every packet."""
-    allowance.left -= size
-    return allowance.left >= 0 or allowance.refill(now)
-
-
 class CountTests(SynchronousTestCase):
     """Allocations and permissions."""
 
@@ -72,6 +66,9 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(quotas.allocationsOf("alice"), 2)
         self.assertRaises(LocalProtocolError, quotas.close, alice, 3, 0.0)
         self.assertEqual(quotas.allocationsOf("alice"), 2)
+        bob = quotas.open("bob", _HOST, 1, 0.0)
+        self.assertRaises(LocalProtocolError, quotas.close, bob, 2, 0.0)
+        quotas.close(bob, 1, 0.0)
         quotas.close(alice, 2, 0.0)
         self.assertEqual(quotas.room("alice", _HOST), 4)
 
@@ -99,12 +96,12 @@ class CountTests(SynchronousTestCase):
         quotas.close(quotas.open("alice", _HOST, 1, 0.0), 1, 1.0)
         self.assertEqual((quotas._users.by_name, quotas._addresses.by_name), ({}, {}))
         thirsty = quotas.open("alice", _HOST, 1, 5.0)
-        self.assertTrue(_spend(thirsty, 100_000, 5.0))
+        self.assertTrue(thirsty.spend(100_000, 5.0))
         quotas.close(thirsty, 1, 5.0)
         again = quotas.open("alice", _HOST, 1, 5.5)
         self.assertIs(again.user, thirsty.user)
-        self.assertFalse(_spend(again, 60_000, 5.5))
-        self.assertTrue(_spend(again, 50_000, 5.5))
+        self.assertFalse(again.spend(60_000, 5.5))
+        self.assertTrue(again.spend(50_000, 5.5))
         quotas.close(again, 1, 5.5)
         quotas.open("bob", "192.0.2.1", 1, 6.0)
         self.assertIn(b"alice", quotas._users.by_name)
@@ -119,12 +116,13 @@ class CountTests(SynchronousTestCase):
         quotas = Quotas(AllocationLimits())
         for _ in range(50):
             allowance = quotas.open("alice", _HOST, 1, 5.0)
-            _spend(allowance, 1000, 5.0)
+            allowance.spend(1000, 5.0)
             quotas.close(allowance, 1, 5.0)
         self.assertEqual(len(quotas._users.lingering), 1)
         kept = quotas.open("alice", _HOST, 1, 5.0)
         quotas.open("bob", "192.0.2.1", 1, 6.0)
         self.assertIs(quotas._users.by_name[b"alice"], kept.user)
+        self.assertEqual(len(quotas._users.lingering), 0)
         self.assertEqual(kept.user.allocations, 1)
 
     @given(
@@ -157,7 +155,7 @@ class CountTests(SynchronousTestCase):
                     quotas.permit(allowance, amount)
                     entry[2] += amount  # type: ignore[operator]
                 elif step == "spend":
-                    _spend(allowance, 20_000 * amount, now)
+                    allowance.spend(20_000 * amount, now)
                 elif step == "close":
                     live.remove(entry)
                     self._end(quotas, entry, now)
@@ -186,14 +184,23 @@ class BandwidthTests(SynchronousTestCase):
         """Drawn from all three at once, 8 KiB at a time."""
         allowance = Allowance(_usage(), _usage(), _usage())
         before = allowance.user.saved
-        self.assertTrue(_spend(allowance, 100, 0.0))
+        self.assertTrue(allowance.spend(100, 0.0))
         self.assertEqual(allowance.left, BANDWIDTH_CHUNK - 100)
         for usage in (allowance.user, allowance.address, allowance.total):
             self.assertEqual(usage.saved, before - BANDWIDTH_CHUNK)
         for _ in range(80):
-            self.assertTrue(_spend(allowance, 100, 0.0))
+            self.assertTrue(allowance.spend(100, 0.0))
         self.assertEqual(allowance.user.saved, before - BANDWIDTH_CHUNK)
         self.assertEqual(allowance.left, BANDWIDTH_CHUNK - 8100)
+
+    def test_last(self) -> None:
+        """The last byte of what was drawn passes without asking."""
+        allowance = Allowance(_usage(), _usage(), _usage(), 100)
+        before = allowance.user.saved
+        self.assertTrue(allowance.spend(100, 0.0))
+        self.assertEqual((allowance.left, allowance.user.saved), (0, before))
+        self.assertTrue(allowance.spend(1, 0.0))
+        self.assertEqual(allowance.left, BANDWIDTH_CHUNK - 1)
 
     def test_allOrNothing(self) -> None:
         """Where one of the three has nothing left, the others lose nothing."""
@@ -203,19 +210,19 @@ class BandwidthTests(SynchronousTestCase):
             usages[empty].rate = 1
             before = [usage.saved for usage in usages]
             allowance = Allowance(*usages)
-            self.assertFalse(_spend(allowance, 100, 0.0))
+            self.assertFalse(allowance.spend(100, 0.0))
             self.assertEqual([usage.saved for usage in usages], before)
             self.assertEqual(allowance.left, 0)
-            self.assertTrue(_spend(allowance, 99, 0.0))
+            self.assertTrue(allowance.spend(99, 0.0))
             self.assertEqual((usages[empty].saved, allowance.left), (0.0, 0))
 
     def test_longest(self) -> None:
         """The longest datagram passes, even where a second's worth is less."""
         allowance = Allowance(_usage(1000), _usage(), _usage())
-        self.assertTrue(_spend(allowance, 65_507, 0.0))
+        self.assertTrue(allowance.spend(65_507, 0.0))
         self.assertEqual(allowance.left, 0)
-        self.assertFalse(_spend(allowance, 1000, 0.9))
-        self.assertTrue(_spend(allowance, 1000, 1.0))
+        self.assertFalse(allowance.spend(1000, 0.9))
+        self.assertTrue(allowance.spend(1000, 1.0))
 
     def test_burst(self) -> None:
         """A second's worth is saved up, no more; time that goes back earns nothing."""
@@ -234,7 +241,7 @@ class BandwidthTests(SynchronousTestCase):
         """What an allocation drew and did not use is its user's again."""
         allowance = Allowance(_usage(), _usage(), _usage())
         before = allowance.total.saved
-        _spend(allowance, 100, 0.0)
+        allowance.spend(100, 0.0)
         allowance.giveBack()
         for usage in (allowance.user, allowance.address, allowance.total):
             self.assertEqual(usage.saved, before - 100)
@@ -260,7 +267,7 @@ class BandwidthTests(SynchronousTestCase):
         now = 0.0
         for wait, which, size in packets:
             now += wait
-            if _spend(allowances[which], size, now):
+            if allowances[which].spend(size, now):
                 passed += size
             self.assertLessEqual(passed, user.burst + rate * now + 1)
             self.assertGreaterEqual(allowances[which].left, 0)
@@ -270,5 +277,5 @@ class BandwidthTests(SynchronousTestCase):
         """Whoever offers twice the rate gets all of it, to a hundredth."""
         user = _usage(100_000)
         allowance = Allowance(user, _usage(), _usage())
-        passed = sum(1400 for tick in range(2000) if _spend(allowance, 1400, tick * 0.007))
+        passed = sum(1400 for tick in range(2000) if allowance.spend(1400, tick * 0.007))
         self.assertGreater(passed, 0.99 * (100_000 + 100_000 * 2000 * 0.007))

@@ -280,6 +280,26 @@ class CountingTests(SynchronousTestCase):
         expired = PortsClosed(Flow(1, CLIENT), (1,), EndReason.EXPIRED)
         self.assertEqual(outcome.effects, (expired,))
 
+    def test_beginning(self) -> None:
+        """In the beginning everything is 0, by every name."""
+        numbers: list[object] = []
+        for value in RelayCounters().asDict().values():
+            numbers.extend(value.values() if isinstance(value, dict) else [value])
+        self.assertEqual(set(numbers), {0})
+
+    def test_stopped(self) -> None:
+        """A relay that stopped has nothing that lives, and what happened stays counted."""
+        desk = Desk()
+        desk.allocate(((EVEN_PORT, encodeEvenPort(True)),))
+        desk.bind(0x4000, PEER)
+        desk.counters.streams_active = 3
+        desk.counters.nothingActive()
+        expected = RelayCounters(
+            allocations_total=1, requests={"allocate": 1, "channel_bind": 1}
+        )
+        expected.allocations_total_by_transport[Transport.UDP] = 1
+        self.assertEqual(desk.counters, expected)
+
     def test_dictionary(self) -> None:
         """As JSON can hold it, in words, whatever happened; no user's name is in it."""
         desk = Desk()

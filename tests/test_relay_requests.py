@@ -26,14 +26,20 @@ from gamenet.wire.stun_attributes import (
     USERNAME,
 )
 from gamenet.wire.turn import (
+    ADDITIONAL_ADDRESS_FAMILY,
     ALLOCATE,
     CHANNEL_BIND,
     CHANNEL_NUMBER,
+    CONNECT,
+    CONNECTION_BIND,
+    CONNECTION_ID,
     CREATE_PERMISSION,
     DATA_INDICATION,
     DONT_FRAGMENT,
+    DRAFT_ADDITIONAL_ADDRESS_FAMILY,
     EVEN_PORT,
     LIFETIME,
+    MOBILITY_TICKET,
     REFRESH,
     REQUESTED_ADDRESS_FAMILY,
     REQUESTED_TRANSPORT,
@@ -189,16 +195,17 @@ class ChallengeTests(SynchronousTestCase):
         """
         phrase = b"\0\0\x04\x01" + REASON_PHRASES[401].encode()
         plain = b"\0\0\x04\x01"
-        for extra, rich, fingerprinted, code in (
-            (0, False, True, plain),
-            (4, True, False, plain),
-            (8, True, True, plain),
-            (12, True, True, phrase),
-            (200, True, True, phrase),
+        for extra, realm, rich, fingerprinted, code in (
+            (0, "short", False, True, plain),
+            (4, "short", True, False, plain),
+            (8, "twenty-one letters...", True, False, plain),
+            (8, "ten letter", True, True, plain),
+            (12, "short", True, True, phrase),
+            (200, "twenty-one letters...", True, True, phrase),
         ):
             attributes = ((SOFTWARE, bytes(extra - 4)),) if extra else ()
             request = StunMessage(ALLOCATE, MessageClass.REQUEST, bytes(12), attributes)
-            answer = answerOf(Desk().put(encode(request, fingerprint=False)))
+            answer = answerOf(Desk(realm=realm).put(encode(request, fingerprint=False)))
             found = (
                 answer.first(PASSWORD_ALGORITHMS) is not None,
                 answer.fingerprinted,
@@ -305,14 +312,15 @@ class HostileTests(SynchronousTestCase):
     """Requests of somebody who is let in and means no good."""
 
     @given(
-        st.sampled_from(_METHODS),
+        st.sampled_from((*_METHODS, CONNECT, CONNECTION_BIND)),
         st.lists(
             st.tuples(
                 st.sampled_from(
                     (
                         CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, REQUESTED_ADDRESS_FAMILY,
                         EVEN_PORT, REQUESTED_TRANSPORT, RESERVATION_TOKEN, DONT_FRAGMENT, 0x0003,
-                        USERNAME, REALM, NONCE,
+                        USERNAME, REALM, NONCE, ADDITIONAL_ADDRESS_FAMILY, MOBILITY_TICKET,
+                        DRAFT_ADDITIONAL_ADDRESS_FAMILY, CONNECTION_ID, PASSWORD_ALGORITHMS,
                     )
                 ),
                 st.binary(max_size=24),

@@ -62,6 +62,7 @@ class TwistdTests(TestCase):
             "gamenet-lobby",
             *("--listen", "tcp:0:interface=127.0.0.1", "--udp", "127.0.0.1:0"),
             *("--relay", "127.0.0.1:3478", "--relay-secret-file", "relay.secret"),
+            *("--json-log", "lobby.log"),
             *("--status", "tcp:0:interface=127.0.0.1"),
         )
         places = await self.places(process)
@@ -82,6 +83,9 @@ class TwistdTests(TestCase):
         await lost
         self.assertFalse((self.folder / "gamenet-lobby.json").exists())
         self.assertClean(process)
+        log = (self.folder / "lobby.log").read_text()
+        self.assertIn("gamenet-lobby is ready", log)
+        self.assertNotIn(SECRET, log)
 
     async def test_relay(self) -> None:
         """The relay lets in whom it shares a secret with, and ends by SIGTERM."""

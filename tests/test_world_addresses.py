@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from gamenet.errors import BadAddress, BadSetting, CannotBind
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
 from gamenet.world.addresses import OwnAddresses, numericForm
+from gamenet.world.datagram_socket import WorldDatagramSocket
 from gamenet.world.link import LinkProfile
 from gamenet.world.machine import WorldMachine
 from gamenet.world.network import WorldNetwork
@@ -172,6 +173,17 @@ class SixTests(World):
             arrivals.append(self.network.counters.delivered)
         self.assertEqual([arrivals[28], arrivals[32], arrivals[42]], [0, 1, 2])
 
+    def test_narrowWayOut(self) -> None:
+        """The narrow link of a machine that sends is shared by both families as well."""
+        self.network.setProfile("one", LinkProfile(bandwidth=10_000.0))
+        for family, other in (("::", OTHER_SIX), ("", OTHER_FOUR)):
+            self.hear(self.two, family, 5000)
+            self.hear(self.one, family)[1].send(bytes(9972), (other, 5000))
+        self.network.advance(1.5)
+        self.assertEqual(self.network.counters.delivered, 1)
+        self.network.advance(1)
+        self.assertEqual(self.network.counters.delivered, 2)
+
     def test_refused(self) -> None:
         """Bad input: an address that is taken, in whatever form, or that nobody can have."""
         for address in ("2001:DB8:0::2", "::", "::1", "fe80::1%eth0", "::ffff:1.2.3.4", ()):
@@ -194,6 +206,13 @@ class SixTests(World):
         self.network.advance(1)
         self.assertEqual(inbox.arrived, [(b"self", ("127.0.0.1", four.address[1]))])
 
+    def test_fromLoopback(self) -> None:
+        """A socket on loopback reaches its own machine, and nobody else."""
+        for loopback, own, other in (("::1", SIX, OTHER_SIX), ("127.0.0.1", FOUR, OTHER_FOUR)):
+            _, socket = self.hear(self.one, loopback)
+            self.assertFalse(socket.send(b"out", (other, 5)))
+            self.assertTrue(socket.send(b"self", (own, 5)))
+
     def test_sourceAddress(self) -> None:
         """What leaves leaves from the first address of the family; a name has none."""
         self.assertEqual(self.one.sourceAddress(OTHER_SIX), SIX)
@@ -209,6 +228,9 @@ class SixTests(World):
         self.hear(self.one, "::")[1].send(b"again", (OTHER_SIX, 5000))
         self.network.advance(1)
         self.assertEqual(len(there.arrived), 1)
+        again.stop()
+        self.network.machine("two", OTHER_FOUR)
+        self.network.machine("three", OTHER_SIX)
 
 
 class ReaddressTests(World):
@@ -312,9 +334,11 @@ class ReaddressTests(World):
         socket.close()
         self.one.readdress(FOUR)
         self.assertFalse(socket.send(b"", (OTHER_FOUR, 5000)))
-        self.hear(self.one, FOUR, 6000)
+        _, stranded = self.hear(self.one, FOUR, 6000)
         self.one.readdress("203.0.113.9")
         self.one.stop()
+        assert isinstance(stranded, WorldDatagramSocket)
+        self.assertIs(stranded.closed, True)
 
     def test_portTakenMeanwhile(self) -> None:
         """Who was given the port meanwhile keeps it, on every address."""
@@ -418,6 +442,32 @@ class StreamTests(World):
         client.transport.write(b"still here")
         self.network.advance(10)
         self.assertEqual(server.received, b"still here")
+
+    def test_loopback(self) -> None:
+        """A stream within the machine does not notice that an address is gone."""
+        self.one.streamServerEndpoint("tcp:7770").listen(Factory.forProtocol(Talker))
+        connected = self.one.streamClientEndpoint("tcp:127.0.0.1:7770").connect(
+            Factory.forProtocol(Talker)
+        )
+        self.network.advance(1)
+        client = self.successResultOf(connected)
+        self.one.readdress("203.0.113.9")
+        client.transport.write(b"x")
+        self.network.advance(60)
+        self.assertIsNone(client.reason)
+
+    def test_listenerOnOneAddress(self) -> None:
+        """Who listens on one address is heard again when it is back."""
+        self.two.streamServerEndpoint(f"tcp:7770:interface={OTHER_FOUR}").listen(
+            Factory.forProtocol(Talker)
+        )
+        self.two.readdress("203.0.113.9")
+        self.two.readdress(OTHER_FOUR)
+        connected = self.one.streamClientEndpoint(f"tcp:{OTHER_FOUR}:7770").connect(
+            Factory.forProtocol(Talker)
+        )
+        self.network.advance(1)
+        self.successResultOf(connected)
 
     def test_listener(self) -> None:
         """Who listens on every address listens on the new one, and no longer on the old."""

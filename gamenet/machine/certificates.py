@@ -7,11 +7,13 @@ Needs the C{tls} extra; L{gamenet.machine.tls_endpoint} sees to it.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
+from attrs.converters import optional
 from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS
 from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.ssl import (
@@ -33,10 +35,15 @@ _CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 _LONGEST_FILE = 1 << 20
 
 
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)
+
+
 @frozen
 class CertificateFiles:
     """
-    Where a certificate is.
+    Where a certificate is.  Paths are made absolute at once: a daemon is elsewhere when it
+    reads them again.
 
     @ivar private_key: The PEM file of the private key, without a passphrase.
     @ivar certificate: The PEM file of the certificate; those that follow it there are of
@@ -44,9 +51,9 @@ class CertificateFiles:
     @ivar chain: A PEM file of more of the chain, or C{None}.
     """
 
-    private_key: str
-    certificate: str
-    chain: str | None = None
+    private_key: str = field(converter=_absolute)
+    certificate: str = field(converter=_absolute)
+    chain: str | None = field(default=None, converter=optional(_absolute))
 
     def options(self) -> CertificateOptions:
         """

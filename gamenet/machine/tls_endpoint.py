@@ -118,12 +118,8 @@ def _values(description: str) -> dict[str, str]:
     @raise BadAddress: A name is unknown, given twice, or not given.
     """
     values: dict[str, str] = {}
-    for number, (name, value) in enumerate(_parts(description)):
-        if number == 0:
-            if (name, value) != (None, "tls"):
-                raise BadAddress(f"not a TLS endpoint: {description!r}")
-            continue
-        known = "port" if name is None and number == 1 else name
+    for name, value in _parts(description)[1:]:
+        known = "port" if name is None else name
         if known not in _NAMES or known in values:
             raise BadAddress(f"not understood or given twice: {value!r} in {description!r}")
         values[known] = value

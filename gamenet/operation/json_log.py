@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +25,9 @@ _TEXT_LIMIT = 8192
 _FIELD_LIMIT = 1024
 _ITEMS_LIMIT = 64
 
+#: Most characters of all fields; where there are more, only their names are told.
+_FIELDS_LIMIT = 65_536
+
 #: How deep what is in a field may lie.
 _DEPTH_LIMIT = 4
 
@@ -32,12 +36,13 @@ def _plain(value: object, depth: int = 0) -> object:
     """Return C{value} as what JSON can hold, cut to size."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    if depth < _DEPTH_LIMIT:
-        if isinstance(value, dict):
-            items = list(value.items())[:_ITEMS_LIMIT]
-            return {str(key)[:_FIELD_LIMIT]: _plain(each, depth + 1) for key, each in items}
-        if isinstance(value, (list, tuple)):
-            return [_plain(each, depth + 1) for each in value[:_ITEMS_LIMIT]]
+    if isinstance(value, (dict, list, tuple)) and depth == _DEPTH_LIMIT:
+        return f"<{type(value).__name__}>"
+    if isinstance(value, dict):
+        items = islice(value.items(), _ITEMS_LIMIT)
+        return {str(key)[:_FIELD_LIMIT]: _plain(each, depth + 1) for key, each in items}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each, depth + 1) for each in value[:_ITEMS_LIMIT]]
     try:
         return str(value)[:_FIELD_LIMIT]
     except Exception:
@@ -59,13 +64,16 @@ def logRecord(event: LogEvent) -> dict[str, Any]:
         for name, value in event.items()
         if not name.startswith("log_") and name not in _LEGACY
     }
+    worker_text = fields.pop("worker_text", None)
+    if len(json.dumps(fields)) > _FIELDS_LIMIT:
+        fields = {"too_long": sorted(fields)[:_ITEMS_LIMIT]}
     record: dict[str, Any] = {
         "time": datetime.fromtimestamp(float(event.get("log_time", 0.0)), UTC).isoformat(
             timespec="milliseconds"
         ),
         "level": "info" if level is None else level.name,
         "source": str(event.get("log_namespace", "")),
-        "text": str(fields.pop("worker_text", "") or formatEvent(event))[:_TEXT_LIMIT],
+        "text": str(worker_text or formatEvent(event))[:_TEXT_LIMIT],
         "fields": fields,
     }
     failure = event.get("log_failure")

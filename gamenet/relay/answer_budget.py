@@ -41,13 +41,14 @@ class AnswerBudget:
         to share a bucket with.
     @ivar rate: Answers a second that a bucket earns.
     @ivar burst: Most answers that a bucket saves up.
-    @ivar buckets: How many there are.
+    @ivar buckets: How many there are: so many that spoofed addresses empty them all
+        only in a flood that no relay could answer anyway.
     """
 
     key: bytes = field(repr=False)
     rate: float = 20.0
     burst: float = 100.0
-    buckets: int = 4096
+    buckets: int = 16_384
     _saved: array[float] = field(init=False, repr=False)
     _counted_at: array[float] = field(init=False, repr=False)
 

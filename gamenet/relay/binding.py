@@ -138,7 +138,7 @@ def answerBindingRequest(message: StunMessage, size: int, client: Address) -> Bi
         understood |= {CHANGE_REQUEST}
     unknown = message.unknownAttributes(understood)
     if unknown:
-        return bindingRefusal(message, size, client, UNKNOWN_ATTRIBUTE, unknown)
+        return bindingRefusal(message, client, UNKNOWN_ATTRIBUTE, unknown)
     return BindingAnswer(bindingSuccess(message, size, client), client)
 
 
@@ -195,36 +195,24 @@ def bindingSuccess(
 
 
 def bindingRefusal(
-    message: StunMessage,
-    size: int,
-    client: Address,
-    code: int,
-    unknown_attributes: tuple[int, ...] = (),
+    message: StunMessage, client: Address, code: int, unknown_attributes: tuple[int, ...] = ()
 ) -> BindingAnswer:
     """
-    Return a refusal of a Binding request; the phrase goes first where it is too long.
+    Return a refusal of a Binding request.
+
+    What a request can be refused for makes it long enough: the answer never is more than
+    L{REPLY_LIMIT} times as long.
 
     @param message: The request.
-    @param size: Its bytes; the answer has at most L{REPLY_LIMIT} times as many.
     @param client: Where it came from.
     @param code: 400 or 420.
     @param unknown_attributes: With 420, the types that were not understood.
     """
-    extra: Attributes = ()
+    attributes: Attributes = ((ERROR_CODE, encodeErrorCode(code)),)
     if unknown_attributes:
-        extra = ((UNKNOWN_ATTRIBUTES, encodeUnknownAttributes(unknown_attributes)),)
-    data = b""
-    for reason, fingerprint in ((None, message.fingerprinted), ("", False)):
-        error = StunMessage(
-            BINDING,
-            MessageClass.ERROR,
-            message.transaction_id,
-            ((ERROR_CODE, encodeErrorCode(code, reason)), *extra),
-        )
-        data = encode(error, fingerprint=fingerprint)
-        if len(data) <= REPLY_LIMIT * size:
-            break
-    return BindingAnswer(data, client, code=code)
+        attributes += ((UNKNOWN_ATTRIBUTES, encodeUnknownAttributes(unknown_attributes)),)
+    error = StunMessage(BINDING, MessageClass.ERROR, message.transaction_id, attributes)
+    return BindingAnswer(encode(error, fingerprint=message.fingerprinted), client, code=code)
 
 
 def _choose(room: int, told: Attributes, fingerprinted: bool) -> tuple[Attributes, int, bool]:

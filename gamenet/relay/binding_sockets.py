@@ -45,6 +45,7 @@ class BindingSockets:
         self._owner = owner
         self._plane = plane
         self._budget = budget
+        self._seconds = machine.clock.seconds
         self._sockets: list[IDatagramSocket] = []
         self._discovery: Discovery | None = None
         self._primary: int | None = None
@@ -86,15 +87,13 @@ class BindingSockets:
         self._quick_at_primary = partial(self._discovery.quickAnswer, receiving=primary)
         return alternate
 
-    def requested(self, data: bytes, listener: int, client: Address, now: float) -> None:
+    def requested(self, data: bytes, listener: int, client: Address) -> None:
         """
         Answer a Binding request that came to a listener over UDP.
 
         @param data: The datagram; it begins as a Binding request does.
-        @param now: Seconds, monotonic.
         """
-        if not self._budget.take(client[0], now):
-            self._owner.dropped(DropReason.BINDING_RATE_LIMITED)
+        if not self._mayAnswer(client):
             return
         at_primary = listener == self._primary
         quick = (self._quick_at_primary if at_primary else answerBinding)(data, client)
@@ -111,9 +110,7 @@ class BindingSockets:
                 sent = socket.send(answer.data, answer.destination)
             self._count(answer, sent)
 
-    def streamed(
-        self, message: StunMessage, size: int, client: Address, now: float
-    ) -> bytes | None:
+    def streamed(self, message: StunMessage, size: int, client: Address) -> bytes | None:
         """
         Answer a Binding request that came over a stream.
 
@@ -121,8 +118,7 @@ class BindingSockets:
         @param size: Its bytes.
         @return: The answer, C{None} for none.
         """
-        if not self._budget.take(client[0], now):
-            self._owner.dropped(DropReason.BINDING_RATE_LIMITED)
+        if not self._mayAnswer(client):
             return None
         answer = answerBindingRequest(message, size, client)
         self._count(answer, True)
@@ -174,7 +170,7 @@ class BindingSockets:
         self._count(answer, sent)
 
     def _mayAnswer(self, client: Address) -> bool:
-        if self._budget.take(client[0], self._machine.clock.seconds()):
+        if self._budget.take(client[0], self._seconds()):
             return True
         self._owner.dropped(DropReason.BINDING_RATE_LIMITED)
         return False

@@ -30,7 +30,7 @@ from gamenet.relay.client_requests import RelayRequests, readLifetime
 from gamenet.relay.client_settings import FAMILIES
 from gamenet.relay.relayed_socket import RelayedSocket
 from gamenet.relay.transactions import RELIABLE_TIMES, Transactions
-from gamenet.wire.stun import MessageClass, StunMessage, decode
+from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import XOR_MAPPED_ADDRESS, decodeXorAddress
 from gamenet.wire.turn import (
     ADDITIONAL_ADDRESS_FAMILY,
@@ -172,6 +172,17 @@ class TurnClient:
             socket.lose(error)
         self._transactions.failAll(error)
         self.face.close()
+
+    def keepMapping(self) -> None:
+        """
+        Send what keeps the mappings of NATs on the way, and asks for no answer (a Binding
+        indication).  Only where there is an allocation; over a stream there is no need.
+        """
+        if self._state is _State.ALLOCATED and not self._transactions.strict:
+            transaction_id = self._machine.randomBytes(12)
+            self._sendDatagram(
+                encode(StunMessage(BINDING, MessageClass.INDICATION, transaction_id))
+            )
 
     async def _allocate(
         self, receiver: DatagramReceiver, families: tuple[int, ...]

@@ -38,6 +38,8 @@ class TurnClientSettings:
     @ivar connect_timeout: Seconds to wait for a connection, over a stream.
     @ivar hops_limit: Most alternate servers that are followed one after the other.
     @ivar watch_interval: Seconds between two looks at our own address.
+    @ivar keepalive_interval: Seconds between two packets that keep the mappings of NATs on
+        the way to the relay, over UDP (RFC 8445, section 11: 15 s).
     @ivar shortest_pause: Seconds before the second try to get an allocation.
     @ivar longest_pause: Seconds that the pause between tries, which doubles, grows to.
     @ivar tries_limit: Most tries without an allocation that lasts; then it is given up.
@@ -50,6 +52,7 @@ class TurnClientSettings:
     connect_timeout: float = attrs.field(default=10.0, validator=seconds(1.0, 300.0))
     hops_limit: int = attrs.field(default=HOPS_LIMIT, validator=wholeNumber(0, 16))
     watch_interval: float = attrs.field(default=0.25, validator=number(0.01, 0.5, "s"))
+    keepalive_interval: float = attrs.field(default=15.0, validator=seconds(1.0))
     shortest_pause: float = attrs.field(default=0.5, validator=seconds(0.01))
     longest_pause: float = attrs.field(default=30.0, validator=seconds(0.01))
     tries_limit: int = attrs.field(default=20, validator=wholeNumber(1, 1_000_000))

@@ -102,7 +102,7 @@ class CredentialStore:
                 raise BadSetting(f"two users have the name {credential.username!r}")
             by_name[encoded] = credential
         by_hash = {userHash(known.username, realm): known for known in by_name.values()}
-        self.__attrs_init__(tuple(secrets), realm, by_name, by_hash)  # type: ignore[attr-defined]
+        self.__attrs_init__(tuple(secrets), realm, by_name, by_hash)
 
     @property
     def anonymous(self) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from zope.interface import Attribute, Interface
+from zope.interface import Interface
 
 from gamenet.interfaces import Address
 from gamenet.relay.counters import DropReason
@@ -46,20 +46,13 @@ def dropReason(error: OSError) -> DropReason:
 class IPlaneOwner(Interface):
     """What a data plane calls: the control plane."""
 
-    def datagramReceived(data: bytes, listener: int, client: Address, now: float) -> None:
+    def datagramReceived(data: bytes, listener: int, client: Address) -> None:
         """
         Somebody sent a datagram that is no ChannelData of a channel of theirs.
 
         @param data: The whole of it.
         @param listener: The number of the listener that it came to.
         @param client: Where it came from.
-        @param now: Seconds, monotonic.
-        """
-
-    def sweep(now: float) -> None:
-        """
-        Something that the plane was told ends by C{now}.  The plane is told so before
-        this returns, and then has a later C{sweep_due}.
         """
 
     def allowsPort(peer: Address) -> bool:
@@ -76,12 +69,9 @@ class IDataPlane(Interface):
     """
     Moves packets between clients and peers.  Nothing here ever raises for what comes
     from the network.
-    """
 
-    sweep_due = Attribute(
-        "When L{IPlaneOwner.sweep} has to be called before anything else is relayed: seconds, "
-        "infinite for never.  Set by the owner."
-    )
+    A plane knows no time limits: its owner tells it what ends, when it ends.
+    """
 
     def listen(number: int, interface: str, port: int) -> Address:
         """
@@ -104,7 +94,7 @@ class IDataPlane(Interface):
     def disconnect(flow: Flow) -> None:
         """A client's stream has ended.  Its grants were erased before."""
 
-    def channelDataReceived(flow: Flow, message: bytes, now: float) -> None:
+    def channelDataReceived(flow: Flow, message: bytes) -> None:
         """
         A client sent ChannelData over its stream.
 
@@ -141,7 +131,7 @@ class IDataPlane(Interface):
     def erase(flow: Flow) -> None:
         """A client may do nothing any more.  Its ports stay open until they are closed."""
 
-    def sendToPeer(flow: Flow, peer: Address, payload: bytes, whole: bool, now: float) -> None:
+    def sendToPeer(flow: Flow, peer: Address, payload: bytes, whole: bool) -> None:
         """
         Relay what a Send indication holds.
 
@@ -149,7 +139,6 @@ class IDataPlane(Interface):
         @param peer: Where to, in the form of
             L{gamenet.relay.peer_policy.PeerPolicy.canonicalPeer}.
         @param whole: Whether it must not be fragmented on its way (DONT-FRAGMENT).
-        @param now: Seconds, monotonic.
         """
 
     def stop() -> None:

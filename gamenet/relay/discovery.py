@@ -124,11 +124,11 @@ class Discovery:
         """
         unknown = message.unknownAttributes(_UNDERSTOOD)
         if unknown:
-            return bindingRefusal(message, size, client, UNKNOWN_ATTRIBUTE, unknown)
+            return bindingRefusal(message, client, UNKNOWN_ATTRIBUTE, unknown)
         try:
             destination, change = _readWishes(message, client)
         except MalformedMessage:
-            return bindingRefusal(message, size, client, BAD_REQUEST)
+            return bindingRefusal(message, client, BAD_REQUEST)
         origin = self._changed(receiving, *change)
         told = self._told[receiving, origin]
         if message.attributes:

@@ -112,6 +112,7 @@ class KeptAllocation:
         self._source: str | None = None
         self._send_errors = 0
         self._verified_at = 0.0
+        self._mapping_kept_at = 0.0
         self._retry = Alarm(machine.clock, self._try)
         self._watch = Alarm(machine.clock, self._look)
 
@@ -216,7 +217,7 @@ class KeptAllocation:
         self._asking = None
         self._client, self.socket = client, socket
         self.allocations += 1
-        self._allocated_at = self._machine.clock.seconds()
+        self._allocated_at = self._mapping_kept_at = self._machine.clock.seconds()
         self._send_errors = client.face.send_errors
         socket.whenLost().addCallback(self._lost, socket)
         for key, wish in list(self._wishes.items()):
@@ -284,12 +285,15 @@ class KeptAllocation:
             known, self._source = self._source, source
             if known is not None or self.socket is None:
                 self._moved(known, source)
-        client = self._client
-        if client is None or client.face.send_errors == self._send_errors:
+        if self._client is None or self.socket is None:
             return
-        if now - self._verified_at >= VERIFY_INTERVAL and self.socket is not None:
+        if now - self._mapping_kept_at >= self._settings.keepalive_interval:
+            self._mapping_kept_at = now
+            self._client.keepMapping()
+        errors = self._client.face.send_errors
+        if errors != self._send_errors and now - self._verified_at >= VERIFY_INTERVAL:
             self._verified_at = now
-            self._send_errors = client.face.send_errors
+            self._send_errors = errors
             self.socket.verify()
 
     def _moved(self, known: str | None, source: str) -> None:

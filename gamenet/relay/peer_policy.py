@@ -104,8 +104,9 @@ class PeerPolicy:
     The rules of one relay.  To change them, make another (C{attrs.evolve}).
 
     @ivar own_hosts: The relay's own hosts, numeric; wildcards count for nothing.
-    @ivar listeners: Where this process listens, for whatever: never reached
-        through the relay, on no host of its own.  Their hosts are own hosts.
+    @ivar listeners: Where this process listens, for whatever, each an address or a port
+        alone: never reached through the relay, on no host of its own.  Their
+        hosts are own hosts.
     @ivar allowed: What an operator opened.  Of these rules and those of C{denied} the
         narrowest decides, a denial where two are equally narrow; both count
         before L{DENIED_NETWORKS}.

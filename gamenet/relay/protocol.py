@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -22,6 +22,7 @@ from gamenet.relay.binding_sockets import BindingSockets
 from gamenet.relay.control_plane import peerPolicy, requestDesk
 from gamenet.relay.counters import DropReason, RelayCounters
 from gamenet.relay.data_plane import IPlaneOwner
+from gamenet.relay.drain import Drain
 from gamenet.relay.flow import Flow, Transport
 from gamenet.relay.grants import Effect, PortsClosed
 from gamenet.relay.peer_policy import networks
@@ -76,9 +77,8 @@ class RelayServer:
         self._connected: dict[int, RelayStream] = {}
         self._listeners = 0
         self._plane: PythonPlane | None = None
-        self._drained: Deferred[None] | None = None
-        self._alarm = Alarm(machine.clock, self._swept)
-        self._drain_alarm = Alarm(machine.clock, self._drainEnded)
+        self._drain = Drain(machine.clock, settings.drain_limit)
+        self._alarm = Alarm(machine.clock, self.sweep)
         self._sparse = SparseLog(self._log, machine.clock)
 
     @property
@@ -89,7 +89,7 @@ class RelayServer:
     @property
     def draining(self) -> bool:
         """Whether it takes no new allocations any more."""
-        return self._drained is not None
+        return self._drain.begun
 
     def start(self) -> None:
         """
@@ -156,7 +156,7 @@ class RelayServer:
         self.counters.nothingActive()
         self._alarm.cancel()
         self._log.info("relay at {addresses} stopped", addresses=self.addresses)
-        self._drainEnded()
+        self._drain.end()
 
     def reload(
         self,
@@ -175,9 +175,8 @@ class RelayServer:
             self._table.policy, allowed=networks(allow_peer), denied=networks(deny_peer)
         )
         self._desk.authenticator.reload(secrets, users)
-        now = self.clock.seconds()
-        self.sweep(now)
-        self._apply(self._table.usePolicy(policy), now)
+        self.sweep()
+        self._apply(self._table.usePolicy(policy), self.clock.seconds())
         self._settle()
 
     def drain(self) -> Deferred[None]:
@@ -187,20 +186,8 @@ class RelayServer:
         @return: Fires when the last allocation is gone, after C{drain_limit} seconds, or
             when the relay is stopped.  Every call returns a new one.
         """
-        if self._drained is None:
-            self._drained = Deferred()
-            self._desk.draining = True
-            self._log.info(
-                "relay drains: {active} allocations are left",
-                active=self.counters.allocations_active,
-            )
-            self._drain_alarm.set(self.clock.seconds() + self._settings.drain_limit)
-            self._checkDrained()
-        drained: Deferred[None] = Deferred()
-        if self._drained.called:
-            return succeed(None)
-        self._drained.addCallback(lambda _: drained.callback(None))
-        return drained
+        self._desk.draining = True
+        return self._drain.begin(self.counters.allocations_active)
 
     def status(self) -> dict[str, object]:
         """Return what is now and what was counted: names, and what JSON can hold."""
@@ -214,18 +201,18 @@ class RelayServer:
         self._listeners += 1
         return self._listeners
 
-    def datagramReceived(self, data: bytes, listener: int, client: Address, now: float) -> None:
+    def datagramReceived(self, data: bytes, listener: int, client: Address) -> None:
         """Take what is no ChannelData of a bound channel; called by the data plane."""
         first = data[0] if data else 255
         if data[:2] == _BINDING_REQUEST:
-            self._bindings.requested(data, listener, client, now)
+            self._bindings.requested(data, listener, client)
         elif first <= 3:
             try:
                 message = decode(data)
             except MalformedMessage:
                 self.dropped(DropReason.MALFORMED)
                 return
-            self._messageReceived(message, len(data), Flow(listener, client), now)
+            self._messageReceived(message, len(data), Flow(listener, client))
         elif 0x40 <= first <= 0x7F:
             self._unboundChannelData(data)
         else:
@@ -248,23 +235,20 @@ class RelayServer:
         plane = self._plane
         if plane is None:
             return False
-        now = self.clock.seconds()
         if message[0] >= 0x40:
-            plane.channelDataReceived(flow, message, now)
+            plane.channelDataReceived(flow, message)
             return True
-        if now >= plane.sweep_due:
-            self.sweep(now)
         try:
             decoded = decode(message)
         except MalformedMessage:
             self.dropped(DropReason.MALFORMED)
             return False
         if decoded.method == BINDING and decoded.message_class is MessageClass.REQUEST:
-            answer = self._bindings.streamed(decoded, len(message), flow.address, now)
+            answer = self._bindings.streamed(decoded, len(message), flow.address)
             if answer is not None:
                 self._connected[flow.listener].answer(answer)
         else:
-            self._messageReceived(decoded, len(message), flow, now)
+            self._messageReceived(decoded, len(message), flow)
         return True
 
     def streamLost(self, flow: Flow) -> None:
@@ -282,8 +266,9 @@ class RelayServer:
         """Somebody was turned away who wanted to connect; called by the stream."""
         self.dropped(DropReason.STREAM_REFUSED)
 
-    def sweep(self, now: float) -> None:
-        """Let end what ends by now; called by the data plane and by the alarm."""
+    def sweep(self) -> None:
+        """Let end what ends by now; called by the alarm."""
+        now = self.clock.seconds()
         self._apply(self._desk.sweep(now), now)
         self._settle()
 
@@ -309,14 +294,14 @@ class RelayServer:
                 numbers[0], self.addresses[0], settings.alternate
             )
 
-    def _messageReceived(self, message: StunMessage, size: int, flow: Flow, now: float) -> None:
+    def _messageReceived(self, message: StunMessage, size: int, flow: Flow) -> None:
         if (
             message.message_class is MessageClass.INDICATION
             and message.method == SEND_INDICATION
         ):
-            self._sendIndication(message, flow, now)
+            self._sendIndication(message, flow)
         else:
-            self._request(message, size, flow, now)
+            self._request(message, size, flow)
 
     def _unboundChannelData(self, data: bytes) -> None:
         try:
@@ -326,7 +311,7 @@ class RelayServer:
         else:
             self.dropped(DropReason.NO_CHANNEL)
 
-    def _sendIndication(self, message: StunMessage, flow: Flow, now: float) -> None:
+    def _sendIndication(self, message: StunMessage, flow: Flow) -> None:
         if message.unknownAttributes(self._desk.understood):
             self.dropped(DropReason.UNKNOWN_ATTRIBUTE)
             return
@@ -338,9 +323,10 @@ class RelayServer:
         if self._plane is not None:
             whole = message.first(DONT_FRAGMENT) is not None
             peer = self._table.policy.canonicalPeer(peer)
-            self._plane.sendToPeer(flow, peer, payload, whole, now)
+            self._plane.sendToPeer(flow, peer, payload, whole)
 
-    def _request(self, message: StunMessage, size: int, flow: Flow, now: float) -> None:
+    def _request(self, message: StunMessage, size: int, flow: Flow) -> None:
+        now = self.clock.seconds()
         plane = self._plane
         desk = self._desk
         outcome = desk.answer(message, size, flow, now, self._machine.wallClock())
@@ -402,24 +388,5 @@ class RelayServer:
 
     def _settle(self) -> None:
         """After the tables have changed: plan the next sweep, and notice the end of a drain."""
-        due = self._desk.nextDue()
-        if self._plane is not None:
-            self._plane.sweep_due = float("inf") if due is None else due
-        self._alarm.set(due)
-        self._checkDrained()
-
-    def _swept(self) -> None:
-        self.sweep(self.clock.seconds())
-
-    def _checkDrained(self) -> None:
-        if self._drained is not None and not self.counters.allocations_active:
-            self._drainEnded()
-
-    def _drainEnded(self) -> None:
-        self._drain_alarm.cancel()
-        if self._drained is not None and not self._drained.called:
-            self._log.info(
-                "relay is drained: {active} allocations are left",
-                active=self.counters.allocations_active,
-            )
-            self._drained.callback(None)
+        self._alarm.set(self._desk.nextDue())
+        self._drain.check(self.counters.allocations_active)

@@ -77,7 +77,6 @@ class PythonPlane:
         self.seconds: Callable[[], float] = machine.clock.seconds
         self.owner = owner
         self.counters = counters
-        self.sweep_due = float("inf")
         self.routing = RoutingTable(
             {host.local: host.told for host in hosts.values()}, owner.allowsPort, short_cut
         )
@@ -106,16 +105,14 @@ class PythonPlane:
         """See L{IDataPlane.disconnect}."""
         self._listeners.pop(flow.listener, None)
 
-    def channelDataReceived(self, flow: Flow, message: bytes, now: float) -> None:
+    def channelDataReceived(self, flow: Flow, message: bytes) -> None:
         """See L{IDataPlane.channelDataReceived}."""
-        if now >= self.sweep_due:
-            self.owner.sweep(now)
         listener = self._listeners.get(flow.listener)
         route = None if listener is None else listener.routes.get((flow.address, message[:2]))
         if route is None:
             self.owner.dropped(DropReason.NO_CHANNEL)
         else:
-            self._relay(route, message, now)
+            self._relay(route, message)
 
     def send(self, data: bytes, listener: int, address: Address) -> bool:
         """See L{IDataPlane.send}."""
@@ -161,9 +158,7 @@ class PythonPlane:
         """See L{IDataPlane.erase}."""
         self.routing.erase(flow)
 
-    def sendToPeer(
-        self, flow: Flow, peer: Address, payload: bytes, whole: bool, now: float
-    ) -> None:
+    def sendToPeer(self, flow: Flow, peer: Address, payload: bytes, whole: bool) -> None:
         """See L{IDataPlane.sendToPeer}."""
         routing = self.routing
         client = routing.find(flow)
@@ -179,13 +174,13 @@ class PythonPlane:
             self.owner.dropped(DropReason.PEER_FORBIDDEN)
             return
         size = len(payload)
-        if not client.grants.allowance.spend(size, now):
+        if not client.grants.allowance.spend(size, self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
         target = routing.live(peer) if routing.short_cut else None
         if target is not None:
             self.counters.short_cut_packets += 1
-            target.receive(payload, port.told, now)
+            target.receive(payload, port.told)
         elif not _sendOut(port, payload, routing.localForm(peer), whole):
             self.owner.dropped(DropReason.SEND_FAILED)
             return
@@ -209,23 +204,20 @@ class PythonPlane:
 
     def _receiver(self, number: int, routes: Routes) -> Callable[[bytes, Address], None]:
         """Return what takes every datagram of a listener."""
-        seconds = self.seconds
         relay = self._relay
         find = routes.get
+        ask = self.owner.datagramReceived
 
         def received(data: bytes, client: Address) -> None:
-            now = seconds()
-            if now >= self.sweep_due:
-                self.owner.sweep(now)
             route = find((client, data[:2]))
             if route is None:
-                self.owner.datagramReceived(data, number, client, now)
+                ask(data, number, client)
             else:
-                relay(route, data, now)
+                relay(route, data)
 
         return received
 
-    def _relay(self, route: Route, data: bytes, now: float) -> None:
+    def _relay(self, route: Route, data: bytes) -> None:
         """Relay ChannelData.  This is where most of the time goes."""
         size = len(data)
         end = (data[2] << 8 | data[3]) + 4 if size > 3 else _TOO_LONG
@@ -234,12 +226,12 @@ class PythonPlane:
             return
         allowance = route.allowance
         allowance.left -= end - 4
-        if allowance.left < 0 and not allowance.refill(now):
+        if allowance.left < 0 and not allowance.refill(self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
         target = route.target
         if target is not None:
-            self._takeShortCut(target, route.origin, data, end, now)
+            self._takeShortCut(target, route.origin, data, end)
         else:
             try:
                 route.send(data[4:end], route.peer)
@@ -251,14 +243,14 @@ class PythonPlane:
         counters.bytes_from_clients += end - 4
 
     def _takeShortCut(
-        self, target: RelayedPortSocket, origin: Address, data: bytes, end: int, now: float
+        self, target: RelayedPortSocket, origin: Address, data: bytes, end: int
     ) -> None:
         counters = self.counters
         counters.short_cut_packets += 1
         channel = target.channels.get(origin)
         allowance = target.allowance
         if channel is None or allowance is None or allowance.left < end:
-            target.receive(data[4:end], origin, now)
+            target.receive(data[4:end], origin)
             return
         allowance.left -= end - 4
         try:

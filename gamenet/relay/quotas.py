@@ -140,7 +140,7 @@ class Allowance:
         @return: Whether the packet that made C{left} negative may pass.  If not, it
             is to be dropped, and C{left} is 0.
         """
-        missing = max(0, -self.left)
+        missing = -self.left
         available = min(self.user.earn(now), self.address.earn(now), self.total.earn(now))
         drawn = max(BANDWIDTH_CHUNK, missing)
         if available < drawn:

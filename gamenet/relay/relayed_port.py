@@ -66,17 +66,14 @@ class RelayedPortSocket:
     def datagramReceived(self, data: bytes, peer: Address) -> None:
         """Relay a datagram that a peer sent to this port; called by the socket."""
         plane = self.plane
-        now = plane.seconds()
-        if now >= plane.sweep_due:
-            plane.owner.sweep(now)
         channel = self.channels.get(peer)
         if channel is None:
-            self.receive(data, plane.routing.toldForm(peer), now)
+            self.receive(data, plane.routing.toldForm(peer))
             return
         size = len(data)
         allowance = self.allowance
         allowance.left -= size  # type: ignore[union-attr]
-        if allowance.left < 0 and not allowance.refill(now):  # type: ignore[union-attr]
+        if allowance.left < 0 and not allowance.refill(plane.seconds()):  # type: ignore[union-attr]
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
         length = _LENGTHS[size] if size < 1500 else size.to_bytes(2, "big")
@@ -89,7 +86,7 @@ class RelayedPortSocket:
         counters.packets_to_clients += 1
         counters.bytes_to_clients += size
 
-    def receive(self, data: bytes, peer: Address, now: float) -> None:
+    def receive(self, data: bytes, peer: Address) -> None:
         """
         Relay what a peer sent to this port, over a channel or in a Data indication
         (RFC 8656, section 11.3).
@@ -107,7 +104,7 @@ class RelayedPortSocket:
             plane.owner.dropped(DropReason.PEER_FORBIDDEN)
             return
         size = len(data)
-        if not allowance.spend(size, now):
+        if not allowance.spend(size, plane.seconds()):
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
         channel = self.channels.get(peer)

@@ -19,7 +19,7 @@ from gamenet.relay.channel_numbers import ChannelNumbers
 from gamenet.relay.client_credential import Attributes
 from gamenet.relay.client_requests import Ask, readLifetime
 from gamenet.wire.stun import StunMessage
-from gamenet.wire.stun_attributes import encodeXorAddress
+from gamenet.wire.stun_attributes import BAD_REQUEST, encodeXorAddress
 from gamenet.wire.turn import (
     ALLOCATION_MISMATCH,
     CHANNEL_BIND,
@@ -309,8 +309,12 @@ class RelayedSocket:
 
     def _refused(self, failure: Failure) -> Failure:
         error = failure.value
-        if isinstance(error, RelayRefused) and error.code in _FATAL and not self.closed:
-            self._loseTo(error)
+        if isinstance(error, RelayRefused) and not self.closed:
+            if error.code in _FATAL:
+                self._loseTo(error)
+            elif error.code == BAD_REQUEST:
+                # coturn 4.6.1 says so where there is no allocation; only Refresh gets 437.
+                self.verify()
         return failure
 
     def _refreshIn(self, lifetime: int) -> None:

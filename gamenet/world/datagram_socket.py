@@ -124,7 +124,7 @@ class WorldDatagramSocket:
         Send from another address of the machine from now on, or not at all: the one that it
         is bound to is gone.
         """
-        self._mute = self.closed or source is None
+        self._mute = source is None
         if source is not None:
             self._source = (source, self._source[1])
 

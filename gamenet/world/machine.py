@@ -196,9 +196,9 @@ class WorldMachine:
 
     def _rebind(self) -> None:
         """Sort every socket by the addresses that it is bound to now."""
-        every = {id(socket): socket for socket in (*self._sockets.values(), *self._stranded)}
+        every = dict.fromkeys((*self._sockets.values(), *self._stranded))
         self._sockets, self._stranded = {}, []
-        for socket in every.values():
+        for socket in every:
             hosts = self.own.boundBy(socket.address[0])
             free = [host for host in hosts if (host, socket.address[1]) not in self._sockets]
             socket.moveTo(free[0] if free else None)

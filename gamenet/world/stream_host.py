@@ -151,10 +151,9 @@ class StreamHost:
 
     def rebind(self) -> None:
         """Have every port take the streams to its addresses as they are now."""
-        ports = {id(port): port for port in self.listeners.values()}
         self.listeners = {
             (host, port.number): port
-            for port in ports.values()
+            for port in dict.fromkeys(self.listeners.values())
             for host in self.own.boundBy(port.interface) or (port.interface,)
         }
 

@@ -8,7 +8,6 @@ import itertools
 import os
 import shutil
 import socket
-from collections.abc import Iterator
 from time import monotonic
 
 import attrs
@@ -149,22 +148,22 @@ def _isFree(port: int) -> bool:
     return True
 
 
-def _candidates() -> Iterator[int]:
-    # Below what the system gives away by itself (ip_local_port_range), and not the
-    # same for two runs at once.
-    first, last = 12_000, 32_000
-    start = first + os.getpid() * 20 % (last - first)
-    return itertools.chain(range(start, last), range(first, start))
-
-
-_untried = _candidates()
+# Below what the system gives away by itself (ip_local_port_range), and not the same for
+# two runs at once; round and round, so that a port is not given away again soon.
+_FIRST, _LAST = 12_000, 31_999
+_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
+for _ in range(os.getpid() * 20 % (_LAST - _FIRST)):
+    next(_candidates)
 
 
 def freePorts(count: int) -> tuple[int, ...]:
-    """Return ports in a row, free now, below the ephemeral range, each given away once."""
+    """Return ports in a row, free now and below the ephemeral range."""
     found: list[int] = []
-    for port in _untried:
-        found = [*found, port] if _isFree(port) else []
+    for port in itertools.islice(_candidates, 2 * (_LAST - _FIRST)):
+        if not _isFree(port):
+            found = []
+            continue
+        found = [*found, port] if found and port == found[-1] + 1 else [port]
         if len(found) == count:
             return tuple(found)
     raise AssertionError("no free ports")
