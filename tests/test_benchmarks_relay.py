@@ -116,7 +116,13 @@ class FigureTests(SynchronousTestCase):
     def test_lossOfSteadyLoad(self) -> None:
         """Loss is below 1 % when not saturated, else the row says so."""
         for delivered, valid in ((9901, True), (9899, False)):
-            pairs = [Pair(traffic(10.0, 10_000, delivered), traffic(9.0))]
+            pairs = [Pair(traffic(10.0, 10_000, delivered), traffic(9.0, 6000, 6000))]
+            self.assertEqual("NOT VALID" not in figureOf(STEADY, pairs).note, valid)
+
+    def test_sentOfSteadyLoad(self) -> None:
+        """A row whose generator could not keep to the rate says so."""
+        for sent, valid in ((5500, True), (5300, False)):
+            pairs = [Pair(traffic(10.0, 6000, 6000), traffic(9.0, sent, sent))]
             self.assertEqual("NOT VALID" not in figureOf(STEADY, pairs).note, valid)
 
     def test_offeredWhenSaturated(self) -> None:

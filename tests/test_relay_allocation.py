@@ -64,16 +64,9 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_granted(self) -> None:
         """"Lifetime 0/1/2^32-1 clamp": what is asked for is brought between 600 and 3600 s."""
-        for asked, granted in (
-            (None, 600),
-            (0, 600),
-            (1, 600),
-            (600, 600),
-            (601, 601),
-            (3600, 3600),
-            (3601, 3600),
-            (2**32 - 1, 3600),
-        ):
+        same = [(seconds, seconds) for seconds in (600, 601, 3600)]
+        clamped = [(None, 600), (0, 600), (1, 600), (3601, 3600), (2**32 - 1, 3600)]
+        for asked, granted in same + clamped:
             table = _table()
             allocation = _add(table, lifetime=asked, now=10.0)
             self.assertEqual(allocation.lifetime, granted, asked)
@@ -85,7 +78,8 @@ class LifetimeTests(SynchronousTestCase):
     def test_fractions(self) -> None:
         """A clock with fractions takes no second away."""
         for tenths in range(200):
-            self.assertEqual(_add(_table(), now=tenths / 10.0).lifetime, 600)
+            now = 1000.0 + tenths / 10.0
+            self.assertEqual(_add(_table(), now=now).lifetime, 600)
 
     def test_shorter(self) -> None:
         """A refresh can bring the end nearer, and the sweep comes in time for it."""
@@ -137,6 +131,7 @@ class LifetimeTests(SynchronousTestCase):
         closed = table.remove(allocation, EndReason.DELETED, 0.0)
         self.assertEqual(closed, _closed(1, reason=EndReason.DELETED))
         self.assertTrue(closed.ended)
+        self.assertFalse(allocation.isLive(0.0))
         self.assertEqual((len(table), table.quotas.allocationsOf("alice")), (0, 0))
         self.assertIsNone(table.find(_FLOW, 0.0))
         _add(table)
@@ -191,13 +186,14 @@ class LifetimeTests(SynchronousTestCase):
         table = _table()
         flow = Flow(7, _FLOW.address, Transport.TLS)
         allocation = _add(table, 3, flow)
-        table.permit(allocation, ((_PEER[0], False),), 0.0)
+        table.bind(allocation, 0x4000, _PEER, False, 0.0)
         effects = table.disconnected(flow, 1.0)
         self.assertEqual(effects, (_closed(3, flow=flow, reason=EndReason.DISCONNECTED),))
         self.assertEqual(table.disconnected(flow, 1.0), ())
-        self.assertEqual(table.counters.permissions_active, 0)
+        counters = table.counters
+        self.assertEqual((counters.permissions_active, counters.channels_active), (0, 0))
         self.assertEqual(table.quotas.total.permissions, 0)
-        self.assertEqual(table.counters.allocations_ended[EndReason.DISCONNECTED], 1)
+        self.assertEqual(counters.allocations_ended[EndReason.DISCONNECTED], 1)
 
 
 class DualTests(SynchronousTestCase):
@@ -388,6 +384,7 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual(grants.channels, ((0x4001, other),))
         self.assertEqual(table.quotas.total.permissions, 2)
         self.assertEqual(table.counters.permissions_active, 2)
+        self.assertEqual(table.counters.channels_active, 2)
 
     def test_guarded(self) -> None:
         """A host that is one of our own now is guarded from now on."""

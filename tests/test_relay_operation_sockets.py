@@ -1,120 +1,22 @@
-"""Tests of the relay as an operator runs it: real processes, signals and sockets."""
+"""Tests of the relay as an operator runs it: signals, a real process and real sockets."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import ssl
 import subprocess
-import tempfile
 from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, readBody
 
-from gamenet.interfaces import Address
 from tests.metrics_page import checkMetrics, sampled
 from tests.plain_turn_client import PlainTurnClient
+from tests.relay_operation_case import LOOPBACK, NEW_SECRET, SECRET, OperationTestCase, lives
 from tests.twistd_process import TwistdProcess
-
-SECRET = b"the-first-secret-nobody-may-see"
-NEW_SECRET = b"the-other-secret-nobody-may-see"
-USERS = "ada:the-password-of-ada\ngrace:the-password-of-grace\n"
-LOOPBACK = "127.0.0.1"
-
-
-class OperationTestCase(TestCase):
-    """A relay of two users and a secret."""
-
-    timeout = 90
-
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.write("relay.secret", SECRET.decode())
-        self.write("users", USERS)
-        self.write("denied", "192.0.2.0/24\n")
-        self.log = self.folder / "log.json"
-        self.known: list[PlainTurnClient] = []
-
-    def write(self, name: str, text: str) -> None:
-        """Replace a file."""
-        path = self.folder / name
-        path.touch(mode=0o600)
-        path.write_text(text)
-
-    def start(self, *arguments: str) -> TwistdProcess:
-        """Start a relay that ends with the test."""
-        process = TwistdProcess(
-            reactor,
-            self.folder,
-            "gamenet-relay",
-            *("--udp", f"{LOOPBACK}:0", "--secret-file", "relay.secret", "--users-file", "users"),
-            *("--deny-peer-file", "denied", "--allow-peer", "127.0.0.0/8"),
-            *("--allocations-of-user", "200", "--json-log", str(self.log)),
-            *("--status", f"tcp:0:interface={LOOPBACK}"),
-            *("--metrics", f"tcp:0:interface={LOOPBACK}"),
-            *arguments,
-        )
-        self.addCleanup(process.stop)
-        process.ready().addErrback(lambda _: None)
-        return process
-
-    def client(self, relay: Any, secret: bytes = SECRET, user: str = "eve") -> PlainTurnClient:
-        """Return a client that goes with the test."""
-        client = PlainTurnClient.ephemeral(tuple(relay), secret, user)
-        self.addCleanup(client.close)
-        self.known.append(client)
-        return client
-
-    async def fetch(self, url: object) -> str:
-        """Return a page."""
-        response = await Agent(reactor).request(b"GET", str(url).encode())
-        return str((await readBody(response)).decode())
-
-    async def status(self, places: dict[str, Any]) -> dict[str, Any]:
-        """Return what the status page says."""
-        status: dict[str, Any] = json.loads(await self.fetch(places["status"]))
-        return status
-
-    async def until(self, condition: Any, what: str) -> None:
-        """Wait for something, twenty seconds at most."""
-        for _ in range(200):
-            if condition():
-                return
-            await deferLater(reactor, 0.1)
-        self.fail(f"never: {what}; the log: {self.logged()}")
-
-    def logged(self) -> str:
-        """Return the log's file."""
-        return self.log.read_text() if self.log.exists() else ""
-
-    async def told(self, text: str, times: int = 1) -> None:
-        """Wait until the log says something so often."""
-        await self.until(lambda: self.logged().count(text) >= times, text)
-
-    def echoing(self) -> socket.socket:
-        """Return a peer's socket."""
-        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        peer.bind((LOOPBACK, 0))
-        peer.settimeout(5)
-        self.addCleanup(peer.close)
-        return peer
-
-    def assertRelays(self, client: PlainTurnClient, peer: socket.socket, data: bytes) -> None:
-        """Fail unless data of a client comes to its peer, and back."""
-        client.send(data)
-        self.assertEqual(peer.recvfrom(100), (data, client.relayed))
-        peer.sendto(data[::-1], client.relayed)
-        self.assertEqual(client.socket.recv(100)[4 : 4 + len(data)], data[::-1])
 
 
 class ReloadTests(OperationTestCase):
@@ -291,94 +193,6 @@ class DrainTests(OperationTestCase):
         self.assertEqual(await process.ended, 0)
 
 
-class WorkersTests(OperationTestCase):
-    """C{--workers}."""
-
-    async def test_twoWorkers(self) -> None:
-        """Workers are listed together, counted apart, reloaded, started again, and drained."""
-        process = self.start("--workers", "2")
-        places = await process.ready()
-        relays: list[Address] = [tuple(each["udp"]) for each in places["workers"]]
-        self.assertEqual([each["worker"] for each in places["workers"]], [1, 2])
-        clients = [self.client(relay) for relay in relays]
-        self.assertEqual([client.allocate() for client in clients], [0, 0])
-        await self.assertCounted(places)
-        self.write("relay.secret", NEW_SECRET.decode())
-        process.signal("HUP")
-        others: list[PlainTurnClient] = []
-        await self.until(lambda: self.allocates(relays[1], others), "the new secret")
-        await self.assertRestarted(places, others)
-        self.assertEqual(clients[1].refresh(), 0)
-        process.signal("USR1")
-        await self.told("relay drains", 2)
-        self.assertEqual(clients[1].refresh(0), 0)
-        for client in others:
-            client.refresh(0)
-        self.assertEqual(await process.ended, 0)
-        shown = self.logged() + process.output.decode()
-        for word in (SECRET.decode(), NEW_SECRET.decode(), "password-of", "Traceback"):
-            self.assertNotIn(word, shown)
-
-    def allocates(self, relay: Address, others: list[PlainTurnClient]) -> bool:
-        """Return whether the new secret is good at a relay; its client is added then."""
-        client = self.client(relay, NEW_SECRET)
-        good = client.allocate() == 0
-        others += [client] if good else []
-        return good
-
-    async def assertCounted(self, places: dict[str, Any]) -> None:
-        """Fail unless both workers are counted, apart and together."""
-        status = await self.status(places)
-        self.assertEqual(status["allocations_active"], 2)
-        self.assertEqual([each["allocations_active"] for each in status["workers"]], [1, 1])
-        metrics = checkMetrics(self, await self.fetch(places["metrics"]))
-        for worker in ("1", "2"):
-            self.assertEqual(sampled(metrics, "gamenet_relay_up", worker=worker), 1)
-            self.assertEqual(sampled(metrics, "gamenet_relay_allocations", worker=worker), 1)
-
-    async def assertRestarted(
-        self, places: dict[str, Any], others: list[PlainTurnClient]
-    ) -> None:
-        """Fail unless a worker that is killed is started again, with what is new."""
-        ready_file = self.folder / "gamenet-relay.json"
-        dead = places["workers"][0]["process"]
-        os.kill(dead, signal.SIGKILL)
-
-        def workers() -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = json.loads(ready_file.read_text())["workers"]
-            return found
-
-        await self.until(lambda: workers()[0]["process"] not in (None, dead), "a new worker")
-        self.assertEqual(workers()[1]["process"], places["workers"][1]["process"])
-        self.assertTrue(self.allocates(tuple(workers()[0]["udp"]), others))
-
-    async def test_noOrphans(self) -> None:
-        """Killed beyond all hope, a supervisor leaves no worker behind."""
-        process = self.start("--workers", "2")
-        places = await process.ready()
-        process.signal("KILL")
-        self.assertEqual(await process.ended, -9)
-        for worker in places["workers"]:
-            await self.until(lambda: not _lives(worker["process"]), "orphans")  # noqa: B023
-
-    async def test_stop(self) -> None:
-        """SIGTERM ends all of them."""
-        process = self.start("--workers", "2")
-        places = await process.ready()
-        self.assertEqual(await process.stop(), -15)
-        for worker in places["workers"]:
-            self.assertFalse(_lives(worker["process"]))
-
-    async def test_takenPort(self) -> None:
-        """A worker whose port is taken ends all, and says which it was."""
-        taken = self.echoing()
-        port = taken.getsockname()[1]
-        process = self.start("--workers", "2", "--udp", f"{LOOPBACK}:{port}")
-        self.assertNotEqual(await process.ended, 0)
-        self.assertIn(f"{LOOPBACK}:{port}", process.output.decode())
-        self.assertNotIn("Traceback", process.output.decode())
-
-
 class DaemonTests(OperationTestCase):
     """A relay that went into the background."""
 
@@ -408,19 +222,9 @@ class DaemonTests(OperationTestCase):
         os.kill(places["process"], signal.SIGUSR1)
         await self.told("drains")
         client.refresh(0)
-        await self.until(lambda: not _lives(places["process"]), "the end of the daemon")
-
-
-def _lives(process: int) -> bool:
-    """Return whether a process is there that is more than its exit status."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+        await self.until(lambda: not lives(places["process"]), "the end of the daemon")
 
 
 def _end(process: int) -> None:
-    if _lives(process):
+    if lives(process):
         os.kill(process, signal.SIGKILL)
-

@@ -48,6 +48,12 @@ class CountTests(SynchronousTestCase):
             (limits.bandwidth, limits.bandwidth_of_user, limits.bandwidth_of_address),
             (125_000_000, 4_000_000, 64_000_000),
         )
+        self.assertEqual(
+            (limits.default_lifetime, limits.maximum_lifetime, limits.age),
+            (600, 3600, 43_200.0),
+        )
+        self.assertEqual(BANDWIDTH_CHUNK, 8192)
+        self.assertEqual(Quotas(limits).total.saved, 125_000_000)
 
     def test_room(self) -> None:
         """What is left is the least of three."""

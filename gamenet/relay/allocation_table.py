@@ -269,10 +269,12 @@ class AllocationTable:
 
     def usePolicy(self, policy: PeerPolicy) -> tuple[Effect, ...]:
         """
-        Judge every permission by other rules: those that are refused end at once.
+        Judge every permission by other rules: those that are refused end at once.  Which
+        ports of guarded hosts are open has changed as well: whoever has one is told of again.
 
         @param policy: Replaces C{policy}.
         """
+        changed = policy != self.policy
         self.policy = policy
         effects: list[Effect] = []
         for allocation in self._by_flow.values():
@@ -283,7 +285,8 @@ class AllocationTable:
                 for each, verdict in verdicts
                 if verdict is not PeerVerdict.DENIED
             )
-            if allocation.permissions != before:
+            guarded = changed and any(each.guarded for each in allocation.permissions)
+            if guarded or allocation.permissions != before:
                 self._countPeers(allocation, len(allocation.permissions) - len(before), 0)
                 effects.append(GrantsChanged(allocation.flow))
         return tuple(effects)

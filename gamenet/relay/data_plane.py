@@ -59,6 +59,7 @@ class IPlaneOwner(Interface):
         """
         Tell whether a port of a guarded host (see
         L{gamenet.relay.peer_policy.PeerVerdict}) that is no live relayed address may be a peer.
+        Whenever the answer changes, whoever has a guarded host is programmed again.
         """
 
     def dropped(reason: DropReason) -> None:

@@ -371,20 +371,17 @@ class RelayServer:
             return
         for effect in effects:
             flow = effect.flow
-            held = True
+            allocation = self._table.find(flow, now)
             if isinstance(effect, PortsClosed):
                 if effect.ended:
                     plane.erase(flow)
-                    held = False
                 for number in effect.numbers:
                     plane.close(number)
-            else:
-                allocation = self._table.find(flow, now)
-                if allocation is not None:
-                    plane.program(self._table.grants(allocation))
+            elif allocation is not None:
+                plane.program(self._table.grants(allocation))
             stream = self._connected.get(flow.listener)
             if stream is not None:
-                stream.allocated(held)
+                stream.allocated(allocation is not None)
 
     def _settle(self) -> None:
         """After the tables have changed: plan the next sweep, and notice the end of a drain."""

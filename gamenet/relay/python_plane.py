@@ -26,11 +26,15 @@ from gamenet.relay.relay_hosts import RelayHost
 from gamenet.relay.relayed_port import RelayedPortSocket
 from gamenet.relay.reservation import RelayedPort
 from gamenet.relay.routing_table import Route, Routes, RoutingTable, portFor
+from gamenet.wire.turn import CHANNEL_DATA_HEADER
 
 __all__ = ["PythonPlane"]
 
 #: Longer than any datagram.
 _TOO_LONG = 65_540
+#: The longest payload of a datagram over IPv4.  A stream can hold more; it is relayed
+#: neither through a socket nor past one.
+_LONGEST_PAYLOAD = 65_507
 
 
 @define(eq=False)
@@ -111,6 +115,8 @@ class PythonPlane:
         route = None if listener is None else listener.routes.get((flow.address, message[:2]))
         if route is None:
             self.owner.dropped(DropReason.NO_CHANNEL)
+        elif len(message) > _LONGEST_PAYLOAD + CHANNEL_DATA_HEADER:
+            self.owner.dropped(DropReason.SEND_FAILED)
         else:
             self._relay(route, message)
 
@@ -174,6 +180,9 @@ class PythonPlane:
             self.owner.dropped(DropReason.PEER_FORBIDDEN)
             return
         size = len(payload)
+        if size > _LONGEST_PAYLOAD:
+            self.owner.dropped(DropReason.SEND_FAILED)
+            return
         if not client.grants.allowance.spend(size, self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
@@ -229,37 +238,32 @@ class PythonPlane:
         if allowance.left < 0 and not allowance.refill(self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
-        target = route.target
-        if target is not None:
-            self._takeShortCut(target, route.origin, data, end)
-        else:
-            try:
-                route.send(data[4:end], route.peer)
-            except OSError as error:
-                self.owner.dropped(dropReason(error))
-                return
         counters = self.counters
+        target = route.target
+        try:
+            if target is None:
+                route.send(data[4:end], route.peer)
+            else:
+                counters.short_cut_packets += 1
+                self._handOver(target, route, data, end)
+        except OSError as error:
+            self.owner.dropped(dropReason(error))
+            if target is None:
+                return
         counters.packets_from_clients += 1
         counters.bytes_from_clients += end - 4
 
-    def _takeShortCut(
-        self, target: RelayedPortSocket, origin: Address, data: bytes, end: int
-    ) -> None:
-        counters = self.counters
-        counters.short_cut_packets += 1
-        channel = target.channels.get(origin)
-        allowance = target.allowance
-        if channel is None or allowance is None or allowance.left < end:
-            target.receive(data[4:end], origin)
+    def _handOver(self, target: RelayedPortSocket, route: Route, data: bytes, end: int) -> None:
+        """Take the short cut: give ChannelData to the other client's relayed port."""
+        theirs = target.allowance
+        if route.name is None or theirs is None or theirs.left < end:
+            target.receive(data[4:end], route.origin)
             return
-        allowance.left -= end - 4
-        try:
-            target.reply(channel + data[2:end], target.client)
-        except OSError as error:
-            self.owner.dropped(dropReason(error))
-        else:
-            counters.packets_to_clients += 1
-            counters.bytes_to_clients += end - 4
+        theirs.left -= end - 4
+        target.reply(route.name + data[2:end], target.client)
+        counters = self.counters
+        counters.packets_to_clients += 1
+        counters.bytes_to_clients += end - 4
 
     def _keepsWhole(self, host: str) -> bool:
         try:

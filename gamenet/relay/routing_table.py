@@ -28,6 +28,7 @@ class Route:
     @ivar peer: Where to, on the network.
     @ivar origin: The client's relayed address, as clients and peers know it.
     @ivar target: The relayed port here that the peer is, C{None} for none.
+    @ivar name: The two bytes of the channel that leads back from there, C{None} for none.
     @ivar allowance: What the client's packets are counted on.
     """
 
@@ -35,6 +36,7 @@ class Route:
     peer: Address
     origin: Address
     target: RelayedPortSocket | None
+    name: bytes | None
     allowance: Allowance
 
 
@@ -141,6 +143,8 @@ class RoutingTable:
                 self._live[port.told] = port
                 self._lookAgain(port.told)
         self._makeRoutes(flow, client)
+        for port in ports:
+            self._lookAgain(port.told)
 
     def erase(self, flow: Flow) -> None:
         """A client may do nothing any more."""
@@ -162,7 +166,7 @@ class RoutingTable:
             self.erase(flow)
 
     def _lookAgain(self, told: Address) -> None:
-        """A relayed address has become some client's, or nobody's: who leads there?"""
+        """A relayed address has become some client's, or nobody's, or has other channels."""
         for flow in tuple(self._watchers.get(told, ())):
             client = self._clients[flow]
             self._forgetRoutes(flow, client)
@@ -188,8 +192,11 @@ class RoutingTable:
             else:
                 send = _forbid
             target = self._live.get(peer) if self.short_cut else None
+            back = None if target is None else target.channels.get(port.told)
             key = (flow.address, name)
-            client.routes[key] = Route(send, local, port.told, target, client.grants.allowance)
+            client.routes[key] = Route(
+                send, local, port.told, target, back, client.grants.allowance
+            )
             keys.append(key)
         for port in client.ports:
             port.channels = channels

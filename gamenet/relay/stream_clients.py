@@ -64,6 +64,7 @@ class RelayStream(Protocol):
         self._streams = streams
         self._decoder = TurnStreamDecoder(UNPROVEN_LIMIT)
         self._full = False
+        self._closed = False
         self._silence = Alarm(server.clock, self._silent)
         self._partial = Alarm(server.clock, self._tooSlow)
         self.flow: Flow | None = None
@@ -86,7 +87,7 @@ class RelayStream(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Take messages; a stream that cannot be understood is closed."""
         flow = self.flow
-        if flow is None:
+        if flow is None or self._closed:
             return
         try:
             messages = self._decoder.feed(data)
@@ -135,11 +136,12 @@ class RelayStream(Protocol):
         self._decoder.limit = LONGEST_STREAM_MESSAGE if held else UNPROVEN_LIMIT
         if held:
             self._silence.cancel()
-        elif self.flow is not None:
+        elif self.flow is not None and self._silence.due is None:
             self._watch()
 
     def close(self) -> None:
         """Close the stream at once.  Closing twice is harmless."""
+        self._closed = True
         if self.transport is not None:
             self.transport.abortConnection()
 
