@@ -198,6 +198,24 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual((host.client.connected, host.client.session), (False, None))
         self.assertEqual(host.client.relay_credentials, credentials)
 
+    def test_severalRelays(self) -> None:
+        """With several relays on offer all members of a session are given the same one."""
+        addresses = [("203.0.113.2", port) for port in range(3478, 3478 + 64)]
+        first, *further = addresses
+        relay = RelayOffer(first, b"a shared secret", further_addresses=tuple(further))
+        world = LobbyWorld(LobbySettings(relay=relay))
+        given = []
+        for number in range(4):
+            host, guest = world.player(f"Host {number}"), world.player(f"Guest {number}")
+            view = world.wait(host.client.createSession("a game"))
+            world.wait(guest.client.joinSession(view.session_id))
+            ours, theirs = host.client.relay_credentials, guest.client.relay_credentials
+            assert ours is not None and theirs is not None
+            self.assertEqual(ours.address, theirs.address)
+            given.append(ours.address)
+        self.assertTrue(all(address in addresses for address in given))
+        self.assertGreater(len(dict.fromkeys(given)), 1)
+
     def test_ticketsAreEqual(self) -> None:
         """N5, N14: every member gets the same ticket, but for whose number it tells."""
         world = LobbyWorld()
