@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.application.service import IService
 
-from gamenet.machine.reactor_machine import asMachine
+from gamenet.machine.reactor_machine import ReactorMachine
 from gamenet.operation.process_signals import ProcessSignals
 from gamenet.operation.relay_operation import OperatedRelay, SingleRelay
 from gamenet.operation.relay_options import Options
@@ -24,7 +24,8 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     # Becoming a machine puts the reactor on monotonic time, before anything is scheduled.
-    machine = asMachine(reactor)
+    machine = ReactorMachine(reactor)
+    machine.dedicate()
     signals = ProcessSignals(reactor)
     end = reactor.stop
     if not options.workers:

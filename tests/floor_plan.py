@@ -54,7 +54,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         PROTOCOLS,
         "machine",
         """
-        __init__ alarm certificates datagram_socket demultiplexer open_files own_addresses
+        __init__ alarm certificates datagram_socket demultiplexer epoll_turns open_files own_addresses
         reactor_machine receiver_faults socket_options sparse_log tls_endpoint
         """,
     ),

@@ -31,6 +31,7 @@ from gamenet.interfaces import (
     IDatagramSocket,
     IFragmentControl,
 )
+from gamenet.machine.epoll_turns import EpollTurns
 from gamenet.machine.receiver_faults import ReceiverFaults
 from gamenet.machine.socket_options import (
     KEEPS_WHOLE,
@@ -84,6 +85,7 @@ class ReactorDatagramSocket:
     _reactor: IReactorFDSet = field(repr=False)
     _socket: socket.socket = field(repr=False)
     _receiver: DatagramReceiver = field(repr=False)
+    _turns: EpollTurns | None = field(default=None, repr=False)
     address: Address = field(init=False)
     send_errors: int = field(init=False, default=0)
     receive_errors: int = field(init=False, default=0)
@@ -160,21 +162,27 @@ class ReactorDatagramSocket:
             self._socket.close()
 
     def doRead(self) -> None:
+        """Hand over what has arrived; called by the reactor until nothing is left."""
+        self.readSome()
+        if self._turns is not None:
+            self._turns.goOn()
+
+    def readSome(self) -> None:
         """
         Hand over what has arrived, up to L{READS_A_WAKE_UP} datagrams and fewer where few
-        came lately; called by the reactor, again and again until nothing is left.
+        came lately.
         """
         receive = self._socket.recvfrom
         receiver = self._receiver
         for taken in range(self._reads):
-            if self.closed:
-                return
             try:
                 data, address = receive(_LARGEST_DATAGRAM)
             except BlockingIOError:
                 self._foundAll(taken)
                 return
             except OSError:
+                if self.closed:
+                    return
                 self.receive_errors += 1
                 continue
             try:
@@ -345,7 +353,11 @@ def _shortening(receiver: DatagramReceiver) -> DatagramReceiver:
 
 
 def openDatagramSocket(
-    reactor: object, receiver: DatagramReceiver, interface: str = "", port: int = 0
+    reactor: object,
+    receiver: DatagramReceiver,
+    interface: str = "",
+    port: int = 0,
+    turns: EpollTurns | None = None,
 ) -> IDatagramSocket:
     """
     Open a UDP socket on a reactor.
@@ -355,13 +367,16 @@ def openDatagramSocket(
     @param interface: The numeric local address; C{""} is all of those of IPv4, C{"::"}
         all of those of IPv6.
     @param port: The local port; 0 lets the system choose.
+    @param turns: The reactor's, in a process that belongs to its UDP sockets.
     @raise gamenet.errors.CannotBind: The address is taken or not ours.
     """
     try:
         if interface:
             socket.inet_pton(familyOf(interface), interface)
         if IReactorFDSet.providedBy(reactor):
-            return ReactorDatagramSocket(reactor, boundSocket(interface, port), receiver)
+            return ReactorDatagramSocket(
+                reactor, boundSocket(interface, port), receiver, turns
+            )
         fallback = PortDatagramSocket(receiver)
         fallback.listen(IReactorUDP(reactor), interface, port)
         return fallback

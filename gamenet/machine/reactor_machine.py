@@ -23,7 +23,8 @@ from zope.interface import implementer
 from gamenet.errors import BadAddress
 from gamenet.interfaces import DatagramReceiver, IDatagramSocket, IMachine
 from gamenet.machine import own_addresses
-from gamenet.machine.datagram_socket import openDatagramSocket
+from gamenet.machine.datagram_socket import ReactorDatagramSocket, openDatagramSocket
+from gamenet.machine.epoll_turns import EpollTurns
 from gamenet.machine.tls_endpoint import PREFIX, tlsServerEndpoint
 
 __all__ = ["ReactorMachine", "asMachine", "useMonotonicTime"]
@@ -70,6 +71,16 @@ class ReactorMachine:
         """
         useMonotonicTime(reactor)
         self.clock = reactor
+        self._turns: EpollTurns | None = None
+
+    def dedicate(self) -> None:
+        """
+        Give the process to its UDP sockets: those opened from now on read on without going
+        back to the reactor, as long as there is nothing else to do
+        (L{gamenet.machine.epoll_turns}).  Only where C{reactor.run} owns the loop.  Does
+        nothing with another reactor than Twisted's on epoll.
+        """
+        self._turns = EpollTurns.of(self.clock, ReactorDatagramSocket)
 
     def wallClock(self) -> float:
         """Return seconds since 1970, as this machine believes."""
@@ -87,7 +98,7 @@ class ReactorMachine:
 
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
         """
-        return openDatagramSocket(self.clock, receiver, interface, port)
+        return openDatagramSocket(self.clock, receiver, interface, port, self._turns)
 
     def streamClientEndpoint(self, description: str) -> IStreamClientEndpoint:
         """

@@ -20,8 +20,7 @@ from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from gamenet.errors import GamenetError
-from gamenet.interfaces import IMachine
-from gamenet.machine.reactor_machine import asMachine
+from gamenet.machine.reactor_machine import ReactorMachine
 from gamenet.operation.json_log import logRecord
 from gamenet.operation.process_signals import ProcessSignals
 from gamenet.operation.relay_operation import SingleRelay
@@ -108,7 +107,8 @@ class WorkerProtocol(Protocol):
                 self._tell(line("status", number=message["number"], status=status))
 
     def _start(self, reloadable: Reloadable) -> None:
-        machine: IMachine = asMachine(self._reactor)
+        machine = ReactorMachine(self._reactor)
+        machine.dedicate()
         try:
             options = Options(lambda sources, environment: reloadable)
             options.parseOptions(self._arguments)

@@ -55,6 +55,7 @@ _XOR_IPV4 = b"\0\x20\0\x08"
 _XOR_IPV6 = b"\0\x20\0\x14"
 _PORT_MASK = 1 << 16 | MAGIC_COOKIE >> 16
 #: The answer as far as XOR-MAPPED-ADDRESS over IPv4: header, family and port, host.
+_WORD = Struct(">I")
 _ANSWER = Struct(">8s12s4sII")
 _CHECKSUM = Struct(">4sI")
 
@@ -95,7 +96,7 @@ def bindingAnswers(told: Attributes = ()) -> Callable[[bytes, Address], bytes | 
     header, tail, _ = _quickShape(4, False, told)
     printed_header, printed_tail, prints = _quickShape(4, True, told)
     ipv6_shapes = {20: _quickShape(6, False, told), 28: _quickShape(6, True, told)}
-    pack = _ANSWER.pack
+    pack, unpack = _ANSWER.pack, _WORD.unpack
 
     def answer(data: bytes, client: Address) -> bytes | None:
         size = len(data)
@@ -112,7 +113,8 @@ def bindingAnswers(told: Attributes = ()) -> Callable[[bytes, Address], bytes | 
         host, port = client
         if ":" in host:
             return _quickIpv6(data, client, ipv6_shapes[size])
-        number = int.from_bytes(inet_pton(AF_INET, host), "big") ^ MAGIC_COOKIE
+        (number,) = unpack(inet_pton(AF_INET, host))
+        number ^= MAGIC_COOKIE
         port ^= _PORT_MASK
         if size == 20:
             return pack(header, data[8:], _XOR_IPV4, port, number) + tail

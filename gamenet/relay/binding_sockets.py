@@ -5,7 +5,6 @@ four sockets of RFC 5780.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from gamenet.errors import MalformedMessage
@@ -13,7 +12,7 @@ from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMach
 from gamenet.relay.binding import BindingAnswer, answerBinding, answerBindingRequest, answerProbe
 from gamenet.relay.binding_budget import BindingBudget
 from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.data_plane import IDataPlane, IPlaneOwner
+from gamenet.relay.data_plane import IDataPlane, IPlaneOwner, QuickAnswer
 from gamenet.relay.discovery import Discovery
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
 
@@ -50,7 +49,6 @@ class BindingSockets:
         self._discovery: Discovery | None = None
         self._primary: int | None = None
         self._primary_address: Address | None = None
-        self._quick_at_primary: Callable[[bytes, Address], bytes | None] = answerBinding
         self._others: dict[Address, IDatagramSocket] = {}
 
     def openProbe(self, address: Address) -> Address:
@@ -84,23 +82,39 @@ class BindingSockets:
         self._discovery = Discovery(primary, alternate)
         self._primary = listener
         self._primary_address = primary
-        self._quick_at_primary = partial(self._discovery.quickAnswer, receiving=primary)
+        self.answerAt(listener, partial(self._discovery.quickAnswer, receiving=primary))
         return alternate
+
+    def answerAt(self, listener: int, answer: QuickAnswer = answerBinding) -> None:
+        """
+        Answer the plain requests at a listener at once.
+
+        @param answer: Makes the answers.
+        """
+        take, seconds = self._budget.take, self._seconds
+        counters = self._counters
+
+        def answerInBudget(data: bytes, client: Address) -> bytes | None:
+            made = answer(data, client)
+            if made is None:
+                return None
+            if not take(client[0], seconds()):
+                self._owner.dropped(DropReason.BINDING_RATE_LIMITED)
+                return b""
+            counters.bindings += 1
+            return made
+
+        self._plane.answerAtOnce(listener, answerInBudget)
 
     def requested(self, data: bytes, listener: int, client: Address) -> None:
         """
-        Answer a Binding request that came to a listener over UDP.
+        Answer a Binding request that came to a listener over UDP and wants a closer look.
 
         @param data: The datagram; it begins as a Binding request does.
         """
         if not self._mayAnswer(client):
             return
         at_primary = listener == self._primary
-        quick = (self._quick_at_primary if at_primary else answerBinding)(data, client)
-        if quick is not None:
-            if self._plane.send(quick, listener, client):
-                self._counters.bindings += 1
-            return
         answer = self._consider(data, client, self._primary_address if at_primary else None)
         if answer is not None:
             socket = None if answer.origin is None else self._others.get(answer.origin)

@@ -20,7 +20,18 @@ from gamenet.relay.flow import Flow
 from gamenet.relay.grants import Grants
 from gamenet.relay.reservation import RelayedPort
 
-__all__ = ["BacklogError", "ForbiddenError", "IDataPlane", "IPlaneOwner", "Reply", "dropReason"]
+__all__ = [
+    "BacklogError",
+    "ForbiddenError",
+    "IDataPlane",
+    "IPlaneOwner",
+    "QuickAnswer",
+    "Reply",
+    "dropReason",
+]
+
+#: Answers a datagram from an address; see L{IDataPlane.answerAtOnce}.
+QuickAnswer: TypeAlias = Callable[[bytes, Address], bytes | None]
 
 #: Sends a datagram or a message to a client; may raise C{OSError}.
 Reply: TypeAlias = Callable[[bytes, Address], object]
@@ -83,6 +94,15 @@ class IDataPlane(Interface):
         @param port: 0 lets the system choose.
         @return: Where it listens.
         @raise gamenet.errors.CannotBind: The address is taken or not ours.
+        """
+
+    def answerAtOnce(number: int, answer: QuickAnswer) -> None:
+        """
+        Answer some datagrams of a listener without asking the owner.
+
+        @param number: The listener's.
+        @param answer: Given a datagram that begins as a Binding request does, and where it
+            came from; C{None} leaves it to the owner, C{b""} is silence.
         """
 
     def connect(flow: Flow, send: Reply) -> None:

@@ -288,6 +288,8 @@ class RelayServer:
             plane.listen(number, *address)
             for number, address in zip(numbers, settings.udp, strict=True)
         )
+        for number in numbers:
+            self._bindings.answerAt(number)
         self.probe_addresses = tuple(map(self._bindings.openProbe, settings.probe_ports))
         if settings.alternate is not None:
             self.alternate = self._bindings.openDiscovery(

@@ -17,7 +17,13 @@ from zope.interface import implementer
 from gamenet.errors import CannotBind, LocalProtocolError
 from gamenet.interfaces import Address, IDatagramSocket, IFragmentControl, IMachine
 from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.data_plane import IDataPlane, IPlaneOwner, Reply, dropReason
+from gamenet.relay.data_plane import (
+    IDataPlane,
+    IPlaneOwner,
+    QuickAnswer,
+    Reply,
+    dropReason,
+)
 from gamenet.relay.flow import Flow
 from gamenet.relay.grants import Grants
 from gamenet.relay.port_range import PortRange
@@ -32,6 +38,11 @@ __all__ = ["PythonPlane"]
 
 #: Longer than any datagram.
 _TOO_LONG = 65_540
+
+_BINDING_REQUEST = b"\0\1"
+
+#: The length field of ChannelData for every length that a packet of a game has.
+_LENGTHS = {length: length.to_bytes(2, "big") for length in range(1500)}
 #: The longest payload of a datagram over IPv4.  A stream can hold more; it is relayed
 #: neither through a socket nor past one.
 _LONGEST_PAYLOAD = 65_507
@@ -44,6 +55,7 @@ class _Listener:
     reply: Reply
     routes: Routes = field(factory=dict)
     socket: IDatagramSocket | None = None
+    answer: QuickAnswer | None = None
 
 
 @implementer(IDataPlane)
@@ -94,12 +106,16 @@ class PythonPlane:
     def listen(self, number: int, interface: str, port: int) -> Address:
         """See L{IDataPlane.listen}."""
         listener = _Listener(_nowhere)
-        receive = self._receiver(number, listener.routes)
+        receive = self._receiver(number, listener)
         listener.socket = self._machine.openDatagramSocket(receive, interface, port)
         listener.reply = listener.socket.sender()
         self._listeners[number] = listener
         address: Address = listener.socket.address
         return address
+
+    def answerAtOnce(self, number: int, answer: QuickAnswer) -> None:
+        """See L{IDataPlane.answerAtOnce}."""
+        self._listeners[number].answer = answer
 
     def connect(self, flow: Flow, send: Reply) -> None:
         """See L{IDataPlane.connect}."""
@@ -211,23 +227,51 @@ class PythonPlane:
         self._indication_id = (self._indication_id + 1) % (1 << 96)
         return self._indication_id.to_bytes(12, "big")
 
-    def _receiver(self, number: int, routes: Routes) -> Callable[[bytes, Address], None]:
+    def _receiver(self, number: int, listener: _Listener) -> Callable[[bytes, Address], None]:
         """Return what takes every datagram of a listener."""
         relay = self._relay
-        find = routes.get
-        ask = self.owner.datagramReceived
+        counters = self.counters
+        find = listener.routes.get
 
         def received(data: bytes, client: Address) -> None:
-            route = find((client, data[:2]))
+            first = data[:2]
+            route = find((client, first))
             if route is None:
-                ask(data, number, client)
-            else:
+                if first != _BINDING_REQUEST or not self._answered(listener, data, client):
+                    self.owner.datagramReceived(data, number, client)
+                return
+            size = len(data) - 4
+            allowance = route.allowance
+            left = allowance.left - size
+            # What is usual is done here, the rest where there is time for it.
+            if route.target is not None or left < 0 or data[2:4] != _LENGTHS.get(size):
                 relay(route, data)
+                return
+            allowance.left = left
+            try:
+                route.send(data[4:], route.peer)
+            except OSError as error:
+                self.owner.dropped(dropReason(error))
+                return
+            counters.packets_from_clients += 1
+            counters.bytes_from_clients += size
 
         return received
 
+    def _answered(self, listener: _Listener, data: bytes, client: Address) -> bool:
+        """Answer a Binding request at once; return whether that was possible."""
+        answer = None if listener.answer is None else listener.answer(data, client)
+        if answer is None:
+            return False
+        if answer:
+            try:
+                listener.reply(answer, client)
+            except OSError as error:
+                self.owner.dropped(dropReason(error))
+        return True
+
     def _relay(self, route: Route, data: bytes) -> None:
-        """Relay ChannelData.  This is where most of the time goes."""
+        """Relay ChannelData."""
         size = len(data)
         end = (data[2] << 8 | data[3]) + 4 if size > 3 else _TOO_LONG
         if not end <= size < end + 4:
