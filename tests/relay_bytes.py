@@ -62,7 +62,7 @@ def attributesOf(data: bytes) -> list[RawAttribute]:
     @raise BrokenError: It is none.
     """
     length = data[2] << 8 | data[3]
-    if data[0] > 3 or data[4:8] != COOKIE or length % 4 or length + 20 != len(data):
+    if data[0] >= 0x40 or data[4:8] != COOKIE or length % 4 or length + 20 != len(data):
         raise BrokenError(f"no STUN message: {data[:20].hex()} of {len(data)} bytes")
     found = []
     place = 20
@@ -113,7 +113,7 @@ def rawMessage(
     padding: bytes = b"\0",
 ) -> bytes:
     """
-    Write a message.
+    Write a message; of a length that is too long for its header as much as there is room for.
 
     @param kind: The 14 bits of method and class.
     @param padding: What every byte of padding is.
@@ -123,7 +123,8 @@ def rawMessage(
         + padding * (-len(value) % 4)
         for number, value in attributes
     )
-    return kind.to_bytes(2, "big") + len(body).to_bytes(2, "big") + COOKIE + transaction_id + body
+    length = (len(body) & 0xFFFF).to_bytes(2, "big")
+    return kind.to_bytes(2, "big") + length + COOKIE + transaction_id + body
 
 
 def sealed(data: bytes, key: bytes, behind: Iterable[tuple[int, bytes]] = ()) -> bytes:

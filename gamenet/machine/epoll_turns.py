@@ -19,8 +19,11 @@ __all__ = ["EpollTurns"]
 #: Most sockets that one look into the poll tells of.
 _EVENTS = 64
 
+#: Seconds that one look waits at most: what the system can be told.
+_LONGEST = 1e6
+
 #: What of the reactor is used; not all of it is for others, so it has to be there.
-_NEEDED = ("_justStopped", "_poller", "_selectables", "running", "threadCallQueue", "timeout")
+_NEEDED = ("_justStopped", "_newTimedCalls", "_pendingTimedCalls", "_poller", "_selectables")
 
 
 class _Reader(Protocol):
@@ -64,16 +67,22 @@ class EpollTurns:
         """Read on, until there is something for the reactor to do; called by a socket."""
         reactor = self._reactor
         kind, readable = self._kind, self._event
-        while reactor.running and not reactor.threadCallQueue:
-            timeout = reactor.timeout()
-            # A reactor that was told to stop does so in its next turn, whatever the time.
-            if reactor._justStopped or (timeout is not None and timeout <= 0):
-                return
-            events = self._poll(timeout, _EVENTS)
+        poll, find = self._poll, self._find
+        seconds = reactor.seconds
+        # What was scheduled by what we read, and what was before, the earliest first.
+        scheduled, timers = reactor._newTimedCalls, reactor._pendingTimedCalls
+        timeout = None
+        while not scheduled and not reactor._justStopped:
+            if timers:
+                timeout = timers[0].time - seconds()
+                if timeout <= 0:
+                    return
+                timeout = min(timeout, _LONGEST)
+            events = poll(timeout, _EVENTS)
             if not events:
                 return
             for descriptor, event in events:
-                reader = self._find(descriptor)
+                reader = find(descriptor)
                 if type(reader) is not kind or event != readable:
                     return
                 reader.readSome()
