@@ -129,8 +129,8 @@ def rawMessage(
 
 def sealed(data: bytes, key: bytes, behind: Iterable[tuple[int, bytes]] = ()) -> bytes:
     """Return a message with MESSAGE-INTEGRITY, and further attributes behind it."""
-    length = len(data) - 20 + 24
+    length = (len(data) - 20 + 24) & 0xFFFF
     signed = data[:2] + length.to_bytes(2, "big") + data[4:]
     whole = signed + b"\0\x08\0\x14" + hmac.digest(key, signed, "sha1")
     whole += rawMessage(0, behind)[20:]
-    return whole[:2] + (len(whole) - 20).to_bytes(2, "big") + whole[4:]
+    return whole[:2] + (len(whole) - 20 & 0xFFFF).to_bytes(2, "big") + whole[4:]

@@ -5,7 +5,9 @@ What every data plane does between two of its own relayed ports, by the short cu
 from __future__ import annotations
 
 from gamenet.relay.counters import DropReason
-from gamenet.wire.turn import IPV6_FAMILY, encodeChannelData
+from gamenet.relay.relay_hosts import RelayHost
+from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY, encodeChannelData
+from tests.memory_machine import Datagram
 from tests.relay_desk import RELAY_HOST, RELAY_HOST_IPV6
 from tests.relay_plane_case import PlaneClient
 from tests.relay_plane_conformance import PlaneConformance
@@ -199,3 +201,40 @@ class PairConformance(PlaneConformance):
         one.put(encodeChannelData(0x4000, b"y"))
         self.assertEqual(other.indicated(), [(one.relayed, b"x")])
         self.assertEqual(other.channelled(), [encodeChannelData(0x4001, b"y")])
+
+    def test_pairExternal(self) -> None:
+        """Behind a 1:1 NAT clients and peers know the other address, and so do two clients here."""
+        external = "198.51.100.200"
+        self.plane.stop()
+        hosts = {IPV4_FAMILY: RelayHost(RELAY_HOST, external)}
+        self.plane = self.makePlane(self.machine, self.owner, self.counters, hosts)
+        self.plane.listen(1, "", 3478)
+
+        def translate(datagram: Datagram) -> tuple[Datagram, ...]:
+            data, source, target = datagram
+            if target[0] == external:
+                target = RELAY_HOST, target[1]
+            elif source[0] == RELAY_HOST and source[1] != 3478:
+                source = external, source[1]
+            return ((data, source, target),)
+
+        def untranslated(datagram: Datagram) -> tuple[Datagram, ...]:
+            return (datagram,)
+
+        for tamper in (translate, untranslated):
+            self.network.tamper = tamper
+            one, other = self.pair()
+            self.assertEqual(one.relayed[0], external)
+            ours = (external, True)
+            one.grant(ours, channels=((0x4000, other.relayed),))
+            other.grant(ours)
+            one.put(encodeChannelData(0x4000, b"x"))
+            self.assertEqual(other.indicated(), [(one.relayed, b"x")])
+            other.grant(ours, channels=((0x4001, one.relayed),))
+            one.put(encodeChannelData(0x4000, b"y"))
+            one.send(other.relayed, b"z")
+            self.assertEqual(
+                other.channelled(),
+                [encodeChannelData(0x4001, b"y"), encodeChannelData(0x4001, b"z")],
+            )
+        self.assertEqual(self.owner.drops, [])

@@ -19,7 +19,7 @@ from gamenet.wire.turn import encodeDataIndication
 if TYPE_CHECKING:
     from gamenet.relay.python_plane import PythonPlane
 
-__all__ = ["LONGEST_INDICATED", "NOBODY", "RelayedPortSocket"]
+__all__ = ["LENGTHS", "LONGEST_INDICATED", "NOBODY", "RelayedPortSocket"]
 
 #: Whose a port is before it is an allocation's.
 NOBODY: Address = ("", 0)
@@ -29,7 +29,7 @@ NOBODY: Address = ("", 0)
 LONGEST_INDICATED = 65_535 - 20 - 24 - 4 - 8 - 3
 
 #: The length field of ChannelData for every length that a packet of a game has.
-_LENGTHS = tuple(length.to_bytes(2, "big") for length in range(1500))
+LENGTHS = tuple(length.to_bytes(2, "big") for length in range(1500))
 
 _NO_HOSTS: dict[str, bool] = {}
 _NO_CHANNELS: dict[Address, bytes] = {}
@@ -76,7 +76,7 @@ class RelayedPortSocket:
         if allowance.left < 0 and not allowance.refill(plane.seconds()):  # type: ignore[union-attr]
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
-        length = _LENGTHS[size] if size < 1500 else size.to_bytes(2, "big")
+        length = LENGTHS[size] if size < 1500 else size.to_bytes(2, "big")
         try:
             self.reply(channel + length + data, self.client)
         except OSError as error:

@@ -42,8 +42,10 @@ class RelayPlay:
     @ivar unproven: Whether nobody showed a right signature yet.
     """
 
-    def __init__(self) -> None:
-        self.scene = HostsScene(dualSettings(limits=_LIMITS, bindings_per_second=60_000))
+    def __init__(self, short_cut: bool = True) -> None:
+        self.scene = HostsScene(
+            dualSettings(limits=_LIMITS, bindings_per_second=60_000, short_cut=short_cut)
+        )
         self.scene.network.tamper = self._sent
         self.clients = [
             RawClient(self.scene, "198.51.100.1"),
@@ -69,6 +71,18 @@ class RelayPlay:
             self._step(choices)
             self.check()
         self._end()
+
+    def seen(self) -> list[object]:
+        """Return all that anybody can see of the relay, but for how often the short cut was."""
+        streams = [stream.received for stream in self.streams]
+        counters = self.scene.server.counters.asDict()
+        del counters["short_cut_packets"]
+        return [
+            [client.received for client in self.clients],
+            streams,
+            [peer.received for peer in self.peers],
+            counters,
+        ]
 
     def check(self) -> None:
         """Assert that the counters, the quotas, the sockets and the plane agree with the tables."""
