@@ -54,8 +54,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         PROTOCOLS,
         "machine",
         """
-        __init__ alarm certificates datagram_socket demultiplexer epoll_turns open_files own_addresses
-        reactor_machine receiver_faults socket_options sparse_log tls_endpoint
+        __init__ alarm certificates datagram_socket demultiplexer epoll_turns open_files
+        own_addresses reactor_machine receiver_faults socket_options sparse_log tls_endpoint
         """,
     ),
     (

@@ -57,6 +57,30 @@ class PlaneConformance(PlaneCase):
         self.assertFalse(self.plane.send(b"x", 1, ("198.51.100.1", 0)))
         self.assertEqual(self.owner.drops, [DropReason.SEND_FAILED] * 2)
 
+    def test_answeredAtOnce(self) -> None:
+        """Binding requests get what the listener's answer says, and nothing else is shown to it."""
+        shown: list[tuple[bytes, Address]] = []
+        said: list[bytes | None] = [b"\1\1answer", b"", None]
+
+        def answer(data: bytes, client: Address) -> bytes | None:
+            shown.append((data, client))
+            return said[len(shown) - 1]
+
+        self.plane.answerAtOnce(1, answer)
+        client = self.client()
+        client.grant(PEER_HOST, channels=((0x4000, self.peer),))
+        others = (b"", b"\0", rawMessage(3), encodeChannelData(0x4001, b"x"), b"\0\2" + bytes(18))
+        for data in (*others, encodeChannelData(0x4000, b"x")):
+            client.put(data)
+        self.assertEqual((shown, len(self.owner.asked)), ([], len(others)))
+        self.owner.asked.clear()
+        for data in (rawMessage(1), b"\0\1", rawMessage(1, ((0x8022, b""),))):
+            client.socket.send(data, self.listening)
+        self.network.settle()
+        self.assertEqual(client.received, [b"\1\1answer"])
+        self.assertEqual(self.owner.asked, [(shown[-1][0], 1, client.flow.address)])
+        self.assertEqual([each[1] for each in shown], [client.flow.address] * 3)
+
     def test_open(self) -> None:
         """Ports by family, even ones, pairs, each of a number of its own; closed twice harmless."""
         numbers = []

@@ -93,6 +93,20 @@ class ServerTests(SynchronousTestCase):
         """Whatever clients over UDP, IPv6 and streams and their peers do."""
         RelayPlay().play(data)
 
+    def test_shortCutUnseen(self) -> None:
+        """With the short cut and without, everybody receives the same and the same is counted."""
+        draws = SeededRandom.fromLabel(3, "short cut")
+        taken = 0
+        for number in range(80):
+            data = draws.drawBytes(1500)
+            short, long = RelayPlay(True), RelayPlay(False)
+            short.play(data)
+            long.play(data)
+            self.assertEqual(short.seen(), long.seen(), number)
+            self.assertEqual(long.scene.server.counters.short_cut_packets, 0)
+            taken += short.scene.server.counters.short_cut_packets
+        self.assertGreater(taken, 0)
+
     def test_reached(self) -> None:
         """Random plays reach everything: allocations, channels, packets, errors, drops."""
         draws = SeededRandom.fromLabel(2, "server")

@@ -140,6 +140,8 @@ class RelayPlay:
             self._connected += 1
             if choices.below(2) or len(self.streams) > 4:
                 self.streams.pop(0).transport.abortConnection()
+        elif doing == 14 and choices.below(10) == 9:
+            self.scene.server.drain()
         elif doing == 14:
             self.scene.server.reload((SECRET,), (), choices.of(_RULES), choices.of(_RULES))
         else:
@@ -229,6 +231,9 @@ class RelayPlay:
         assert self.scene.openPorts() == []
         assert self.scene.network.clock.getDelayedCalls() == []
         assert not self.scene.server._plane.routing._watchers  # type: ignore[union-attr]
+        self.scene.server.stop()
+        for host in self.scene.hosts:
+            assert self.scene.network.machine(host).sockets == {}
 
 
 def nonceOf(received: list[bytes]) -> bytes | None:
