@@ -44,9 +44,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         lobby_messages lobby_requests lobby_values match_log_format match_log_records
         nat_discovery
         opaque_string password_algorithms peer_packets replay_chunks replay_columns
-        replay_file replay_reader run_length
+        replay_file replay_reader run_length source_network
         state_packets stun stun_attributes transfer_packets transport_address turn
-        turn_credentials turn_stream view_messages view_values
+        turn_credentials turn_stream turn_transport view_messages view_values
         """,
     ),
     (VALUES, "fixed_point", "__init__ arithmetic number trigonometry vector2 vector3"),
@@ -93,22 +93,33 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (DECISIONS, "spectator", "__init__ session settings stream_delay"),
     (
         DECISIONS,
+        "relay_plane",
+        "__init__ allowance counters data_plane flow grants port_range relay_host relayed_port",
+    ),
+    (PROTOCOLS, "relay_plane", "port_opener port_socket python_plane routing_table"),
+    (DECISIONS, "stun_server", "__init__ binding binding_budget discovery"),
+    (PROTOCOLS, "stun_server", "binding_sockets"),
+    (
+        DECISIONS,
         "relay",
         """
-        __init__ address_ranges allocating allocation allocation_table alternate_servers
-        answer_budget asked authentication binding binding_budget channel_numbers
-        client_credential client_settings control_plane counters credentials data_plane
-        deletions discovery embedded_addresses flow grants methods nonce peer_policy
-        port_range quotas relay_hosts requests reservation settings
+        __init__ address_ranges allocating allocation allocation_table answer_budget asked
+        authentication control_plane credentials deletions embedded_addresses methods nonce
+        peer_policy quotas relay_hosts requests reservation settings
         """,
+    ),
+    (PROTOCOLS, "relay", "drain protocol stream_clients"),
+    (
+        DECISIONS,
+        "turn_client",
+        "__init__ alternate_servers channel_numbers credential settings",
     ),
     (
         PROTOCOLS,
-        "relay",
+        "turn_client",
         """
-        binding_sockets client client_connection client_requests client_stream drain
-        kept_allocation ports protocol python_plane relayed_port relayed_socket
-        routing_table stream_clients transactions
+        client connection_setup kept_allocation relay_connection relayed_socket requests
+        transactions
         """,
     ),
     (

@@ -8,10 +8,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
-from gamenet.relay.alternate_servers import TurnServer
-from gamenet.relay.client_settings import TurnClientSettings
-from gamenet.relay.kept_allocation import KeptAllocation
-from gamenet.relay.relayed_socket import RelayedSocket
+from gamenet.turn_client.alternate_servers import TurnServer
+from gamenet.turn_client.kept_allocation import KeptAllocation
+from gamenet.turn_client.relayed_socket import RelayedSocket
+from gamenet.turn_client.settings import TurnClientSettings
 from tests.memory_machine import MemoryMachine, MemoryNetwork
 from tests.played_relay import PlayedRelay
 from tests.relay_client_values import PASSWORD, RELAY, USER

@@ -15,7 +15,7 @@ from gamenet.interfaces import Address, IMachine
 from gamenet.lobby.client import LobbyClient
 from gamenet.lobby.listener import ILobbyListener
 from gamenet.machine.demultiplexer import Demultiplexer
-from gamenet.relay.client import RelayedSocket, TurnClient
+from gamenet.turn_client.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import DatagramKind
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 

@@ -11,14 +11,15 @@ from gamenet.relay.allocation_table import AllocationTable
 from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
 from gamenet.relay.credentials import CredentialStore
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Effect
 from gamenet.relay.methods import TurnMethods
 from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
 from gamenet.relay.quotas import AllocationLimits
-from gamenet.relay.requests import UNDERSTOOD_ATTRIBUTES, Outcome, RequestDesk
-from gamenet.relay.reservation import RelayedPort, ReservationTable
+from gamenet.relay.requests import Outcome, RequestDesk
+from gamenet.relay.reservation import ReservationTable
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect
+from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import (
     ERROR_CODE,
@@ -38,6 +39,7 @@ from gamenet.wire.turn import (
     IPV4_FAMILY,
     IPV6_FAMILY,
     REQUESTED_TRANSPORT,
+    UNDERSTOOD_ATTRIBUTES,
     XOR_PEER_ADDRESS,
     XOR_RELAYED_ADDRESS,
     encodeChannelNumber,

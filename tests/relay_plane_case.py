@@ -9,15 +9,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gamenet.interfaces import Address
-from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.data_plane import IDataPlane, IPlaneOwner
-from gamenet.relay.flow import Flow, Transport
-from gamenet.relay.grants import Grants
-from gamenet.relay.quotas import AllocationLimits, Allowance, Quotas
-from gamenet.relay.relay_hosts import RelayHost
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay.quotas import AllocationLimits, Quotas
+from gamenet.relay_plane.allowance import Allowance
+from gamenet.relay_plane.counters import DropReason, RelayCounters
+from gamenet.relay_plane.data_plane import IDataPlane, IPlaneOwner
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Grants
+from gamenet.relay_plane.relay_host import RelayHost
+from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire.stun import decode
 from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY, readIndication
+from gamenet.wire.turn_transport import Transport
 from tests.memory_machine import MemoryNetwork
 from tests.relay_bytes import checkEmitted
 from tests.relay_desk import RELAY_HOST, RELAY_HOST_IPV6

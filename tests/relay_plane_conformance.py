@@ -11,9 +11,9 @@ from zope.interface.verify import verifyObject
 
 from gamenet.errors import CannotBind
 from gamenet.interfaces import Address
-from gamenet.relay.counters import DropReason
-from gamenet.relay.data_plane import BacklogError, IDataPlane
-from gamenet.relay.flow import Flow
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.data_plane import BacklogError, IDataPlane
+from gamenet.relay_plane.flow import Flow
 from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY, encodeChannelData
 from tests.memory_machine import MemorySocket
 from tests.relay_bytes import checkEmitted, rawMessage

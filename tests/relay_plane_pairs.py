@@ -4,8 +4,8 @@ What every data plane does between two of its own relayed ports, by the short cu
 
 from __future__ import annotations
 
-from gamenet.relay.counters import DropReason
-from gamenet.relay.relay_hosts import RelayHost
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.relay_host import RelayHost
 from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY, encodeChannelData
 from tests.memory_machine import Datagram
 from tests.relay_desk import RELAY_HOST, RELAY_HOST_IPV6

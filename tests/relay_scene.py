@@ -7,9 +7,9 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from gamenet.interfaces import Address, IDatagramSocket
-from gamenet.relay.client import RelayedSocket, TurnClient
 from gamenet.relay.protocol import RelayServer
 from gamenet.relay.settings import RelaySettings
+from gamenet.turn_client.client import RelayedSocket, TurnClient
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import ERROR_CODE, NONCE, decodeErrorCode, decodeXorAddress
 from gamenet.wire.turn import ALLOCATE, LIFETIME, XOR_RELAYED_ADDRESS, encodeLifetime

@@ -16,7 +16,7 @@ import gamenet
 from gamenet.operation.interfaces import WorkerStatus
 from gamenet.operation.metrics import METRICS, MetricsPage, RelayCollector
 from gamenet.operation.relay_operation import summed
-from gamenet.relay.counters import DropReason, RelayCounters
+from gamenet.relay_plane.counters import DropReason, RelayCounters
 from gamenet.status import PageService
 from gamenet.world.network import WorldNetwork
 from tests.metrics_page import checkMetrics, sampled

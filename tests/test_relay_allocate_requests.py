@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import EndReason, PortsClosed
 from gamenet.relay.requests import Outcome
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, PortsClosed
 from gamenet.wire.stun import (
     MessageClass,
     StunMessage,

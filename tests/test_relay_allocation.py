@@ -8,13 +8,14 @@ from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.counters import RelayCounters
 from gamenet.relay.credentials import Credential
-from gamenet.relay.flow import Flow, Transport
-from gamenet.relay.grants import EndReason, GrantsChanged, PortsClosed
 from gamenet.relay.peer_policy import PeerPolicy, networks
 from gamenet.relay.quotas import AllocationLimits
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay_plane.counters import RelayCounters
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, GrantsChanged, PortsClosed
+from gamenet.relay_plane.relayed_port import RelayedPort
+from gamenet.wire.turn_transport import Transport
 
 _RELAY = "203.0.113.2"
 _RELAY_IPV6 = "2606:4700::2"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.relay.answer_budget import AnswerBudget, sourceNetwork
+from gamenet.relay.answer_budget import AnswerBudget
+from gamenet.wire.source_network import sourceNetwork
 
 _KEY = bytes(range(32))
 _HOST = "198.51.100.7"

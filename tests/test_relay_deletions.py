@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.relay.credentials import Credential
 from gamenet.relay.deletions import DeletionMemory
-from gamenet.relay.flow import Flow, Transport
+from gamenet.relay_plane.flow import Flow
+from gamenet.wire.turn_transport import Transport
 
 _FLOW = Flow(1, ("198.51.100.7", 50000))
 _ALICE = Credential("9:alice", "alice", b"key", b"other key")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import EndReason, GrantsChanged, PortsClosed
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.requests import Outcome
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, GrantsChanged, PortsClosed
 from gamenet.wire.stun_attributes import XOR_MAPPED_ADDRESS, decodeXorAddress
 from gamenet.wire.turn import (
     ADDITIONAL_ADDRESS_FAMILY,

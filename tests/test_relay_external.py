@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import CannotBind
 from gamenet.interfaces import Address
-from gamenet.relay.relay_hosts import RelayHost, relayHosts
+from gamenet.relay.relay_hosts import relayHosts
 from gamenet.relay.settings import RelaySettings
+from gamenet.relay_plane.relay_host import RelayHost
 from gamenet.wire.turn import (
     IPV4_FAMILY,
     IPV6_FAMILY,

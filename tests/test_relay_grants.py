@@ -7,13 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.interfaces import Address
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable, BindRefusal
-from gamenet.relay.counters import DropReason
 from gamenet.relay.credentials import Credential
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import EndReason, Grants, GrantsChanged
 from gamenet.relay.peer_policy import PeerPolicy, networks
 from gamenet.relay.quotas import AllocationLimits
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, Grants, GrantsChanged
+from gamenet.relay_plane.relayed_port import RelayedPort
 from tests.told_plane import ToldPlane
 
 _RELAY = "203.0.113.2"

@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
-from gamenet.relay.counters import DropReason
-from gamenet.relay.flow import Flow, Transport
 from gamenet.relay.quotas import AllocationLimits
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.flow import Flow
 from gamenet.wire.stun import decode
 from gamenet.wire.turn import (
     ADDITIONAL_ADDRESS_FAMILY,
@@ -29,6 +29,7 @@ from gamenet.wire.turn import (
     encodeLifetime,
     familyOf,
 )
+from gamenet.wire.turn_transport import Transport
 from tests.relay_desk import RELAY_HOST, Desk, codeOf
 
 _CLIENTS = (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError
-from gamenet.relay.port_range import PortRange
+from gamenet.relay_plane.port_range import PortRange
 
 
 class PortRangeTests(SynchronousTestCase):

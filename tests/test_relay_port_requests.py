@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import EndReason, PortsClosed
 from gamenet.relay.quotas import AllocationLimits
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, PortsClosed
+from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire.stun import verifyIntegrity
 from gamenet.wire.turn import (
     ALLOCATE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address, IDatagramSocket
-from gamenet.relay.port_range import PortRange
-from gamenet.relay.ports import RelayedPorts
+from gamenet.relay_plane.port_opener import RelayedPorts
+from gamenet.relay_plane.port_range import PortRange
 from tests.memory_machine import MemoryMachine, MemoryNetwork
 
 _HOST = "203.0.113.2"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gamenet.errors import LocalProtocolError
-from gamenet.relay.counters import RelayCounters
-from gamenet.relay.data_plane import IDataPlane
-from gamenet.relay.python_plane import PythonPlane
-from gamenet.relay.relay_hosts import RelayHost
+from gamenet.relay_plane.counters import RelayCounters
+from gamenet.relay_plane.data_plane import IDataPlane
+from gamenet.relay_plane.python_plane import PythonPlane
+from gamenet.relay_plane.relay_host import RelayHost
 from gamenet.wire.turn import encodeChannelData
 from tests.relay_desk import RELAY_HOST
 from tests.relay_hosts_scene import HostsMachine

@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError
-from gamenet.relay.quotas import (
-    BANDWIDTH_CHUNK,
-    AllocationLimits,
-    Allowance,
-    Quotas,
-    Usage,
-)
+from gamenet.relay.quotas import AllocationLimits, Quotas
+from gamenet.relay_plane.allowance import BANDWIDTH_CHUNK, Allowance, Usage
 
 _HOST = "198.51.100.7"
 

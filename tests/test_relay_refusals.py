@@ -5,11 +5,11 @@ from __future__ import annotations
 from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.flow import Flow, Transport
-from gamenet.relay.grants import EndReason, PortsClosed
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.requests import Outcome
+from gamenet.relay_plane.counters import DropReason, RelayCounters
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason, PortsClosed
 from gamenet.wire.password_algorithms import SHA256
 from gamenet.wire.stun import (
     Integrity,
@@ -48,6 +48,7 @@ from gamenet.wire.turn import (
     encodeLifetime,
     encodeTransport,
 )
+from gamenet.wire.turn_transport import Transport
 from tests.relay_desk import (
     CLIENT,
     OTHER_CLIENT,

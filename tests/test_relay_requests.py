@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import MalformedMessage
-from gamenet.relay.counters import DropReason
 from gamenet.relay.requests import AMPLIFICATION_LIMIT, Outcome
+from gamenet.relay_plane.counters import DropReason
 from gamenet.wire.stun import (
     BINDING,
     MessageClass,

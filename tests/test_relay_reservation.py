@@ -5,9 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError
-from gamenet.relay.flow import Flow
 from gamenet.relay.quotas import AllocationLimits, Quotas
-from gamenet.relay.reservation import RelayedPort, ReservationTable
+from gamenet.relay.reservation import ReservationTable
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.relayed_port import RelayedPort
 
 _FLOW = Flow(1, ("198.51.100.7", 50000))
 

@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting
 from gamenet.relay.allocation import AllocationLimits
-from gamenet.relay.counters import DropReason, RelayCounters
 from gamenet.relay.settings import REALM_LIMIT, RelaySettings
+from gamenet.relay_plane.counters import DropReason, RelayCounters
 
 _GOOD = RelaySettings((b"secret",))
 

@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.relay.allocation_table import AllocationTable
 from gamenet.relay.credentials import Credential
-from gamenet.relay.flow import Flow
 from gamenet.relay.peer_policy import PeerPolicy
 from gamenet.relay.quotas import AllocationLimits
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.relayed_port import RelayedPort
 
 _COUNT = 10_000
 _LIMITS = AllocationLimits(allocations_of_user=_COUNT, allocations_of_address=_COUNT)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from gamenet.interfaces import Address
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.counters import DropReason
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Effect, Grants, PortsClosed
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect, Grants, PortsClosed
 from gamenet.wire.turn import familyOf
 
 __all__ = ["ToldPlane"]

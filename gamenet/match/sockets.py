@@ -20,7 +20,7 @@ from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind
 from gamenet.match.sealed_link import linkIdOf
-from gamenet.relay.client import RelayedSocket, TurnClient
+from gamenet.turn_client.client import RelayedSocket, TurnClient
 from gamenet.wire.demultiplexing import SEALED_PACKET, DatagramKind
 
 __all__ = ["PlayerSockets"]

@@ -28,7 +28,7 @@ class RelayMetric:
     """
     One metric.
 
-    @ivar counter: Its name in L{gamenet.relay.counters.RelayCounters.asDict}, or elsewhere in
+    @ivar counter: Its name in L{gamenet.relay_plane.counters.RelayCounters.asDict}, or elsewhere in
         the status of a relay.
     @ivar name: Its name for Prometheus, without C{gamenet_relay_} and without C{_total}.
     @ivar text: What it counts, for people.

@@ -1,4 +1,4 @@
-"""The STUN and TURN server, and our own TURN client."""
+"""The STUN and TURN server."""
 
 from __future__ import annotations
 

@@ -11,11 +11,12 @@ from attrs import define
 from gamenet.errors import MalformedMessage
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.answer_budget import sourceNetwork
 from gamenet.relay.asked import Asked, Attributes, Decision, Granted, WantedPorts
-from gamenet.relay.grants import EndReason, GrantsChanged, PortsClosed
-from gamenet.relay.reservation import RelayedPort, ReservationTable
+from gamenet.relay.reservation import ReservationTable
+from gamenet.relay_plane.grants import EndReason, GrantsChanged, PortsClosed
+from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire import turn
+from gamenet.wire.source_network import sourceNetwork
 from gamenet.wire.stun_attributes import BAD_REQUEST, XOR_MAPPED_ADDRESS, encodeXorAddress
 
 __all__ = ["Allocating", "lifetimeOf"]

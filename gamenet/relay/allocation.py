@@ -9,10 +9,11 @@ from attrs import define, field, frozen
 
 from gamenet.interfaces import Address
 from gamenet.relay.authentication import Credential
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Grants
-from gamenet.relay.quotas import AllocationLimits, Allowance
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay.quotas import AllocationLimits
+from gamenet.relay_plane.allowance import Allowance
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Grants
+from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire.turn import familyOf
 
 __all__ = ["Allocation", "AllocationLimits", "Channel", "HeldPort", "Permission"]

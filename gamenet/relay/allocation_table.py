@@ -18,12 +18,12 @@ from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
 from gamenet.relay.allocation import Allocation, Channel, HeldPort, Permission
 from gamenet.relay.authentication import Credential
-from gamenet.relay.counters import RelayCounters
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Effect, EndReason, Grants, GrantsChanged, PortsClosed
 from gamenet.relay.peer_policy import PeerPolicy, PeerVerdict
 from gamenet.relay.quotas import AllocationLimits, Quotas
-from gamenet.relay.reservation import RelayedPort
+from gamenet.relay_plane.counters import RelayCounters
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect, EndReason, Grants, GrantsChanged, PortsClosed
+from gamenet.relay_plane.relayed_port import RelayedPort
 
 __all__ = ["AllocationTable", "BindRefusal"]
 

@@ -10,8 +10,8 @@ from attrs import frozen
 
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.authentication import Sender
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Effect
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect
 from gamenet.wire.stun import StunMessage
 
 __all__ = ["Asked", "Attributes", "Decision", "Granted", "WantedPorts"]

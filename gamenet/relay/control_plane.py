@@ -11,16 +11,16 @@ from gamenet.relay.allocating import Allocating
 from gamenet.relay.allocation_table import AllocationTable
 from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
-from gamenet.relay.counters import RelayCounters
 from gamenet.relay.credentials import CredentialStore
 from gamenet.relay.methods import TurnMethods
 from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
-from gamenet.relay.relay_hosts import RelayHost
-from gamenet.relay.requests import UNDERSTOOD_ATTRIBUTES, RequestDesk
+from gamenet.relay.requests import RequestDesk
 from gamenet.relay.reservation import ReservationTable
 from gamenet.relay.settings import RelaySettings
-from gamenet.wire.turn import DONT_FRAGMENT
+from gamenet.relay_plane.counters import RelayCounters
+from gamenet.relay_plane.relay_host import RelayHost
+from gamenet.wire.turn import DONT_FRAGMENT, UNDERSTOOD_ATTRIBUTES
 
 __all__ = ["peerPolicy", "requestDesk"]
 

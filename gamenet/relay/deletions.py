@@ -10,7 +10,7 @@ from collections import OrderedDict
 from attrs import define, field, frozen
 
 from gamenet.relay.authentication import Credential
-from gamenet.relay.flow import Flow
+from gamenet.relay_plane.flow import Flow
 
 __all__ = ["Deletion", "DeletionMemory"]
 

@@ -1,7 +1,7 @@
 """
 The relay on the network: what comes from clients, and what the tables decide.
 
-The packets themselves are moved by a data plane (L{gamenet.relay.data_plane}).
+The packets themselves are moved by a data plane (L{gamenet.relay_plane.data_plane}).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from gamenet.errors import GamenetError, LocalProtocolError, MalformedMessage
 from gamenet.interfaces import Address, IMachine
 from gamenet.machine.alarm import Alarm
 from gamenet.machine.sparse_log import SparseLog
-from gamenet.relay.binding_budget import BindingBudget
-from gamenet.relay.binding_sockets import BindingSockets
 from gamenet.relay.control_plane import peerPolicy, requestDesk
-from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.data_plane import IPlaneOwner
 from gamenet.relay.drain import Drain
-from gamenet.relay.flow import Flow, Transport
-from gamenet.relay.grants import Effect, PortsClosed
 from gamenet.relay.peer_policy import networks
-from gamenet.relay.python_plane import PythonPlane
 from gamenet.relay.relay_hosts import relayHosts
 from gamenet.relay.settings import RelaySettings
 from gamenet.relay.stream_clients import RelayStream, RelayStreamFactory
+from gamenet.relay_plane.counters import DropReason, RelayCounters
+from gamenet.relay_plane.data_plane import IPlaneOwner
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect, PortsClosed
+from gamenet.relay_plane.python_plane import PythonPlane
+from gamenet.stun_server.binding_budget import BindingBudget
+from gamenet.stun_server.binding_sockets import BindingSockets
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
 from gamenet.wire.turn import (
     DONT_FRAGMENT,
@@ -38,6 +38,7 @@ from gamenet.wire.turn import (
     decodeChannelData,
     readIndication,
 )
+from gamenet.wire.turn_transport import Transport
 
 __all__ = ["RelayServer"]
 

@@ -13,14 +13,11 @@ from collections import deque
 from attrs import define, field, frozen
 
 from gamenet.errors import LocalProtocolError
-from gamenet.relay.answer_budget import sourceNetwork
+from gamenet.relay_plane.allowance import Allowance, Usage
+from gamenet.wire.source_network import sourceNetwork
 
-__all__ = ["BANDWIDTH_CHUNK", "AllocationLimits", "Allowance", "Quotas", "Usage"]
+__all__ = ["AllocationLimits", "Quotas", ]
 
-#: Bytes that an allocation draws at once.
-BANDWIDTH_CHUNK = 8192
-#: Least bytes that a bucket can save up, so that the longest datagram passes.
-_LEAST_BURST = 65_536
 
 
 @frozen
@@ -28,7 +25,7 @@ class AllocationLimits:
     """
     How much there may be of everything; lifetimes in seconds, bandwidths in bytes of
     payload a second, both directions together.  A source address is what
-    L{gamenet.relay.answer_budget.sourceNetwork} makes of it.
+    L{gamenet.wire.source_network.sourceNetwork} makes of it.
 
     @ivar allocations: Relayed ports in total, reserved ones too.
     @ivar allocations_of_user: Relayed ports of one user, reserved ones too.
@@ -67,100 +64,8 @@ class AllocationLimits:
     channel_lifetime: float = 600.0
 
 
-@define(eq=False)
-class Usage:
-    """
-    What one user, one source address or all together use.
-
-    @ivar name: Whose: the user in UTF-8, or the source address; the key among its kind.
-    @ivar rate: Bytes a second that may pass.
-    @ivar allocations: Relayed ports.
-    @ivar permissions: Permissions.
-    @ivar saved: Bytes that may still pass at C{earned_at}.
-    @ivar earned_at: Seconds.
-    @ivar lingers: Whether it waits to be forgotten.
-    """
-
-    name: bytes
-    rate: int
-    saved: float
-    earned_at: float
-    allocations: int = 0
-    permissions: int = 0
-    lingers: bool = False
-
-    @property
-    def burst(self) -> int:
-        """The most bytes that can be saved up: what passes in a second."""
-        return max(self.rate, _LEAST_BURST)
-
-    @property
-    def unused(self) -> bool:
-        """Whether nothing is counted."""
-        return not self.allocations and not self.permissions
-
-    def earn(self, now: float) -> float:
-        """Return how many bytes may pass now."""
-        if now > self.earned_at:
-            earned = self.saved + (now - self.earned_at) * self.rate
-            # Twice as fast as the property, and this is called for many packets.
-            burst = self.rate if self.rate > _LEAST_BURST else _LEAST_BURST
-            self.saved = earned if earned < burst else burst
-            self.earned_at = now
-        return self.saved
 
 
-@define(eq=False)
-class Allowance:
-    """
-    What one allocation may still send and be sent.  Who relays a packet takes its
-    payload's bytes from C{left}, and asks L{refill} where that makes it negative.
-
-    @ivar user: What its user uses.
-    @ivar address: What its source address uses.
-    @ivar total: What all use.
-    @ivar left: Bytes that may pass before L{refill} has to be asked.
-    """
-
-    user: Usage
-    address: Usage
-    total: Usage
-    left: int = 0
-
-    def spend(self, size: int, now: float) -> bool:
-        """Take a packet's bytes; return whether it may pass."""
-        self.left -= size
-        return self.left >= 0 or self.refill(now)
-
-    def refill(self, now: float) -> bool:
-        """
-        Draw bytes from all three, or from none.
-
-        @param now: Seconds, monotonic.
-        @return: Whether the packet that made C{left} negative may pass.  If not, it
-            is to be dropped, and C{left} is 0.
-        """
-        missing = -self.left
-        available = min(self.user.earn(now), self.address.earn(now), self.total.earn(now))
-        drawn = max(BANDWIDTH_CHUNK, missing)
-        if available < drawn:
-            if available < missing:
-                self.left = 0
-                return False
-            drawn = missing
-        self._draw(drawn)
-        return True
-
-    def giveBack(self) -> None:
-        """Return what was drawn and not used, when the allocation ends."""
-        if self.left > 0:
-            self._draw(-self.left)
-
-    def _draw(self, drawn: int) -> None:
-        self.user.saved -= drawn
-        self.address.saved -= drawn
-        self.total.saved -= drawn
-        self.left += drawn
 
 
 @define(eq=False)

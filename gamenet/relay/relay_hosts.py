@@ -4,14 +4,13 @@ Where relayed ports are, and which hosts are the relay's own.
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from gamenet.errors import BadAddress, CannotBind
 from gamenet.interfaces import IMachine
 from gamenet.relay.settings import WILDCARDS, RelaySettings, isIPv6
+from gamenet.relay_plane.relay_host import RelayHost
 from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY
 
-__all__ = ["RelayHost", "relayHosts"]
+__all__ = ["relayHosts"]
 
 #: Where the Internet is, by family; nothing is ever sent there (RFC 5737, RFC 3849).
 _INTERNET = {IPV4_FAMILY: "192.0.2.1", IPV6_FAMILY: "2001:db8::1"}
@@ -19,21 +18,6 @@ _INTERNET = {IPV4_FAMILY: "192.0.2.1", IPV6_FAMILY: "2001:db8::1"}
 _WILDCARD = {IPV4_FAMILY: ("", "0.0.0.0"), IPV6_FAMILY: ("::",)}
 
 
-@frozen
-class RelayHost:
-    """
-    Where relayed ports of one family are.
-
-    @ivar local: The numeric address that they are opened at.
-    @ivar told: The one that clients and peers know: another behind a 1:1 NAT.
-    @ivar port_range: The lowest and the highest port; C{None} lets the system choose.
-    @ivar attempts: How many ports are tried before there is none.
-    """
-
-    local: str
-    told: str
-    port_range: tuple[int, int] | None = None
-    attempts: int = 16
 
 
 def relayHosts(settings: RelaySettings, machine: IMachine) -> dict[int, RelayHost]:

@@ -19,13 +19,12 @@ from gamenet.interfaces import Address
 from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.asked import Asked, Attributes, Decision, Granted, WantedPorts
 from gamenet.relay.authentication import Authenticator, Refusal, Sender
-from gamenet.relay.counters import DropReason, RelayCounters
-from gamenet.relay.flow import Flow
-from gamenet.relay.grants import Effect
 from gamenet.relay.methods import METHOD_NAMES, TurnMethods
-from gamenet.relay.reservation import RelayedPort
-from gamenet.wire import stun, stun_attributes, turn
-from gamenet.wire.nat_discovery import MAPPED_ADDRESS
+from gamenet.relay_plane.counters import DropReason, RelayCounters
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import Effect
+from gamenet.relay_plane.relayed_port import RelayedPort
+from gamenet.wire import stun, stun_attributes
 from gamenet.wire.stun import MessageClass, StunMessage
 from gamenet.wire.stun_attributes import (
     BAD_REQUEST,
@@ -33,10 +32,10 @@ from gamenet.wire.stun_attributes import (
     UNAUTHENTICATED,
     UNKNOWN_ATTRIBUTE,
 )
+from gamenet.wire.turn import UNDERSTOOD_ATTRIBUTES
 
 __all__ = [
     "AMPLIFICATION_LIMIT",
-    "UNDERSTOOD_ATTRIBUTES",
     "Outcome",
     "RequestDesk",
     "WantedPorts",
@@ -45,31 +44,6 @@ __all__ = [
 #: A refusal to somebody who proved nothing is at most this many times as long as the request.
 AMPLIFICATION_LIMIT = 4
 
-#: The comprehension-required attributes that are understood.
-UNDERSTOOD_ATTRIBUTES = frozenset(
-    [
-        MAPPED_ADDRESS,
-        stun_attributes.USERNAME,
-        stun_attributes.ERROR_CODE,
-        stun_attributes.UNKNOWN_ATTRIBUTES,
-        stun_attributes.REALM,
-        stun_attributes.NONCE,
-        stun_attributes.PASSWORD_ALGORITHM,
-        stun_attributes.USERHASH,
-        stun_attributes.XOR_MAPPED_ADDRESS,
-        turn.CHANNEL_NUMBER,
-        turn.LIFETIME,
-        turn.XOR_PEER_ADDRESS,
-        turn.DATA,
-        turn.XOR_RELAYED_ADDRESS,
-        turn.REQUESTED_ADDRESS_FAMILY,
-        turn.EVEN_PORT,
-        turn.REQUESTED_TRANSPORT,
-        turn.DONT_FRAGMENT,
-        turn.RESERVATION_TOKEN,
-        turn.CONNECTION_ID,
-    ]
-)
 
 
 @frozen

@@ -8,24 +8,13 @@ from __future__ import annotations
 from attrs import define, field, frozen
 
 from gamenet.errors import LocalProtocolError
-from gamenet.interfaces import Address
-from gamenet.relay.flow import Flow
-from gamenet.relay.quotas import Allowance
+from gamenet.relay_plane.allowance import Allowance
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.relayed_port import RelayedPort
 
-__all__ = ["RelayedPort", "Reservation", "ReservationTable"]
+__all__ = ["Reservation", "ReservationTable"]
 
 
-@frozen
-class RelayedPort:
-    """
-    A socket that the relay opened for a client.
-
-    @ivar number: Its number within the relay, never used twice.
-    @ivar address: Its relayed transport address, as clients are told it.
-    """
-
-    number: int
-    address: Address
 
 
 @frozen

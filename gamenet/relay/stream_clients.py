@@ -24,12 +24,13 @@ from zope.interface import implementer
 from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address
 from gamenet.machine.alarm import Alarm
-from gamenet.relay.counters import DropReason
-from gamenet.relay.data_plane import BacklogError
-from gamenet.relay.flow import Flow, Transport
 from gamenet.relay.peer_policy import canonicalHost
 from gamenet.relay.settings import StreamLimits
+from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.data_plane import BacklogError
+from gamenet.relay_plane.flow import Flow
 from gamenet.wire.turn_stream import LONGEST_STREAM_MESSAGE, TurnStreamDecoder, padForStream
+from gamenet.wire.turn_transport import Transport
 
 if TYPE_CHECKING:
     from gamenet.relay.protocol import RelayServer

@@ -12,6 +12,8 @@ from struct import Struct
 
 from gamenet.errors import LocalProtocolError, MalformedMessage
 from gamenet.interfaces import Address
+from gamenet.wire import stun_attributes
+from gamenet.wire.nat_discovery import MAPPED_ADDRESS
 from gamenet.wire.stun import MessageClass, StunMessage, encode
 from gamenet.wire.stun_attributes import (
     ErrorCode,
@@ -58,6 +60,7 @@ __all__ = [
     "SEND_INDICATION",
     "TCP_TRANSPORT",
     "UDP_TRANSPORT",
+    "UNDERSTOOD_ATTRIBUTES",
     "UNSUPPORTED_FAMILY",
     "UNSUPPORTED_TRANSPORT",
     "WRONG_CREDENTIALS",
@@ -364,3 +367,30 @@ def decodeReservationToken(value: bytes) -> bytes:
 def _expectLength(value: bytes, length: int, name: str) -> None:
     if len(value) != length:
         raise MalformedMessage(f"{name} of {len(value)} bytes")
+
+
+#: The comprehension-required attributes that a server of STUN and TURN understands.
+UNDERSTOOD_ATTRIBUTES = frozenset(
+    [
+        MAPPED_ADDRESS,
+        stun_attributes.USERNAME,
+        stun_attributes.ERROR_CODE,
+        stun_attributes.UNKNOWN_ATTRIBUTES,
+        stun_attributes.REALM,
+        stun_attributes.NONCE,
+        stun_attributes.PASSWORD_ALGORITHM,
+        stun_attributes.USERHASH,
+        stun_attributes.XOR_MAPPED_ADDRESS,
+        CHANNEL_NUMBER,
+        LIFETIME,
+        XOR_PEER_ADDRESS,
+        DATA,
+        XOR_RELAYED_ADDRESS,
+        REQUESTED_ADDRESS_FAMILY,
+        EVEN_PORT,
+        REQUESTED_TRANSPORT,
+        DONT_FRAGMENT,
+        RESERVATION_TOKEN,
+        CONNECTION_ID,
+    ]
+)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gamenet.errors import MalformedMessage
-from gamenet.relay.binding import answerBinding, answerProbe
-from gamenet.relay.discovery import Discovery
+from gamenet.stun_server.binding import answerBinding, answerProbe
+from gamenet.stun_server.discovery import Discovery
 from gamenet.wire import nat_discovery, password_algorithms, stun_attributes, turn
 from gamenet.wire.stun import StunMessage, decode, encode
 from gamenet.wire.turn_stream import LONGEST_STREAM_MESSAGE, TurnStreamDecoder
