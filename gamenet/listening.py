@@ -32,6 +32,13 @@ class IListeningService(Interface):
     def status() -> dict[str, object]:
         """Return its counters: names and what JSON can hold; at any time."""
 
+    def reloadCertificates() -> None:
+        """
+        Read the certificates of its ports again; where there are none, do nothing.
+
+        @raise gamenet.errors.BadSetting: One cannot be read; the old one stays.
+        """
+
 
 class StreamPorts:
     """

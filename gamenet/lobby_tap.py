@@ -13,10 +13,9 @@ from gamenet.interfaces import Address
 from gamenet.lobby.relay_offer import RelayOffer
 from gamenet.lobby.settings import LobbySettings
 from gamenet.machine.reactor_machine import asMachine
-from gamenet.operated_service import OperatedService
 from gamenet.operation.json_log import JsonLog
-from gamenet.operation.process_signals import ProcessSignals
-from gamenet.operator_options import (
+from gamenet.operation.operated_service import OperatedService
+from gamenet.operation.operator_options import (
     OperatorOptions,
     readAddress,
     readCount,
@@ -24,6 +23,7 @@ from gamenet.operator_options import (
     readSeconds,
     readSecret,
 )
+from gamenet.operation.process_signals import ProcessSignals
 from gamenet.services import lobbyService
 
 __all__ = ["Options", "makeService"]

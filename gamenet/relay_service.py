@@ -4,8 +4,9 @@ The relay as a Twisted service.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -74,26 +75,28 @@ class RelayService(Service):
         if listening is not None:
             listening.addErrback(forget)
         server, self.server = self.server, None
-        closed = self._streams.close()
+        closing = [self._streams.close()]
         if server is not None:
-            server.stop()
-        return closed
+            closing.append(server.stop())
+        return gatherResults(closing).addCallback(lambda _: None)
 
-    def reload(
-        self,
-        secrets: tuple[bytes, ...],
-        users: tuple[tuple[str, str], ...],
-        allow_peer: tuple[str, ...],
-        deny_peer: tuple[str, ...],
-    ) -> None:
+    def reload(self, settings: RelaySettings) -> None:
         """
-        Take other secrets, users and rules for peers; see
+        Take other secrets, users and rules for peers, for now and for the next start; see
         L{gamenet.relay.protocol.RelayServer.reload}.
 
+        @param settings: Only these four of it count while the relay runs.
         @raise gamenet.errors.BadSetting: One cannot work; then nothing has changed.
         """
         if self.server is not None:
-            self.server.reload(secrets, users, allow_peer, deny_peer)
+            self.server.reload(settings)
+        self._settings = evolve(
+            self._settings,
+            secrets=settings.secrets,
+            users=settings.users,
+            allow_peer=settings.allow_peer,
+            deny_peer=settings.deny_peer,
+        )
 
     def reloadCertificates(self) -> None:
         """
@@ -139,4 +142,3 @@ class RelayService(Service):
         if server is not None:
             server.stop()
         return failure
-

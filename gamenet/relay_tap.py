@@ -8,8 +8,9 @@ from twisted.application.service import IService
 
 from gamenet.machine.reactor_machine import ReactorMachine
 from gamenet.operation.process_signals import ProcessSignals
-from gamenet.operation.relay_operation import OperatedRelay, SingleRelay
+from gamenet.operation.relay_operation import OperatedRelay
 from gamenet.operation.relay_options import Options
+from gamenet.operation.single_relay import SingleRelay
 from gamenet.operation.supervisor import Supervisor
 
 __all__ = ["Options", "makeService"]
@@ -39,5 +40,5 @@ def makeService(options: Options) -> IService:
         options.reloadable,
     )
     operated = OperatedRelay(machine, supervisor, options, end, signals)
-    supervisor.whenChanged(operated.workersChanged)
+    supervisor.onChange(operated.workersChanged)
     return operated

@@ -103,23 +103,23 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "relay",
         """
-        __init__ address_ranges allocating allocation allocation_table answer_budget asked
-        authentication control_plane credentials deletions embedded_addresses methods nonce
-        peer_policy quotas relay_hosts requests reservation settings
+        __init__ address_ranges allocating allocation allocation_table asked authentication
+        control_plane credentials deletions embedded_addresses methods nonce peer_policy
+        quotas refusal_budget relay_hosts requests reservation settings
         """,
     ),
     (PROTOCOLS, "relay", "drain protocol stream_clients"),
     (
         DECISIONS,
         "turn_client",
-        "__init__ alternate_servers channel_numbers credential settings",
+        "__init__ alternate_servers channel_numbers credential raising_sender settings",
     ),
     (
         PROTOCOLS,
         "turn_client",
         """
-        client connection_setup kept_allocation relay_connection relayed_socket requests
-        transactions
+        client connection_setup keep_alive kept_allocation relay_connection relayed_socket
+        requests transactions wanted_peers
         """,
     ),
     (
@@ -157,13 +157,15 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         """,
     ),
     (SERVICES, "", "listening lobby_service relay_service services status"),
-    (DOORS, "", "__main__ cli lobby_tap operated_service operator_options relay_tap"),
+    (DOORS, "", "__main__ cli lobby_tap relay_tap"),
+    (DECISIONS, "operation", "__init__ worker_messages worker_plan"),
+    (PROTOCOLS, "operation", "json_log process_signals"),
     (
         DOORS,
         "operation",
         """
-        __init__ interfaces json_log metrics process_signals relay_limits relay_operation
-        relay_options reloadable supervisor worker worker_messages worker_plan worker_process
+        interfaces limit_options metrics operated_service operator_options process_usage
+        relay_operation relay_options reloadable single_relay supervisor worker worker_process
         """,
     ),
     (

@@ -41,7 +41,7 @@ KNOWN_SUBJECTS = {
     "match": "wire machine turn_client lobby traversal rollback replay",
     "inspector": "wire rollback match_log",
     "demo": "",
-    "operation": "",
+    "operation": "relay",
 }
 
 #: What decides may compute, and nothing else: no clock, socket, entropy, log or process.

@@ -8,13 +8,13 @@ from gamenet.interfaces import Address
 from gamenet.relay.allocating import Allocating
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
 from gamenet.relay.credentials import CredentialStore
 from gamenet.relay.methods import TurnMethods
 from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
 from gamenet.relay.quotas import AllocationLimits
+from gamenet.relay.refusal_budget import RefusalBudget
 from gamenet.relay.requests import Outcome, RequestDesk
 from gamenet.relay.reservation import ReservationTable
 from gamenet.relay_plane.flow import Flow
@@ -197,7 +197,7 @@ class Desk:
         self.desk = RequestDesk(
             Authenticator(CredentialStore(secrets, (), realm), self.nonces),
             self.methods,
-            AnswerBudget(bytes(32), burst=burst),
+            RefusalBudget(bytes(32), burst=burst),
             UNDERSTOOD_ATTRIBUTES - (set() if dont_fragment else {DONT_FRAGMENT}),
         )
         self.now = 1000.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ class OperationTestCase(TestCase):
         path.touch(mode=0o600)
         path.write_text(text)
 
+    def writeCertificate(self, name: str) -> None:
+        """Make a key and its certificate."""
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        arguments = ["-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "cert.pem"]
+        subprocess.run(
+            [*command.split(), *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+
     def start(self, *arguments: str) -> TwistdProcess:
         """Start a relay that ends with the test."""
         process = TwistdProcess(
@@ -73,9 +86,15 @@ class OperationTestCase(TestCase):
         process.ready().addErrback(lambda _: None)
         return process
 
-    def client(self, relay: Any, secret: bytes = SECRET, user: str = "eve") -> PlainTurnClient:
+    def client(
+        self,
+        relay: Any,
+        secret: bytes = SECRET,
+        user: str = "eve",
+        kind: type[PlainTurnClient] = PlainTurnClient,
+    ) -> PlainTurnClient:
         """Return a client that goes with the test."""
-        client = PlainTurnClient.ephemeral(tuple(relay), secret, user)
+        client = kind.ephemeral(tuple(relay), secret, user)
         self.addCleanup(client.close)
         self.known.append(client)
         return client

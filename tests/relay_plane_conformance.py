@@ -250,7 +250,7 @@ class PlaneConformance(PlaneCase):
         self.assertEqual(self.owner.drops, [DropReason.NO_PERMISSION])
 
     def test_bandwidth(self) -> None:
-        """What has no allowance is dropped; every payload byte counts, both ways."""
+        """What has no allowance is dropped; payload and headers count, both ways."""
         client = self.client()
         client.grant(PEER_HOST, channels=((0x4000, self.peer),))
         for _ in range(30):
@@ -258,12 +258,29 @@ class PlaneConformance(PlaneCase):
             client.send(self.peer, bytes(1000))
             self.fromPeer(bytes(1000), client.relayed)
         passed = len(self.heard) + len(client.received)
-        self.assertEqual(passed, 65)
-        self.assertEqual(self.owner.drops, [DropReason.BANDWIDTH] * 25)
+        self.assertEqual(passed, 65_536 // 1028)
+        self.assertEqual(self.owner.drops, [DropReason.BANDWIDTH] * (90 - passed))
         self.network.advance(10.0)
         for _ in range(30):
             client.put(encodeChannelData(0x4000, bytes(1000)))
-        self.assertEqual(len(self.heard) + len(client.received) - passed, 10)
+        self.assertEqual(len(self.heard) + len(client.received) - passed, 10_000 // 1028)
+
+    def test_emptyPackets(self) -> None:
+        """Empty packets are not free: each counts its headers, 28 bytes, whichever way it goes."""
+        for way in range(3):
+            self.setUp()
+            client = self.client()
+            client.grant(PEER_HOST, channels=((0x4000, self.peer),))
+            for _ in range(2400):
+                if way == 0:
+                    client.socket.send(encodeChannelData(0x4000, b""), self.listening)
+                elif way == 1:
+                    self.plane.sendToPeer(client.flow, self.peer, b"", False)
+                else:
+                    self.peer_socket.send(b"", client.relayed)
+            self.network.settle()
+            self.assertEqual(len(self.heard) + len(client.received), 65_536 // 28)
+            self.assertEqual(self.owner.drops, [DropReason.BANDWIDTH] * (2400 - 2340))
 
     def test_failing(self) -> None:
         """What a stream or a socket does not take is counted, and raises nothing."""

@@ -136,7 +136,7 @@ async def watchServices(reactor: Any, clock: SteppedClock, secret_file: Path) ->
                 "clients": lobby.status()["clients"],
                 "sessions": lobby.status()["sessions"],
                 "allocations": relay.status()["allocations_active"],
-                "expired": relay.status()["allocations_expired"],
+                "expired": relay.status()["allocations_ended"]["expired"],
                 "relayed_closed": relayed.closed,
             }
         )

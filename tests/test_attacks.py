@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet import lobby_tap, relay_tap
 from gamenet.lobby.datagrams import LobbyDatagrams
-from gamenet.operator_options import readCount
+from gamenet.operation.operator_options import readCount
 from gamenet.relay.protocol import RelayServer
 from gamenet.traversal.punch import Punch, PunchRole, SendProbes
 from gamenet.wire.lobby_messages import SessionClosed, decodeAnswer

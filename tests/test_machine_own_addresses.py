@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 
 from twisted.internet.testing import MemoryReactorClock
@@ -126,6 +128,32 @@ class OwnAddressTests(SynchronousTestCase):
         ]:
             self.assertIs(isOwnAddress(host), own, host)
 
+    def test_systemDoesNotTell(self) -> None:
+        """
+        A system that is out of descriptors or memory says nothing of an address: then it
+        is ours, and so no peer; whether each address is bound or routes are asked.
+        """
+        for trouble in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM):
+
+            def refuse(family: int, kind: int, number: int = trouble) -> ProbeSocket:
+                raise OSError(number, os.strerror(number))
+
+            self.patch(socket, "socket", refuse)
+            for host in ("8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"):
+                self.assertIs(isOwnAddress(host), True, (host, errno.errorcode[trouble]))
+
+    def test_systemDoesNotTellLater(self) -> None:
+        """The same where the socket can be had, and not be bound or connected."""
+        for step in ("bind", "connect"):
+            system = System(("203.0.113.5",))
+            self.patch(socket, "socket", system.socket)
+
+            def refuse(probe: ProbeSocket, address: tuple[str, int]) -> None:
+                raise OSError(errno.ENOBUFS, "No buffer space available")
+
+            self.patch(ProbeSocket, step, refuse)
+            self.assertIs(isOwnAddress("203.0.113.5"), True)
+            self.assertEqual(system.opened, system.closed)
 
     def test_everythingOfOneFamily(self) -> None:
         """The two families have a switch each; where it is off, a bind is as good as ever."""

@@ -47,7 +47,7 @@ class JsonLogTests(SynchronousTestCase):
         verifyObject(ILogObserver, self.log)
 
     def test_record(self) -> None:
-        """Fields, and not only a text."""
+        """Issue, "structured logs": a record has every field of its event beside the text."""
         self.log.open()
         self.logger.warn("refused {code} to {who}", code=401, who=("192.0.2.1", 5))
         (record,) = self.records()

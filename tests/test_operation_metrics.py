@@ -24,9 +24,6 @@ from tests.operator_world import fetch
 
 SERVER = ("203.0.113.1", 9641)
 
-#: What L{RelayCounters.asDict} says, and another metric says already.
-TOLD_ELSEWHERE = ["allocations_expired"]
-
 
 def counted() -> RelayCounters:
     """Return counters of which none is nothing."""
@@ -57,13 +54,13 @@ class RelayCollectorTests(SynchronousTestCase):
 
     def test_everyCounter(self) -> None:
         """Every counter is a metric, and every metric has a counter."""
-        known = {*(each.counter for each in METRICS), *TOLD_ELSEWHERE}
+        known = {each.counter for each in METRICS}
         told = {*status(), *status()["process"]} - {"pid", "process"}
         self.assertEqual(sorted(known), sorted(told))
 
     def test_values(self) -> None:
         """Prometheus would have the page, and the values are those of the counters."""
-        metrics = checkMetrics(self, self.page(("", status())))
+        metrics = checkMetrics(self, self.page(WorkerStatus(None, status())))
         counters = counted()
         expected = counters.packets_from_clients
         self.assertEqual(sampled(metrics, "gamenet_relay_packets_from_clients"), expected)
@@ -79,7 +76,7 @@ class RelayCollectorTests(SynchronousTestCase):
 
     def test_workers(self) -> None:
         """Each worker has a label; one that says nothing is down, and not zero."""
-        metrics = checkMetrics(self, self.page(("1", status()), ("2", None)))
+        metrics = checkMetrics(self, self.page(WorkerStatus(1, status()), WorkerStatus(2, None)))
         self.assertEqual(sampled(metrics, "gamenet_relay_up", worker="1"), 1)
         self.assertEqual(sampled(metrics, "gamenet_relay_up", worker="2"), 0)
         labels = [each.labels for each in metrics["gamenet_relay_allocations"].samples]
@@ -87,15 +84,17 @@ class RelayCollectorTests(SynchronousTestCase):
 
     def test_size(self) -> None:
         """No per-user labels: 100 000 users make no more lines than one."""
-        before = self.page(("", RelayCounters().asDict()))
-        after = self.page(("", {**counted().asDict(), "allocations_active": 100_000}))
+        before = self.page(WorkerStatus(None, RelayCounters().asDict()))
+        after = self.page(
+            WorkerStatus(None, {**counted().asDict(), "allocations_active": 100_000})
+        )
         extra = len(counted().refused) + len(counted().requests)
         self.assertEqual(len(after.splitlines()), len(before.splitlines()) + extra)
 
     def test_hostileNames(self) -> None:
         """Bad input: whatever stood in a label, the page stays one that can be read."""
         hostile = {'a"b': 1, "new\nline": 2, "back\\slash": 3, "%s": 4, "\0": 5}
-        checkMetrics(self, self.page(("", status(refused=hostile))))
+        checkMetrics(self, self.page(WorkerStatus(None, status(refused=hostile))))
 
     def test_names(self) -> None:
         """Names are those that Prometheus recommends: base units, counters by their suffix."""
@@ -140,7 +139,11 @@ class MetricsPageTests(SynchronousTestCase):
     def test_page(self) -> None:
         """C{/metrics} is read when it is asked for, in Prometheus' text format."""
         counters = RelayCounters()
-        service = self.serve(MetricsPage(lambda: succeed([("", counters.asDict())])))
+
+        def statuses() -> Deferred[list[WorkerStatus]]:
+            return succeed([WorkerStatus(None, counters.asDict())])
+
+        service = self.serve(MetricsPage(statuses))
         self.assertEqual(service.places(), {"metrics": "http://127.0.0.1:9641/metrics"})
         head, _ = self.ask("/metrics")
         self.assertIn("200 OK", head)
@@ -169,6 +172,6 @@ class MetricsPageTests(SynchronousTestCase):
         gone.transport.abortConnection()
         self.world.advance(1)
         for each in waiting:
-            each.callback([("1", {"bindings": 3})])
+            each.callback([WorkerStatus(1, {"bindings": 3})])
         data = self.world.runUntil(asked, 30)
         self.assertIn(b'gamenet_relay_bindings_total{worker="1"} 3.0', data)

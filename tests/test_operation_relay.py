@@ -16,13 +16,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import BadSetting
-from gamenet.operated_service import StartFailed
-from gamenet.operation import relay_operation
+from gamenet.operation import single_relay
 from gamenet.operation.interfaces import IRelayOperation, WorkerStatus
+from gamenet.operation.operated_service import StartFailed
 from gamenet.operation.process_signals import ProcessSignals
-from gamenet.operation.relay_operation import OperatedRelay, SingleRelay, filesNeeded
+from gamenet.operation.relay_operation import OperatedRelay
 from gamenet.operation.relay_options import Options
 from gamenet.operation.reloadable import Reloadable
+from gamenet.operation.single_relay import SingleRelay, filesNeeded
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.settings import RelaySettings, StreamLimits
 from gamenet.world.network import WorldNetwork
@@ -37,15 +38,15 @@ class _Relay(SingleRelay):
 
     def __init__(self, *arguments: Any) -> None:
         SingleRelay.__init__(self, *arguments)
-        self.told: list[tuple[Reloadable, tuple[str, ...]]] = []
+        self.told: list[Reloadable] = []
         self.certificates = 0
         self.drained: Deferred[None] = Deferred()
         self.bad_certificate = False
 
-    def reload(self, reloadable: Reloadable, deny_peer: tuple[str, ...]) -> None:
+    def reload(self, reloadable: Reloadable) -> None:
         """Keep it."""
-        SingleRelay.reload(self, reloadable, deny_peer)
-        self.told.append((reloadable, deny_peer))
+        SingleRelay.reload(self, reloadable)
+        self.told.append(reloadable)
 
     def reloadCertificates(self) -> None:
         """Count it."""
@@ -69,7 +70,7 @@ class OperatedRelayTestCase(SynchronousTestCase):
         self.write("secret", SECRET)
         self.write("users", "ada:lovelace\n")
         self.write("denied", "192.0.2.0/24\n")
-        self.patch(relay_operation, "raiseOpenFiles", lambda needed: needed)
+        self.patch(single_relay, "raiseOpenFiles", lambda needed: needed)
         self.ended = 0
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
@@ -122,7 +123,7 @@ class ReloadTests(OperatedRelayTestCase):
     """SIGHUP, without the signal."""
 
     def test_interfaces(self) -> None:
-        """They are what they say."""
+        """Simplicity 30: who operates a relay finds all that the two interfaces promise."""
         operated, relay = self.operated()
         verifyObject(IService, operated)
         verifyObject(IService, relay)
@@ -135,16 +136,17 @@ class ReloadTests(OperatedRelayTestCase):
         self.write("users", "grace:hopper\n")
         self.write("denied", "203.0.113.9-203.0.113.17\n")
         operated.reload()
-        told = Reloadable(
-            (b"another-secret",), (("grace", "hopper"),), ("203.0.113.9-203.0.113.17",)
-        )
         denied = ("198.51.100.0/24", "203.0.113.9-203.0.113.17")
-        self.assertEqual(relay.told, [(told, denied)])
+        told = Reloadable((b"another-secret",), (("grace", "hopper"),), denied)
+        self.assertEqual(relay.told, [told])
         self.assertEqual(relay.certificates, 1)
         self.assertEqual(self.texts("error"), [])
 
     def test_badFiles(self) -> None:
-        """A bad file is logged by name, and changes nothing; the good ones neither."""
+        """
+        A bad file is logged by name, and changes nothing; the good ones neither.  A7: but
+        certificates are read anew all the same, however many relays there are.
+        """
         operated, relay = self.start()
         self.write("users", "grace:hopper\n")
         for name, text in [
@@ -166,6 +168,7 @@ class ReloadTests(OperatedRelayTestCase):
         operated.reload()
         self.assertIn(str(self.folder / "secret"), self.texts("error")[-1])
         self.assertEqual(relay.told, [])
+        self.assertEqual(relay.certificates, 6)
 
     def test_badCertificate(self) -> None:
         """A certificate that cannot be read is logged; the rest is read anew all the same."""
@@ -179,10 +182,10 @@ class ReloadTests(OperatedRelayTestCase):
         """The relay itself takes it, and refuses what it cannot take as a whole."""
         _, relay = self.start()
         with self.assertRaises(BadSetting):
-            SingleRelay.reload(relay, Reloadable((b"good enough",)), ("nonsense",))
+            SingleRelay.reload(relay, Reloadable((b"good enough",), (), ("nonsense",)))
         with self.assertRaises(BadSetting):
-            SingleRelay.reload(relay, Reloadable(), ())
-        SingleRelay.reload(relay, Reloadable((b"good enough",)), ("10.0.0.0/8",))
+            SingleRelay.reload(relay, Reloadable())
+        SingleRelay.reload(relay, Reloadable((b"good enough",), (), ("10.0.0.0/8",)))
 
     def test_log(self) -> None:
         """The JSON log is opened anew; where that fails it is logged in the one before."""
@@ -244,7 +247,7 @@ class StatusTests(OperatedRelayTestCase):
     def test_workers(self) -> None:
         """Every worker for itself, and all together."""
         operated, relay = self.start("--status", "tcp:8080", "--workers", "2")
-        told: list[WorkerStatus] = [("1", {"bindings": 3}), ("2", None)]
+        told: list[WorkerStatus] = [WorkerStatus(1, {"bindings": 3}), WorkerStatus(2, None)]
         relay.statuses = lambda: succeed(told)  # type: ignore[method-assign]
         status = self.status(operated)
         self.assertEqual(
@@ -264,13 +267,24 @@ class StatusTests(OperatedRelayTestCase):
 class StartTests(OperatedRelayTestCase):
     """What an operator is told at the start."""
 
+    def test_wildcard(self) -> None:
+        """A9: a wildcard of --udp is warned of by name, an address of one's own is not."""
+        self.start("--udp", "3479", "--udp", "0.0.0.0:3480")
+        self.assertEqual(self.warned(), ["3479", "0.0.0.0:3480"])
+
+    def warned(self) -> list[str]:
+        """Return the places whose answers were warned of."""
+        return [
+            event["place"] for event in self.events if "that routes choose" in event["log_format"]
+        ]
+
     def test_openFiles(self) -> None:
         """Fewer open files than clients may need: refused by name, before a port is open."""
 
         def refuse(needed: int) -> int:
             raise BadSetting(f"{needed} open files are needed, and 10 are allowed")
 
-        self.patch(relay_operation, "raiseOpenFiles", refuse)
+        self.patch(single_relay, "raiseOpenFiles", refuse)
         operated, _ = self.operated("--allocations", "100")
         with self.assertRaises(StartFailed) as caught:
             operated.privilegedStartService()

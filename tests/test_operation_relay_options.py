@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from twisted.python.usage import UsageError
 
 from gamenet import relay_tap
-from gamenet.operation.relay_limits import limitNames, limitParameters
+from gamenet.operation.limit_options import limitNames, limitParameters
+from gamenet.operation.operator_options import readAddress
 from gamenet.operation.relay_options import Options
 from gamenet.operation.reloadable import Reloadable
-from gamenet.operator_options import readAddress
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.settings import RelaySettings, StreamLimits
 from tests.test_taps import SECRET, CommandLineTests
@@ -109,6 +109,21 @@ class RelayOptionsTests(CommandLineTests):
         self.assertEqual(options.settings, RelaySettings(secrets=(SECRET,)))
         self.assertEqual((options.workers, options.metrics_endpoint), (0, None))
 
+    def test_lastChannel(self) -> None:
+        """A12: the last channel number is an option, hexadecimal or decimal."""
+        self.assertEqual(self.relay().settings.last_channel, 0x7FFF)
+        for text, channel in [("0x4FFF", 0x4FFF), ("0X4fff", 0x4FFF), ("20479", 0x4FFF),
+                              ("0x4000", 0x4000), ("32767", 0x7FFF)]:
+            self.assertEqual(self.relay("--last-channel", text).settings.last_channel, channel)
+
+    def test_deniedOnce(self) -> None:
+        """Simplicity 21: a worker that is told all denied peers adds those it knows no more."""
+        options = self.relay("--deny-peer", "198.51.100.0/24")
+        told = Reloadable((SECRET,), (), ("192.0.2.0/24",))
+        denied = options.denied(told)
+        self.assertEqual(denied, ("198.51.100.0/24", "192.0.2.0/24"))
+        self.assertEqual(options.denied(Reloadable((SECRET,), (), denied)), denied)
+
     def test_lowerMaximum(self) -> None:
         """Who lowers the maximum lifetime need not lower the default one."""
         got = self.relay("--maximum-lifetime", "300").settings.limits
@@ -156,6 +171,13 @@ class RelayOptionsTests(CommandLineTests):
             ("deny-peer", "10.0.0.9-10.0.0.1"),
             ("deny-peer", "::1-10.0.0.1"),
             ("deny-peer", ""),
+            ("last-channel", "0x3FFF"),
+            ("last-channel", "0x8000"),
+            ("last-channel", "4FFF"),
+            ("last-channel", "0x"),
+            ("last-channel", "0x4_FFF"),
+            ("last-channel", ""),
+            ("last-channel", "9" * 5000),
             ("metrics", "9641"),
             ("status", "8080"),
             ("workers", "many"),

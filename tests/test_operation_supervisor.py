@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from twisted.application.service import IService
@@ -14,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gamenet.errors import CannotBind
-from gamenet.operation.interfaces import IRelayOperation
+from gamenet.operation.interfaces import IRelayOperation, WorkerStatus
 from gamenet.operation.json_log import logRecord
 from gamenet.operation.reloadable import Reloadable
 from gamenet.operation.supervisor import RestartLimits, Supervisor
@@ -102,7 +101,7 @@ class SupervisorTestCase(SynchronousTestCase):
             self.reactor, 2, ["--udp", "3478"], "/", TOLD, RestartLimits(ends=3)
         )
         self.changes: list[bool] = []
-        self.supervisor.whenChanged(self.changes.append)
+        self.supervisor.onChange(self.changes.append)
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -123,7 +122,7 @@ class StartTests(SupervisorTestCase):
     """From nothing to two workers."""
 
     def test_interfaces(self) -> None:
-        """It is what it says."""
+        """Simplicity 30: whoever operates a relay may operate several in its place."""
         verifyObject(IService, self.supervisor)
         verifyObject(IRelayOperation, self.supervisor)
 
@@ -192,7 +191,7 @@ class RestartTests(SupervisorTestCase):
     def test_restart(self) -> None:
         """A worker that ends is started again after half a second, with what is new."""
         first, second = self.start()
-        self.supervisor.reload(Reloadable((b"another secret",)), ())
+        self.supervisor.reload(Reloadable((b"another secret",)))
         first.end(-11)
         self.assertEqual(self.changes, [False])
         place = {"worker": 1, "process": None}
@@ -252,6 +251,30 @@ class RestartTests(SupervisorTestCase):
             self.last().end(0)
             self.reactor.advance(0.6)
         self.assertEqual(len(self.reactor.processes), 12)
+
+
+class ReloadTests(SupervisorTestCase):
+    """What workers are told anew."""
+
+    def test_certificates(self) -> None:
+        """A7: certificates are told apart from the files, to every worker that is there."""
+        first, second = self.start()
+        self.supervisor.reloadCertificates()
+        self.assertEqual([each.kinds()[1:] for each in (first, second)], [["certificates"]] * 2)
+        self.supervisor.reload(TOLD)
+        self.assertEqual(second.kinds()[1:], ["certificates", "reload"])
+        first.end(1)
+        self.supervisor.reloadCertificates()
+        self.assertEqual(second.kinds()[3:], ["certificates"])
+
+    def test_nobodyWantsToKnow(self) -> None:
+        """A worker that ends is no trouble where nobody asked to be told of it."""
+        supervisor = Supervisor(self.reactor, 1, [], "/", TOLD)
+        supervisor.startService()
+        self.reactor.run()
+        self.reactor.processes[-1].say("ready", places={})
+        self.reactor.processes[-1].end(1)
+        self.assertEqual(supervisor.status(), {"workers_running": 0})
 
 
 class EndTests(SupervisorTestCase):
@@ -317,7 +340,8 @@ class StatusTests(SupervisorTestCase):
         self.assertNoResult(asked)
         first.say("status", number=first.heard[-1]["number"], status={"bindings": 1})
         self.assertEqual(
-            self.successResultOf(asked), [("1", {"bindings": 1}), ("2", {"bindings": 2})]
+            self.successResultOf(asked),
+            [WorkerStatus(1, {"bindings": 1}), WorkerStatus(2, {"bindings": 2})],
         )
         self.reactor.advance(10)
 
@@ -328,7 +352,8 @@ class StatusTests(SupervisorTestCase):
         first.end(1)
         self.reactor.advance(0.4)
         self.reactor.advance(1.6)
-        self.assertEqual(self.successResultOf(asked), [("1", None), ("2", None)])
+        silent = [WorkerStatus(1, None), WorkerStatus(2, None)]
+        self.assertEqual(self.successResultOf(asked), silent)
         second.say("status", number=second.heard[-1]["number"], status={})
         first.say("status", number=99, status={})
 
@@ -356,23 +381,3 @@ class StatusTests(SupervisorTestCase):
         first.end(-11)
         (errors,) = [each["errors"] for each in self.events if "errors" in each]
         self.assertTrue(errors.endswith("the end") and len(errors) == 4096)
-
-
-class LineReaderTests(SynchronousTestCase):
-    """L{LineReader}."""
-
-    def test_pieces(self) -> None:
-        """Messages come out whole, however they came in."""
-        data = line("drain") + line("status", number=7)
-        wanted = [json.loads(each) for each in data.splitlines()]
-        for size in (1, 3, 1000):
-            reader = LineReader()
-            pieces = [data[index : index + size] for index in range(0, len(data), size)]
-            self.assertEqual([each for piece in pieces for each in reader.feed(piece)], wanted)
-
-    def test_bound(self) -> None:
-        """A message without an end is refused, and not kept."""
-        reader = LineReader()
-        with self.assertRaises(ValueError):
-            for _ in range(40):
-                reader.feed(bytes(1_048_576))

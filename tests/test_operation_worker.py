@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
+from gamenet.errors import BadSetting
 from gamenet.interfaces import IMachine
-from gamenet.operation import relay_operation
+from gamenet.operation import single_relay
 from gamenet.operation.reloadable import Reloadable
-from gamenet.operation.worker import WorkerProtocol
+from gamenet.operation.worker import WorkerLog, WorkerProtocol
 from gamenet.operation.worker_messages import LineReader, line
 from gamenet.world.network import WorldNetwork
+from tests.twistd_process import ROOT, environment
 
 HOST = "203.0.113.1"
 TOLD = Reloadable((b"a secret of tests",))
@@ -68,7 +72,7 @@ class WorkerTests(SynchronousTestCase):
         self.pipes = _Pipes()
         self.alarms: list[int] = []
         self.patch(signal, "alarm", self.alarms.append)
-        self.patch(relay_operation, "raiseOpenFiles", lambda needed: needed)
+        self.patch(single_relay, "raiseOpenFiles", lambda needed: needed)
 
     def worker(self, *arguments: str) -> WorkerProtocol:
         """Return worker 2 of 2."""
@@ -122,6 +126,27 @@ class WorkerTests(SynchronousTestCase):
         worker.dataReceived(line("status", number=1))
         self.assertEqual(self.pipes.told[-1]["kind"], "status")
 
+    def test_certificates(self) -> None:
+        """
+        A7: certificates are read when the worker is told to, whatever becomes of the other
+        files; what cannot be read is logged, and before the start there are none.
+        """
+        self.worker().dataReceived(line("certificates"))
+        worker = self.started()
+        assert worker._relay is not None
+        read: list[str] = []
+
+        def reload() -> None:
+            read.append("certificates")
+            raise BadSetting("cert.pem is none")
+
+        worker._relay.reloadCertificates = reload  # type: ignore[method-assign]
+        worker.dataReceived(line("reload", reloadable=Reloadable().asJson()))
+        worker.dataReceived(line("reload", reloadable=TOLD.asJson()))
+        self.assertEqual(read, [])
+        worker.dataReceived(line("certificates"))
+        self.assertEqual(read, ["certificates"])
+
     def test_tooEarly(self) -> None:
         """What is told before the start is answered, or does nothing."""
         worker = self.worker()
@@ -162,19 +187,39 @@ class WorkerTests(SynchronousTestCase):
         self.world.advance(1)
         self.assertTrue(self.pipes.closed)
 
+    def test_loads(self) -> None:
+        """Simplicity 14: a worker loads no lobby and no web server; it is there many times."""
+        found = subprocess.run(
+            [
+                *(sys.executable, "-c"),
+                "import sys, gamenet.operation.worker; print(*sys.modules)",
+            ],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        modules = found.stdout.split()
+        self.assertIn("gamenet.operation.single_relay", modules)
+        for room in ("gamenet.lobby", "gamenet.status", "gamenet.match.", "twisted.web"):
+            self.assertEqual([each for each in modules if each.startswith(room)], [])
+
     def test_logs(self) -> None:
         """What it logs is told, but not to a supervisor that does not read."""
         worker = self.worker()
+        log = WorkerLog(worker)
         event = {"log_format": "relay refused {code}", "code": 401}
-        worker(event)
+        log(event)
         worker.pauseProducing()
         for _ in range(100):
-            worker(event)
+            log(event)
         worker.resumeProducing()
-        worker(event)
+        log(event)
         records = [each["record"] for each in self.pipes.told]
         self.assertEqual([each["fields"] for each in records], [{"code": 401}] * 2)
         worker.stopProducing()
         worker.connectionLost()
-        worker(event)
+        log(event)
         self.assertEqual(len(self.pipes.told), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,7 +24,7 @@ class WorkerPlanTests(SynchronousTestCase):
             secrets=SECRETS, udp=(("", 3478), ("::1", 4478)), listen=("tcp:3478", tls)
         )
         first, second, third = planWorkers(whole, 3)
-        self.assertEqual(first, whole)
+        self.assertEqual(evolve(first, closed_ports=()), whole)
         self.assertEqual(second.udp, (("", 3479), ("::1", 4479)))
         self.assertEqual(
             second.listen, ("tcp:3479", "tls:port=5350:privateKey=a\\:b:certKey=c")
@@ -66,6 +67,21 @@ class WorkerPlanTests(SynchronousTestCase):
         sizes = [high - low + 1 for low, high in filter(None, ranges)]
         self.assertEqual(len(dict.fromkeys(sizes[:-1])), min(1, count - 1))
         self.assertTrue(sizes[-1] >= sizes[0] and min(sizes) >= 1)
+
+    def test_closedPorts(self) -> None:
+        """
+        A6: each worker is told the UDP ports of all, probe ports and those of behavior
+        discovery too, so that no client of one reaches another; not those of the system.
+        """
+        whole = RelaySettings(
+            secrets=SECRETS,
+            udp=(("1.2.3.4", 3478), ("::1", 4478), ("1.2.3.4", 0)),
+            listen=("tcp:5000",),
+            probe_ports=(("", 3600),),
+            alternate=("1.2.3.5", 3700),
+        )
+        for worker in planWorkers(whole, 2):
+            self.assertEqual(worker.closed_ports, (3478, 3479, 3600, 3700, 4478, 4479))
 
     def test_refused(self) -> None:
         """Bad input: what cannot be split is refused, by the option's name."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.requests import Outcome
 from gamenet.relay_plane.flow import Flow
-from gamenet.relay_plane.grants import EndReason, PortsClosed
+from gamenet.relay_plane.grants import PortsClosed
 from gamenet.wire.stun import (
     MessageClass,
     StunMessage,
@@ -189,6 +190,34 @@ class RefreshTests(SynchronousTestCase):
         self.desk.now += 600.0
         self.assertEqual(codeOf(self.desk.ask(REFRESH)), 437)
 
+    def test_lastSecond(self) -> None:
+        """
+        LIFETIME is never 0 where it was granted: in the last second of the maximum age the
+        allocation ends with 437, and its client has another one at once.
+        """
+        desk = Desk(AllocationLimits(age=100.0))
+        desk.allocate()
+        desk.permit(PEER)
+        desk.now += 99.0
+        value = answerOf(desk.ask(REFRESH)).first(LIFETIME) or b""
+        self.assertEqual(decodeLifetime(value), 1)
+        desk.now += 0.1
+        outcome = desk.ask(REFRESH)
+        self.assertEqual(codeOf(outcome), 437)
+        self.assertEqual(outcome.effects, (PortsClosed(Flow(1, CLIENT), (1,)),))
+        self.assertEqual((len(desk.table), desk.opened, desk.plane.grants), (0, {}, {}))
+        self.assertEqual(desk.counters.asDict()["allocations_ended"]["expired"], 1)  # type: ignore[index]
+        self.assertEqual(desk.counters.refused, {437: 1})
+        self.assertEqual(codeOf(desk.allocate()), 0)
+
+    def test_lastSecondDeleted(self) -> None:
+        """To delete it is as good then as ever."""
+        desk = Desk(AllocationLimits(age=100.0))
+        desk.allocate()
+        desk.now += 99.5
+        self.assertEqual(codeOf(desk.ask(REFRESH, ((LIFETIME, encodeLifetime(0)),))), 0)
+        self.assertEqual(len(desk.table), 0)
+
     def test_delete(self) -> None:
         """Lifetime 0 deletes, says so, and closes the port; a second time there is nothing."""
         gone = ((LIFETIME, encodeLifetime(0)),)
@@ -196,7 +225,7 @@ class RefreshTests(SynchronousTestCase):
         self.assertEqual(codeOf(outcome), 0)
         self.assertEqual(answerOf(outcome).attributes, gone)
         self.assertTrue(verifyIntegrity(answerOf(outcome), keyOf()))
-        closed = PortsClosed(Flow(1, CLIENT), (1,), EndReason.DELETED)
+        closed = PortsClosed(Flow(1, CLIENT), (1,))
         self.assertEqual(outcome.effects, (closed,))
         self.assertEqual((len(self.desk.table), self.desk.opened), (0, {}))
         self.assertEqual(codeOf(self.desk.ask(REFRESH, gone)), 437)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting
-from gamenet.relay.credentials import SECRET_LIMIT, USER_LIMIT, Credential, CredentialStore
+from gamenet.relay.credentials import SECRETS_LIMIT, USERS_LIMIT, Credential, CredentialStore
 from gamenet.wire.password_algorithms import MD5, SHA256, PasswordAlgorithm
 from gamenet.wire.turn_credentials import ephemeralPassword, longTermKey, userHash
 
@@ -246,11 +246,11 @@ class SettingTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """No more secrets and users than the limits."""
-        secrets = tuple(b"s%d" % number for number in range(SECRET_LIMIT + 1))
+        secrets = tuple(b"s%d" % number for number in range(SECRETS_LIMIT + 1))
         self.assertEqual(len(CredentialStore(secrets[1:], (), _REALM).secrets), 8)
         self.refuse(secrets, (), "at most 8 secrets")
-        users = (("a", "b"),) * (USER_LIMIT + 1)
-        self.refuse((), users, "100000 users")
+        users = (("a", "b"),) * (USERS_LIMIT + 1)
+        self.refuse((), users, "10000 users")
         # One fewer is looked at, and so the second of them is seen to be the first again.
         self.refuse((), users[1:], "two users")
 

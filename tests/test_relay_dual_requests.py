@@ -8,7 +8,7 @@ from gamenet.interfaces import Address
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.requests import Outcome
 from gamenet.relay_plane.flow import Flow
-from gamenet.relay_plane.grants import EndReason, GrantsChanged, PortsClosed
+from gamenet.relay_plane.grants import GrantsChanged, PortsClosed
 from gamenet.wire.stun_attributes import XOR_MAPPED_ADDRESS, decodeXorAddress
 from gamenet.wire.turn import (
     ADDITIONAL_ADDRESS_FAMILY,
@@ -86,9 +86,9 @@ class AllocateTests(SynchronousTestCase):
 
     def test_retransmission(self) -> None:
         """The same answer, and no further port, whatever there was to tell."""
-        for capacity in (1000, 0):
+        for family, capacity in ((IPV6_FAMILY, 1000), (IPV6_FAMILY, 0), (IPV4_FAMILY, 0)):
             desk = Desk()
-            desk.capacity[IPV6_FAMILY] = capacity
+            desk.capacity[family] = capacity
             data = signedRequest(
                 ALLOCATE,
                 (*allocateAttributes(), _ADDITIONAL),
@@ -135,24 +135,25 @@ class AllocateTests(SynchronousTestCase):
 
     def test_exhausted(self) -> None:
         """
-        Where only IPv6 has no port, IPv4 is granted and 508 told; where only
-        IPv4 has none, it is 508 and the IPv6 port is closed again.
+        Section 7.2, step 9: where one family has no port, whichever, the other is granted and
+        508 told of it; 508 alone where neither has one.
         """
-        desk = Desk()
-        desk.capacity[IPV6_FAMILY] = 0
-        outcome = desk.allocate((_ADDITIONAL,))
-        self.assertEqual(_addressError(outcome), (IPV6_FAMILY, 508))
-        self.assertEqual(desk.plane.grants[_FLOW].ports, (1,))
-        desk = Desk()
-        desk.capacity[IPV4_FAMILY] = 0
+        for missing, host in ((IPV6_FAMILY, RELAY_HOST), (IPV4_FAMILY, RELAY_HOST_IPV6)):
+            desk = Desk()
+            desk.capacity[missing] = 0
+            outcome = desk.allocate((_ADDITIONAL,))
+            self.assertEqual(_addressError(outcome), (missing, 508))
+            self.assertEqual([relayed[0] for relayed in _relayed(outcome)], [host])
+            self.assertEqual(desk.plane.grants[_FLOW].ports, (1,))
+            self.assertEqual(desk.table.quotas.total.allocations, 1)
+            self.assertEqual(codeOf(desk.ask(REFRESH, (_requested(missing),))), 443)
+            self.assertEqual(codeOf(desk.ask(REFRESH)), 0)
+        desk = Desk(capacity=0)
         outcome = desk.allocate((_ADDITIONAL,))
         self.assertEqual(codeOf(outcome), 508)
-        unused = PortsClosed(_FLOW, (1,), EndReason.UNUSED, ended=False)
-        self.assertEqual(outcome.effects, (unused,))
+        self.assertEqual(outcome.effects, ())
         self.assertEqual((len(desk.table), desk.opened), (0, {}))
         self.assertEqual(desk.table.quotas.total.allocations, 0)
-        desk.capacity[IPV6_FAMILY] = 0
-        self.assertEqual(desk.allocate((_ADDITIONAL,)).effects, ())
 
     def test_quota(self) -> None:
         """Who may have one port more gets IPv4 and is told 508 about IPv6."""
@@ -214,7 +215,7 @@ class RefreshTests(SynchronousTestCase):
                 self.desk.nextId(),
             )
             outcome = self.desk.put(data)
-            closed = PortsClosed(_FLOW, (family,), EndReason.DELETED, ended=False)
+            closed = PortsClosed(_FLOW, (family,), ended=False)
             self.assertEqual(outcome.effects, (closed, GrantsChanged(_FLOW)))
             self.assertEqual(list(self.desk.opened), [3 - family])
             self.assertEqual(self.desk.plane.grants[_FLOW].ports, (3 - family,))

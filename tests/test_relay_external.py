@@ -27,7 +27,7 @@ from tests.relay_scene import RELAY, Peer, RawClient, Scene
 EXTERNAL = "198.51.100.200"
 
 
-def _translate(datagram: Datagram) -> Iterable[Datagram]:
+def translate(datagram: Datagram) -> Iterable[Datagram]:
     """Do what the NAT does with what comes for the external address."""
     data, source, target = datagram
     if target[0] == EXTERNAL:
@@ -45,7 +45,7 @@ class ExternalTests(SynchronousTestCase):
         scene = Scene(
             RelaySettings((SECRET,), external_addresses=(EXTERNAL,), short_cut=short_cut)
         )
-        scene.network.tamper = _translate
+        scene.network.tamper = translate
         return scene
 
     def test_strangers(self) -> None:

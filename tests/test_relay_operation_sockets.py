@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import ssl
-import subprocess
 from base64 import b64encode
 from typing import Any
 
@@ -15,27 +14,48 @@ from twisted.internet.threads import deferToThread
 
 from tests.metrics_page import checkMetrics, sampled
 from tests.plain_turn_client import PlainTurnClient
+from tests.plain_turn_stream import PlainStreamClient, PlainTlsClient
 from tests.relay_operation_case import LOOPBACK, NEW_SECRET, SECRET, OperationTestCase, lives
 from tests.twistd_process import TwistdProcess
+
+#: A port for TCP and one for TLS.
+STREAMS = (
+    *("--listen", f"tcp:0:interface={LOOPBACK}"),
+    *("--listen", f"tls:0:interface={LOOPBACK}:privateKey=key.pem:certKey=cert.pem"),
+)
 
 
 class ReloadTests(OperationTestCase):
     """SIGHUP."""
 
     async def test_hundredClients(self) -> None:
-        """Done when: SIGHUP with 100 clients connected loses none."""
-        process = self.start()
+        """
+        Done when: SIGHUP with 100 clients connected loses none; B3: 20 of them over TCP and 20
+        over TLS, whose certificate is another one afterwards.
+        """
+        self.writeCertificate("first.example.org")
+        process = self.start(*STREAMS)
         places = await process.ready()
         peer = self.echoing()
-        clients = [self.client(places["udp"]) for _ in range(100)]
+        tcp, tls = places["listen"]
+        clients = [
+            *(self.client(places["udp"]) for _ in range(60)),
+            *(self.client(tcp, kind=PlainStreamClient) for _ in range(20)),
+            *(self.client(tls, kind=PlainTlsClient) for _ in range(20)),
+        ]
         for client in clients:
             self.assertEqual(client.allocate(), 0)
             self.assertEqual(client.bind(peer.getsockname()), 0)
         self.write("relay.secret", NEW_SECRET.decode())
         self.write("users", "ada:another-password\n")
+        self.writeCertificate("second.example.org")
         process.signal("HUP")
         await self.told("has read")
-        self.assertEqual((await self.status(places))["allocations_active"], 100)
+        status = await self.status(places)
+        self.assertEqual((status["allocations_active"], status["streams_active"]), (100, 40))
+        self.assertEqual(
+            await deferToThread(self.shown, tls[1]), (self.folder / "cert.pem").read_text()
+        )
         for number, client in enumerate(clients):
             self.assertRelays(client, peer, b"after %d" % number)
             self.assertEqual(client.refresh(), 0)
@@ -137,18 +157,6 @@ class ReloadTests(OperationTestCase):
         """Return the certificate that a port shows."""
         return ssl.get_server_certificate((LOOPBACK, port), timeout=10)
 
-    def writeCertificate(self, name: str) -> None:
-        """Make a key and its certificate."""
-        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-        arguments = ["-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "cert.pem"]
-        subprocess.run(
-            [*command.split(), *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            timeout=30,
-            check=True,
-        )
-
     def assertNothingSecret(self, process: TwistdProcess) -> None:
         """Fail if a log or the terminal shows a secret, a password or a key."""
         shown = self.logged() + process.output.decode()
@@ -183,6 +191,19 @@ class DrainTests(OperationTestCase):
         self.assertEqual(client.refresh(0), 0)
         self.assertEqual(await process.ended, 0)
         self.assertFalse((self.folder / "gamenet-relay.json").exists())
+
+    async def test_lastOverTcp(self) -> None:
+        """B3: where the last client is one over TCP or TLS, its Refresh(0) is answered first."""
+        self.writeCertificate("relay.example.org")
+        for place, kind in enumerate((PlainStreamClient, PlainTlsClient)):
+            process = self.start(*STREAMS)
+            places = await process.ready()
+            client = self.client(places["listen"][place], kind=kind)
+            self.assertEqual(client.allocate(), 0)
+            process.signal("USR1")
+            await self.told("relay drains", place + 1)
+            self.assertEqual(client.refresh(0), 0)
+            self.assertEqual(await process.ended, 0)
 
     async def test_limit(self) -> None:
         """Done when: drain ends after its limit, whoever is left."""

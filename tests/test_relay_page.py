@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.operation.metrics import METRICS
 from gamenet.operation.relay_options import Options
-from gamenet.relay.peer_policy import DENIED_NETWORKS
+from gamenet.relay.address_ranges import networks
+from gamenet.relay.peer_policy import DENIED_NETWORKS, PeerPolicy, PeerVerdict
 
 PAGE = Path(__file__).parents[1] / "docs" / "relay.rst"
 
@@ -55,6 +56,42 @@ class RelayPageTests(SynchronousTestCase):
         for network in DENIED_NETWORKS:
             shown = network.removesuffix("/32")
             self.assertTrue(f"``{network}``" in self.page or f"``{shown}``" in self.page, network)
+
+    def test_ownNetwork(self) -> None:
+        """A5: what a rule for this machine's own network opens is said, and is so."""
+        refused = " ".join(self.page.split("\nWhat is refused", 1)[1].split())
+        for said in (
+            "unless a rule of** ``--allow-peer`` **holds an address of this machine",
+            "every UDP port there is open",
+            "``--allow-peer 0.0.0.0/0`` opens loopback, the cloud's metadata",
+        ):
+            self.assertIn(said, refused)
+        self.assertNotIn("This machine** is no peer, whatever is opened", refused)
+        listener = (("127.0.0.1", 3478),)
+        policy = PeerPolicy(("127.0.0.1",), listener, allowed=networks(("127.0.0.0/8",)))
+        self.assertTrue(policy.allowsPort(("127.0.0.1", 53), False))
+        self.assertFalse(policy.allowsPort(("127.0.0.1", 3478), False))
+        everything = PeerPolicy((), (), allowed=networks(("0.0.0.0/0",)))
+        for host in ("127.0.0.1", "169.254.169.254", "10.0.0.1", "224.0.0.1"):
+            self.assertIsNot(everything.judgeHost(host), PeerVerdict.DENIED, host)
+
+    def test_hosts(self) -> None:
+        """A9: every relay on the pages is given the address that it answers from."""
+        found = []
+        for page in (PAGE, PAGE.parents[1] / "README.rst"):
+            joined = page.read_text().replace("\\\n", " ")
+            for command in re.findall(r"twistd -n --pidfile= gamenet-relay.*", joined):
+                found += re.findall(r"--udp (\S+)", command)
+        self.assertEqual(found, ["203.0.113.2:3478"] * 3)
+        self.assertIn("leaves from the address that routes choose", self.entries["udp"])
+
+    def test_whatItDoesNot(self) -> None:
+        """A19, A22, A7, A12: what clients and operators could expect in vain is said."""
+        page = " ".join(self.page.split())
+        self.assertIn("ICMP errors of peers are not told to clients", page)
+        self.assertIn("beside ``--secret-file`` or ``--secret-env`` no client hides its name", page)
+        self.assertIn("Certificates go apart", page)
+        self.assertIn("(0x7FFF)", self.entries["last-channel"])
 
     def test_metrics(self) -> None:
         """Every metric that the page names is one."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.interfaces import Address
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay_plane.flow import Flow
-from gamenet.relay_plane.grants import EndReason, PortsClosed
+from gamenet.relay_plane.grants import PortsClosed
 from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire.stun import verifyIntegrity
 from gamenet.wire.turn import (
@@ -115,10 +115,10 @@ class ReservationTests(SynchronousTestCase):
         desk.now += 30.0
         effects = desk.desk.sweep(desk.now)
         flow = Flow(1, CLIENT)
-        closed = PortsClosed(flow, (2,), EndReason.EXPIRED, ended=False)
+        closed = PortsClosed(flow, (2,), ended=False)
         self.assertEqual(effects, (closed,))
         self.assertEqual(desk.counters.reservations_active, 0)
-        self.assertEqual(desk.table.quotas.allocationsOf("alice"), 1)
+        self.assertEqual(desk.table.quotas.total.allocations, 1)
         self.assertEqual(desk.desk.nextDue(), desk.now + 570.0)
 
     def test_outlivesTheFirst(self) -> None:
@@ -138,7 +138,7 @@ class ReservationTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.allocate(_PAIR)), 0)
         outcome = desk.allocate(_PAIR, client=OTHER_CLIENT)
         self.assertEqual(codeOf(outcome), 508)
-        unused = PortsClosed(Flow(1, OTHER_CLIENT), (3, 4), EndReason.UNUSED, ended=False)
+        unused = PortsClosed(Flow(1, OTHER_CLIENT), (3, 4), ended=False)
         self.assertEqual(outcome.effects, (unused,))
         self.assertEqual(len(desk.opened), 2)
 

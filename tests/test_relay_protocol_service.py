@@ -74,7 +74,7 @@ class ServerTests(SynchronousTestCase):
         client.put(encode(StunMessage(0x0FF, MessageClass.REQUEST, bytes(12))))
         client.put(encodeDataIndication(bytes(12), client.address, b"x"))
         self.assertEqual(client.received, [])
-        self.assertEqual(scene.dropped()["not_a_request"], 4)
+        self.assertEqual(scene.dropped()["not_a_request"], 3)
         self.assertEqual(scene.dropped()["unknown_method"], 1)
         self.assertEqual(scene.server.counters.unauthenticated, 0)
 

@@ -9,7 +9,7 @@ from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.requests import Outcome
 from gamenet.relay_plane.counters import DropReason, RelayCounters
 from gamenet.relay_plane.flow import Flow
-from gamenet.relay_plane.grants import EndReason, PortsClosed
+from gamenet.relay_plane.grants import PortsClosed
 from gamenet.wire.password_algorithms import SHA256
 from gamenet.wire.stun import (
     Integrity,
@@ -201,7 +201,7 @@ class StreamTests(SynchronousTestCase):
         for flow in flows:
             self.assertEqual(codeOf(desk.allocate(client=flow)), 0)
         effects = desk.desk.disconnected(flows[0], desk.now)
-        closed = PortsClosed(flows[0], (1,), EndReason.DISCONNECTED)
+        closed = PortsClosed(flows[0], (1,))
         self.assertEqual(effects, (closed,))
         desk.do(effects)
         self.assertEqual(codeOf(desk.ask(REFRESH, client=flows[0])), 437)
@@ -278,7 +278,7 @@ class CountingTests(SynchronousTestCase):
             decode(_unsigned()), 36, Flow(1, OTHER_CLIENT), desk.now, 0.0
         )
         self.assertEqual(codeOf(outcome), 401)
-        expired = PortsClosed(Flow(1, CLIENT), (1,), EndReason.EXPIRED)
+        expired = PortsClosed(Flow(1, CLIENT), (1,))
         self.assertEqual(outcome.effects, (expired,))
 
     def test_beginning(self) -> None:
@@ -316,4 +316,4 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual(told["refused"], {"437": 1})
         self.assertNotIn("mallory", repr(told))
         names = {field.name for field in fields(RelayCounters)}
-        self.assertEqual(set(told), names | {"allocations_expired"})
+        self.assertEqual(set(told), names)

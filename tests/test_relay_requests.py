@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import MalformedMessage
-from gamenet.relay.requests import AMPLIFICATION_LIMIT, Outcome
+from gamenet.relay.requests import REFUSAL_AMPLIFICATION_LIMIT, Outcome
 from gamenet.relay_plane.counters import DropReason
+from gamenet.relay_plane.flow import Flow
 from gamenet.wire.stun import (
     BINDING,
     MessageClass,
@@ -48,6 +49,7 @@ from gamenet.wire.turn import (
     XOR_PEER_ADDRESS,
     encodeLifetime,
 )
+from gamenet.wire.turn_transport import Transport
 from tests.relay_desk import (
     CLIENT,
     OTHER_CLIENT,
@@ -80,8 +82,18 @@ class SilenceTests(SynchronousTestCase):
         ):
             for method in (BINDING, *_METHODS, SEND_INDICATION, DATA_INDICATION, 0xFFF):
                 message = StunMessage(method, message_class, bytes(12))
+                if (method, message_class) == (BINDING, MessageClass.INDICATION):
+                    continue
                 outcome = desk.put(encode(message, keyOf()))
                 self.assertEqual(outcome, Outcome(dropped=DropReason.NOT_A_REQUEST))
+
+    def test_keepAlive(self) -> None:
+        """Binding indications (our own client's keep-alive) are taken, and no drop is counted."""
+        desk = Desk()
+        before = desk.counters.asDict()
+        message = StunMessage(BINDING, MessageClass.INDICATION, bytes(12))
+        self.assertEqual(desk.put(encode(message)), Outcome())
+        self.assertEqual(desk.counters.asDict(), before)
 
     def test_unknownMethods(self) -> None:
         """Requests of other methods: silence (RFC 8489, section 6.3)."""
@@ -185,8 +197,26 @@ class ChallengeTests(SynchronousTestCase):
                 outcome = Desk().put(data)
                 self.assertEqual(codeOf(outcome), 401)
                 answer = outcome.answer or b""
-                self.assertLessEqual(len(answer), AMPLIFICATION_LIMIT * len(data))
-        self.assertEqual(AMPLIFICATION_LIMIT, 4)
+                self.assertLessEqual(len(answer), REFUSAL_AMPLIFICATION_LIMIT * len(data))
+        self.assertEqual(REFUSAL_AMPLIFICATION_LIMIT, 4)
+
+    def test_streams(self) -> None:
+        """
+        Over a stream, whose client's address is proven, a 401 is neither limited nor short:
+        there is no retransmission that would mend it; UDP's budget is not touched.
+        """
+        desk = Desk(burst=2.0)
+        data = encode(StunMessage(ALLOCATE, MessageClass.REQUEST, bytes(12)), fingerprint=False)
+        for transport in (Transport.TCP, Transport.TLS):
+            for number in range(300):
+                outcome = desk.put(data, Flow(number, CLIENT, transport))
+                self.assertEqual(codeOf(outcome), 401)
+                message = answerOf(outcome)
+                self.assertIsNotNone(message.first(PASSWORD_ALGORITHMS))
+                self.assertTrue(message.fingerprinted)
+        codes = [desk.put(data).code for _ in range(4)]
+        self.assertEqual(codes, [401, 401, 0, 0])
+        self.assertEqual(desk.counters.dropped[DropReason.RATE_LIMITED], 2)
 
     def test_richest(self) -> None:
         """

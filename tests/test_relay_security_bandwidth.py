@@ -16,6 +16,8 @@ from tests.relay_scene import Peer, RawClient, Scene
 #: What is saved up before anybody sent: the longest datagram, at least.
 _BURST = 65_536
 _SIZE = 1000
+#: What a packet of that size counts: its headers of IP and UDP too.
+_COUNTED = _SIZE + 28
 
 
 def limited(short_cut: bool = True, **limits: int) -> Scene:
@@ -78,7 +80,7 @@ class BandwidthTests(SynchronousTestCase):
                 client.put(encodeChannelData(0x4000, bytes(_SIZE)))
                 if directions == 2:
                     peer.send(bytes(_SIZE), relayed)
-            passed = _SIZE * (len(peer.received) + len(client.received) - before)
+            passed = _COUNTED * (len(peer.received) + len(client.received) - before)
             allowed = max(_BURST, rate) + second * rate
             self.assertLessEqual(passed, allowed)
             self.assertGreaterEqual(passed, allowed - 2 * _SIZE - 8192)
@@ -120,7 +122,7 @@ class BandwidthTests(SynchronousTestCase):
             client.bind(0x4000, peer.address)
             for _ in range(30):
                 client.put(encodeChannelData(0x4000, bytes(_SIZE)))
-            passed += _SIZE * len(peer.received)
+            passed += _COUNTED * len(peer.received)
             client.ask(4, ((0x000D, bytes(4)),))
         self.assertLessEqual(passed, _BURST)
         self.assertGreater(passed, _BURST - 2 * _SIZE)
@@ -171,6 +173,22 @@ class BandwidthTests(SynchronousTestCase):
                     self.assertGreater(scene.dropped()["bandwidth"], 10)
                     outcomes.append(seen)
                 self.assertEqual(outcomes[0], outcomes[1], (name, same_user, same_host))
+
+    def test_emptyPackets(self) -> None:
+        """An empty-payload flood: headers count, with the short cut on and off the same."""
+        outcomes = []
+        for short_cut in (True, False):
+            scene = limited(short_cut, bandwidth_of_user=28_000)
+            pair = Pair(scene, False, False)
+            seen = []
+            for _ in range(3):
+                for _ in range(2500):
+                    pair.one.put(encodeChannelData(0x4000, b""))
+                seen.append((pair.delivered(), scene.dropped()))
+                scene.network.advance(1.0)
+            outcomes.append(seen)
+            self.assertEqual([each[0][1] for each in seen], [2340, 3340, 4340])
+        self.assertEqual(*outcomes)
 
     def test_bothPay(self) -> None:
         """A packet between two clients counts for the sender and for the receiver."""

@@ -15,6 +15,7 @@ from twisted.logger import LogEvent, capturedLogs, eventAsText, formatEvent
 from twisted.python.log import textFromEventDict
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.operation.interfaces import WorkerStatus
 from gamenet.operation.json_log import logRecord
 from gamenet.operation.metrics import MetricsPage, RelayCollector
 from gamenet.relay.quotas import AllocationLimits
@@ -50,8 +51,8 @@ HOSTILE = (
 def pages(scene: Scene) -> tuple[str, str]:
     """Return the page of metrics, and that of the status."""
     status = scene.server.status()
-    metrics = generate_latest(RelayCollector([("", status)])).decode()
-    page = MetricsPage(lambda: succeed([("", status)])).body()
+    metrics = generate_latest(RelayCollector([WorkerStatus(None, status)])).decode()
+    page = MetricsPage(lambda: succeed([WorkerStatus(None, status)])).body()
     (whole,) = [page.result]
     assert whole.decode() == metrics
     text = StatusPage(scene.server.status).body()

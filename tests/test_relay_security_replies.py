@@ -207,6 +207,16 @@ class SilenceTests(SynchronousTestCase):
                 reflector.forge(sealed(rawMessage(method | classes), b"k"), to), []
             )
 
+    def test_keepAlive(self) -> None:
+        """A Binding indication is taken silently at every socket: nothing is dropped or logged."""
+        reflector, sockets = self.sockets()
+        for to in sockets:
+            self.assertEqual(reflector.forge(rawMessage(0x11), to), [])
+        self.assertEqual(reflector.scene.dropped(), {})
+        for to in sockets:
+            reflector.forge(rawMessage(0x111), to)
+        self.assertEqual(sum(reflector.scene.dropped().values()), len(sockets))
+
     def test_rfc3489(self) -> None:
         """"RFC 3489 cookie-less requests answered: drop"."""
         reflector, sockets = self.sockets()

@@ -25,6 +25,7 @@ from tests.relay_desk import (
     usernameOf,
 )
 from tests.relay_scene import GONE, Peer, RawClient, Scene
+from tests.test_relay_streams import StreamClient
 
 _ALLOCATE, _REFRESH, _PERMIT, _BIND = 3, 4, 8, 9
 _USERNAME, _REALM, _NONCE, _PEER = 0x0006, 0x0014, 0x0015, 0x0012
@@ -224,8 +225,22 @@ class ErrorTests(SynchronousTestCase):
         for attributes in ((), ((0x0019, b"\x11"),), ((0x0019, b""),), ((0x0019, b"\x11" * 5),)):
             self.assertEqual(self.client.ask(_ALLOCATE, attributes), 400)
 
+    def test_shippedChannels(self) -> None:
+        """
+        "Channel out of 0x4000-0x4FFF" as shipped: 400 below and above 0x7FFF.  What
+        lies between was RFC 5766's and is granted, as turnutils_uclient draws its numbers there.
+        """
+        client = RawClient(Scene(), "198.51.100.1")
+        client.allocate()
+        for number in (0, 1, 0x3FFF, 0x8000, 0xFFFF):
+            self.assertEqual(client.bind(number, _PUBLIC), 400, hex(number))
+        for number in (0x4000, 0x4FFF, 0x5000, 0x7FFF):
+            self.assertEqual(client.bind(number, (_PUBLIC[0], number)), 0, hex(number))
+        self.assertEqual(client.scene.server.counters.channels_active, 4)
+
     def test_channels(self) -> None:
-        """"Channel out of 0x4000-0x4FFF, same channel other peer & vice versa": 400."""
+        """"Channel out of 0x4000-0x4FFF, same channel other peer & vice versa": 400, where
+        C{last_channel} is 0x4FFF."""
         self.client.allocate()
         for number in (0, 1, 0x3FFF, 0x5000, 0x7FFF, 0x8000, 0xFFFF):
             self.assertEqual(self.client.bind(number, _PUBLIC), 400, hex(number))
@@ -286,6 +301,23 @@ class ErrorTests(SynchronousTestCase):
         hosts = [(f"198.51.100.{number}", 1) for number in range(50, 105)]
         self.assertEqual(self.client.permit(*hosts), 508)
         self.assertEqual(self.scene.server.counters.permissions_active, 0)
+
+    def test_wholeCrowd(self) -> None:
+        """One request may name as many peers as there may be permissions, over a stream too."""
+        for permissions in (64, 100):
+            limits = AllocationLimits(permissions=permissions)
+            scene = Scene(RelaySettings((SECRET,), limits=limits))
+            hosts = [(f"203.0.114.{number}", 1) for number in range(permissions + 1)]
+            client, stream = RawClient(scene, "198.51.100.1"), StreamClient(scene)
+            client.allocate()
+            self.assertEqual(client.permit(*hosts), 508)
+            self.assertEqual(client.permit(*hosts[1:]), 0)
+            stream.allocate()
+            transaction_id = stream.nextId()
+            peers = tuple(peerAttribute(host, transaction_id) for host in hosts[1:])
+            self.assertEqual(stream.ask(_PERMIT, peers, transaction_id), 0)
+            self.assertEqual(scene.server.counters.permissions_active, 2 * permissions)
+            self.assertEqual(scene.dropped(), {})
 
     def test_quotas(self) -> None:
         """"Quota 486 per user + total", "port exhaustion 508"; given back by deletion."""

@@ -69,9 +69,11 @@ class SilentTests(SynchronousTestCase):
         self.assertEqual(scene.server.counters.reservations_active, 0)
 
     def test_inVain(self) -> None:
-        """An Allocate that fails after a port was opened leaves a stream without an allocation."""
+        """An Allocate for which no port is left leaves a stream without an allocation."""
         scene = HostsScene()
-        scene.machine.sockets_limit = len(scene.machine.sockets)
+        for host in scene.hosts:
+            machine = scene.network.machine(host)
+            machine.sockets_limit = len(machine.sockets)
         client = StreamClient(scene)
         both = (ADDITIONAL_ADDRESS_FAMILY, encodeAddressFamily(IPV6_FAMILY))
         self.assertEqual(client.ask(3, (*allocateAttributes(), both)), 508)
@@ -139,16 +141,47 @@ class BoundTests(SynchronousTestCase):
         self.assertEqual(len(scene.server.streams), 0)
         self.assertEqual(scene.network.clock.getDelayedCalls(), [])
 
-    def test_amplification(self) -> None:
-        """Errors on a stream are bounded for a source address too: 100, then 20 a second."""
+    def test_school(self) -> None:
+        """
+        "A school behind one NAT is one address": 300 clients that connect in one second are
+        all answered, though a stranger who forges that address uses up its UDP answers.
+        """
         scene = Scene()
-        client = StreamClient(scene)
-        for _ in range(150):
+        listener = scene.machine.sockets[3478]
+        for port in range(200):
+            listener.receiver(rawMessage(3), ("198.51.100.9", 1024 + port))
+        self.assertEqual(scene.dropped(), {"rate_limited": 100})
+        clients = [
+            StreamClient(scene, IPv4Address("TCP", "198.51.100.9", 5000 + number))
+            for number in range(300)
+        ]
+        for client in clients:
             client.put(rawMessage(3))
-        self.assertEqual(len(client.received), 100)
-        for data in client.received:
+        for client in clients:
+            (data,) = client.received
             checkEmitted(data)
             self.assertEqual(errorCodeOf(data), 401)
+        self.assertEqual(scene.dropped(), {"rate_limited": 100})
+
+    def test_broken(self) -> None:
+        """
+        A whole STUN message that decodes badly costs a client neither stream nor allocation;
+        what has no magic cookie ends both.
+        """
+        scene = Scene()
+        client = StreamClient(scene)
+        client.allocate()
+        fingerprint = rawMessage(1, ((0x8028, bytes(4)),))
+        crowded = rawMessage(3, ((0x8099, b""),) * 200)
+        for number, broken in enumerate((fingerprint, crowded), 1):
+            before = len(client.received)
+            client.put(broken + rawMessage(1))
+            self.assertEqual(scene.dropped(), {"malformed": number})
+            self.assertEqual(len(client.received), before + 1)
+        self.assertEqual(scene.server.counters.allocations_active, 1)
+        client.put(broken[:4] + bytes(4) + broken[8:])
+        self.assertTrue(client.transport.aborted)
+        self.assertEqual(scene.server.counters.allocations_active, 0)
 
 
 class OversizeTests(SynchronousTestCase):

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.relay.settings import RelaySettings, StreamLimits
-from gamenet.relay.stream_clients import UNPROVEN_LIMIT, RelayStream
+from gamenet.relay.stream_clients import CLOSING_TIME, UNPROVEN_LIMIT, RelayStream
 from gamenet.wire.stun import (
     BINDING,
     MessageClass,
@@ -317,14 +317,53 @@ class LimitTests(StreamCase):
     def test_afterStop(self) -> None:
         """When the relay stops every stream is closed, and who comes then is too."""
         self.client.allocate()
-        self.scene.server.stop()
-        self.assertTrue(self.client.transport.aborted)
+        closed = self.scene.server.stop()
+        self.assertTrue(self.client.transport.disconnecting)
+        self.assertNoResult(closed)
         self.assertTrue(StreamClient(self.scene).transport.aborted)
+        self.client.put(encodeBindingRequest(bytes(12)))
+        self.assertEqual(self.client.transport.value(), b"")
+        self.scene.network.advance(CLOSING_TIME)
+        self.assertTrue(self.client.transport.aborted)
+        self.successResultOf(closed)
+        self.successResultOf(self.scene.server.stop())
         self.assertEqual(self.scene.network.clock.getDelayedCalls(), [])
+
+    def test_lastAnswer(self) -> None:
+        """A drain that ends over TCP: the last client's farewell is answered before the end."""
+        self.client.allocate()
+        drained = self.scene.server.drain()
+        drained.addCallback(lambda _: self.scene.server.stop())
+        self.assertEqual(self.client.ask(REFRESH, GONE), 0)
+        self.assertTrue(self.client.transport.disconnecting)
+        self.client.transport.abortConnection()
+        self.successResultOf(drained)
+
+    def test_pausedWhilePartial(self) -> None:
+        """A stream that we paused is not ended as too slow, and has its time when it goes on."""
+        self.client.allocate()
+        message = encodeBindingRequest(bytes(12))
+        self.client.put(message[:9])
+        self.client.stream.pauseProducing()
+        self.scene.network.advance(11.0)
+        self.assertFalse(self.client.transport.aborted)
+        self.client.stream.resumeProducing()
+        self.scene.network.advance(9.9)
+        self.assertFalse(self.client.transport.aborted)
+        self.scene.network.advance(0.1)
+        self.assertTrue(self.client.transport.aborted)
+
+    def test_ipv6Network(self) -> None:
+        """Streams of one IPv6 /64 are of one source."""
+        transports = [
+            StreamClient(self.scene, IPv6Address("TCP", f"2001:db8::{number}", 1)).transport
+            for number in (1, 2, 3)
+        ]
+        self.assertEqual([each.aborted for each in transports], [False, False, True])
 
     def test_bindingClasses(self) -> None:
         """Nobody is answered who sends an indication or an answer."""
         for message_class in (MessageClass.INDICATION, MessageClass.SUCCESS, MessageClass.ERROR):
             self.client.put(encode(StunMessage(BINDING, message_class, bytes(12))))
         self.assertEqual(self.client.transport.value(), b"")
-        self.assertEqual(self.scene.dropped(), {"not_a_request": 3})
+        self.assertEqual(self.scene.dropped(), {"not_a_request": 2})

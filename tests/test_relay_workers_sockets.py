@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 from typing import Any
 
+from twisted.internet.threads import deferToThread
+
 from gamenet.interfaces import Address
+from gamenet.wire.stun import encodeBindingRequest
+from tests.judges.programs import freePorts
 from tests.metrics_page import checkMetrics, sampled
 from tests.plain_turn_client import PlainTurnClient
 from tests.relay_operation_case import LOOPBACK, NEW_SECRET, SECRET, OperationTestCase, lives
@@ -40,6 +45,46 @@ class WorkersTests(OperationTestCase):
         shown = self.logged() + process.output.decode()
         for word in (SECRET.decode(), NEW_SECRET.decode(), "password-of", "Traceback"):
             self.assertNotIn(word, shown)
+
+    async def test_certificates(self) -> None:
+        """A7: with a users file that cannot work every worker shows its renewed certificate."""
+        self.writeCertificate("first.example.org")
+        port = freePorts(2)[0]
+        process = self.start(
+            *("--workers", "2", "--listen"),
+            f"tls:{port}:interface={LOOPBACK}:privateKey=key.pem:certKey=cert.pem",
+        )
+        places = await process.ready()
+        ports = [each["listen"][0][1] for each in places["workers"]]
+        self.assertEqual(ports, [port, port + 1])
+        first = (self.folder / "cert.pem").read_text()
+        self.assertEqual([await deferToThread(_shown, each) for each in ports], [first] * 2)
+        self.write("users", "no colon here")
+        self.writeCertificate("second.example.org")
+        process.signal("HUP")
+        await self.told("goes on as before")
+        second = (self.folder / "cert.pem").read_text()
+        self.assertNotEqual(first, second)
+        for each in ports:
+            await self.until(lambda: _shown(each) == second, "the new one")  # noqa: B023
+        self.assertEqual(self.client(places["workers"][1]["udp"]).allocate(), 0)
+
+    async def test_others(self) -> None:
+        """A6: where loopback is opened, a worker's UDP port is no peer for another's client."""
+        port = freePorts(2)[0]
+        process = self.start("--workers", "2", "--udp", f"{LOOPBACK}:{port}")
+        places = await process.ready()
+        relays: list[Address] = [tuple(each["udp"]) for each in places["workers"]]
+        before = (await self.status(places))["workers"][0]["bindings"]
+        client = self.client(relays[1])
+        self.assertEqual(client.allocate(), 0)
+        if client.bind(relays[0]) == 0:
+            client.send(encodeBindingRequest(bytes(12)))
+            peer = self.echoing()
+            other = self.client(relays[1])
+            self.assertEqual((other.allocate(), other.bind(peer.getsockname())), (0, 0))
+            self.assertRelays(other, peer, b"what came after it")
+        self.assertEqual((await self.status(places))["workers"][0]["bindings"], before)
 
     def allocates(self, relay: Address, others: list[PlainTurnClient]) -> bool:
         """Return whether the new secret is good at a relay; its client is added then."""
@@ -99,3 +144,8 @@ class WorkersTests(OperationTestCase):
         self.assertNotEqual(await process.ended, 0)
         self.assertIn(f"{LOOPBACK}:{port}", process.output.decode())
         self.assertNotIn("Traceback", process.output.decode())
+
+
+def _shown(port: int) -> str:
+    """Return the certificate that a port shows."""
+    return ssl.get_server_certificate((LOOPBACK, port), timeout=10)

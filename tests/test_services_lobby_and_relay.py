@@ -260,6 +260,15 @@ class StreamPortsTests(ServiceTests):
         self.assertEqual(ports.places(), [])
 
 
+class _Unchecked:
+    """Settings that nobody has looked at."""
+
+    secrets = (SECRET,)
+    users: tuple[tuple[str, str], ...] = ()
+    allow_peer = ("nonsense",)
+    deny_peer: tuple[str, ...] = ()
+
+
 class RelayServiceTests(ServiceTests):
     """The relay as a service."""
 
@@ -346,9 +355,11 @@ class RelayServiceTests(ServiceTests):
     def test_reloadAndDrainWhileStopped(self) -> None:
         """What a stopped relay is told changes nothing, and it is drained already."""
         service = self.relay()
-        service.reload((b"new secret",), (), (), ())
+        service.reload(RelaySettings((b"another secret",)))
         service.reloadCertificates()
         self.successResultOf(service.drain())
+        service.startService()
+        self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)
 
     def test_drain(self) -> None:
         """Graceful drain: no new allocations, ends when the last is gone."""
@@ -372,12 +383,18 @@ class RelayServiceTests(ServiceTests):
         service = self.relay()
         service.startService()
         self.world.runUntil(Player(self.home).allocate(self.relay_address), 5)
-        service.reload((b"another secret",), (), (), ())
+        service.reload(RelaySettings((b"another secret",)))
         self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)
         refused = Player(self.home).allocate(self.relay_address)
         self.world.advance(5)
         self.failureResultOf(refused, RelayRefused)
         self.assertEqual(service.status()["allocations_active"], 2)
         with self.assertRaises(BadSetting):
-            service.reload((SECRET,), (), ("nonsense",), ())
+            service.reload(_Unchecked())  # type: ignore[arg-type]
+        self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)
+        self.successResultOf(service.stopService())
+        service.startService()
+        refused = Player(self.home).allocate(self.relay_address)
+        self.world.advance(5)
+        self.failureResultOf(refused, RelayRefused)
         self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)

@@ -1,4 +1,4 @@
-"""Tests of L{gamenet.operated_service}: what an operator is told, and finds."""
+"""Tests of L{gamenet.operation.operated_service}: what an operator is told, and finds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 import gamenet
 from gamenet.errors import BadAddress
-from gamenet.operated_service import OperatedService, StartFailed
+from gamenet.operation.operated_service import OperatedService, StartFailed
 from gamenet.services import lobbyService
 from gamenet.world.network import WorldNetwork
 from tests.operator_world import Player, fetch

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
 from gamenet.stun_server.binding import (
-    REPLY_LIMIT,
+    BINDING_AMPLIFICATION_LIMIT,
     BindingAnswer,
     answerBinding,
     answerBindingRequest,
@@ -244,7 +244,7 @@ class AmplificationTests(SynchronousTestCase):
 
     def test_everySize(self) -> None:
         """Every request of 20 to 1500 bytes, with and without FINGERPRINT, over both families."""
-        self.assertEqual(REPLY_LIMIT, 2.5)
+        self.assertEqual(BINDING_AMPLIFICATION_LIMIT, 2.5)
         for length in range(0, 1477, 4):
             fill = () if length == 0 else ((stun_attributes.SOFTWARE, bytes(length - 4)),)
             for printed, client in product((False, True), (_CLIENT, _CLIENT_6)):

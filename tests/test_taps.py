@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from gamenet import lobby_tap, relay_tap
 from gamenet.lobby.settings import LobbySettings
-from gamenet.operator_options import OperatorOptions
+from gamenet.operation.operator_options import OperatorOptions
 from gamenet.relay.allocation import AllocationLimits
 
 SECRET = b"0123456789abcdef"

@@ -6,14 +6,16 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gamenet.errors import BadSetting, LocalProtocolError, RelayRefused
+from gamenet.errors import LocalProtocolError, RelayRefused
 from gamenet.interfaces import Address, IDatagramSocket
 from gamenet.relay.allocation import AllocationLimits
 from gamenet.relay.settings import RelaySettings
 from gamenet.turn_client.client import TurnClient
 from gamenet.turn_client.relayed_socket import RelayedSocket
+from gamenet.turn_client.settings import TurnClientSettings
 from gamenet.wire.stun import decode
 from gamenet.wire.turn import CHANNEL_BIND, CREATE_PERMISSION, REFRESH
+from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 from tests.relay_desk import SECRET
 from tests.relay_scene import RELAY, Scene, outcomeOf
 
@@ -144,12 +146,22 @@ class ClientTests(SynchronousTestCase):
         ids = dict.fromkeys(decode(data).transaction_id for data, _, _ in sent)
         self.assertEqual(len(ids), 3)
 
+    def limited(self, limit: int) -> TurnClient:
+        """Return a client whose allocation has so many peers at most."""
+        machine = self.network.machine("198.51.100.3")
+        username = ephemeralUsername(int(machine.wallClock() + 3600.0), "carol")
+        return TurnClient(
+            machine,
+            machine.openDatagramSocket,
+            RELAY,
+            username,
+            ephemeralPassword(SECRET, username),
+            TurnClientSettings(peers_limit=limit),
+        )
+
     def test_peersLimit(self) -> None:
         """So many permissions and so many channels, and no more; those there stay."""
-        machine = self.network.machine("198.51.100.3")
-        client = self.scene.turnClient(machine, "carol")
-        client._peers_limit = 2
-        socket = self.scene.allocated(client)
+        socket = self.scene.allocated(self.limited(2))
         for number in (1, 2):
             self.assertIsNone(self.done(socket.permit(f"192.0.2.{number}")))
             self.done(socket.bindChannel((f"192.0.2.{number}", 1)))
@@ -160,21 +172,10 @@ class ClientTests(SynchronousTestCase):
 
     def test_limitCountsOnce(self) -> None:
         """A peer that the relay refused can be asked for again though there is no more room."""
-        client = self.scene.turnClient(self.network.machine("198.51.100.3"), "carol")
-        client._peers_limit = 1
-        socket = self.scene.allocated(client)
+        socket = self.scene.allocated(self.limited(1))
         for _ in range(2):
             refused = self.done(socket.bindChannel(("127.0.0.1", 1)))
             self.assertIsInstance(refused, RelayRefused)
-
-    def test_badLimit(self) -> None:
-        """More peers than there are channels is a bad setting."""
-        for limit in (0, 0x1001):
-            with self.assertRaises(BadSetting):
-                TurnClient(self.machine, self.fail, RELAY, "u", "p", peers_limit=limit)
-        for limit in (1, 0x1000):
-            open_face = self.machine.openDatagramSocket
-            TurnClient(self.machine, open_face, RELAY, "u", "p", peers_limit=limit).close()
 
     def test_keptAlive(self) -> None:
         """An hour of silence later everything still goes through, both ways; nonces went stale."""

@@ -86,10 +86,10 @@ class ChannelNumberTests(SynchronousTestCase):
 
     def test_neverBound(self) -> None:
         """What the relay refused need not rest."""
-        self.fill()
-        self.numbers.release(_peer(7))
-        self.numbers._rested.pop(0x4007)
-        self.assertEqual(self.numbers.take(_peer(5000), 0.0), 0x4007)
+        numbers = ChannelNumbers(first=0x4FFF)
+        numbers.take(_peer(7), 0.0)
+        numbers.release(_peer(7))
+        self.assertEqual(numbers.take(_peer(5000), 0.0), 0x4FFF)
 
     def test_unknown(self) -> None:
         """Releasing what is not held, and an answer for nobody, change nothing."""
@@ -101,8 +101,7 @@ class ChannelNumberTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=200)
     def test_neverTwo(self, steps: list[tuple[str, int, int]]) -> None:
         """Whatever happens: no number has two peers within its rest, no peer two numbers."""
-        numbers = ChannelNumbers()
-        numbers._unused = 0x4FFE
+        numbers = ChannelNumbers(first=0x4FFE)
         now = 0.0
         last: dict[int, tuple[Address, float]] = {}
         for step, port, wait in steps:

@@ -8,6 +8,7 @@ from gamenet.errors import LocalProtocolError, RelayRefused
 from gamenet.interfaces import Address
 from gamenet.turn_client.client import TurnClient
 from gamenet.turn_client.relayed_socket import RelayedSocket
+from gamenet.turn_client.settings import TurnClientSettings
 from gamenet.wire.stun import decode
 from gamenet.wire.turn import (
     CHANNEL_BIND,
@@ -35,7 +36,12 @@ class ChannelTests(SynchronousTestCase):
         self.face = self.relay.listenDatagrams(self.network.machine(RELAY[0]))
         machine = self.network.machine("198.51.100.1")
         self.client = TurnClient(
-            machine, machine.openDatagramSocket, RELAY, USER, PASSWORD, peers_limit=2
+            machine,
+            machine.openDatagramSocket,
+            RELAY,
+            USER,
+            PASSWORD,
+            TurnClientSettings(peers_limit=2),
         )
         self.received: list[Address] = []
         outcome = outcomeOf(
@@ -56,6 +62,12 @@ class ChannelTests(SynchronousTestCase):
         self.network.settle()
         return outcome[0]
 
+    def assertUnbound(self) -> None:
+        """Assert that what is sent to the first peer leaves in a Send indication."""
+        self.socket.send(b"x", _peer(1))
+        self.network.settle()
+        self.assertEqual(self.relay.received[-1][:2], b"\0\x16")
+
     def boundNumbers(self) -> list[int]:
         """Return the numbers of all ChannelBinds that the relay got, signed."""
         messages = [decode(data) for data in self.relay.received]
@@ -72,21 +84,6 @@ class ChannelTests(SynchronousTestCase):
         self.socket.unbindChannel(_peer(1))
         self.assertEqual(self.bind(3), 0x4002)
         self.assertIsInstance(self.bind(1), LocalProtocolError)
-
-    def test_recycled(self) -> None:
-        """
-        "Channel numbers recycled (RFC 8656: not reused for 5 minutes after expiry)": with
-        every number used, the one that rested 900 s is used again, and none before.
-        """
-        self.socket._numbers._unused = 0x4FFE
-        self.assertEqual((self.bind(1), self.bind(2)), (0x4FFE, 0x4FFF))
-        self.network.advance(240.0)
-        self.socket.unbindChannel(_peer(1))
-        self.network.advance(899.0)
-        self.assertIsInstance(self.bind(3), LocalProtocolError)
-        self.network.advance(1.0)
-        self.assertEqual(self.bind(3), 0x4FFE)
-        self.assertEqual(self.socket._bound, {_peer(2): 0x4FFF, _peer(3): 0x4FFE})
 
     def test_samePeer(self) -> None:
         """A peer that is bound again has its old number, as the relay wants it."""
@@ -128,7 +125,7 @@ class ChannelTests(SynchronousTestCase):
         self.socket.unbindChannel(_peer(1))
         self.network.settle()
         self.assertIsInstance(outcome[0], LocalProtocolError)
-        self.assertEqual((self.socket._bound, len(self.socket._numbers)), ({}, 0))
+        self.assertUnbound()
 
     def test_askedTwice(self) -> None:
         """Asked for twice while on its way, it is one request; wanted again, it is bound."""
@@ -154,7 +151,7 @@ class ChannelTests(SynchronousTestCase):
         self.bind(1)
         self.relay.refusals[CHANNEL_BIND] = (403, ())
         self.network.advance(240.0)
-        self.assertEqual((self.socket._bound, len(self.socket._numbers)), ({}, 0))
+        self.assertUnbound()
         self.relay.refusals.clear()
         self.assertEqual(self.bind(1), 0x4000)
 
@@ -183,3 +180,44 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 2)
         self.network.advance(250.0)
         self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 2)
+
+    def test_revokedWhileAsked(self) -> None:
+        """A20: revoked while first asked for, it is not kept, and not refreshed ever after."""
+        outcome = outcomeOf(self.socket.permit("192.0.2.9"))
+        self.socket.revoke("192.0.2.9")
+        self.network.settle()
+        self.assertIsInstance(outcome[0], LocalProtocolError)
+        self.network.advance(530.0)
+        self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 1)
+
+    def test_questionsCount(self) -> None:
+        """A20: C{peers_limit} counts what is asked for: the third of three at once is refused."""
+        outcomes = [outcomeOf(self.socket.permit(f"192.0.2.{each}")) for each in (1, 2, 3)]
+        self.assertIsInstance(outcomes[2][0], LocalProtocolError)
+        self.network.settle()
+        self.assertEqual(outcomes[:2], [[None], [None]])
+        self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 2)
+
+    def test_permittedTwice(self) -> None:
+        """A20: asked for twice at once, it is one request; revoked and wanted again too."""
+        first = [outcomeOf(self.socket.permit("192.0.2.9")) for _ in range(2)]
+        self.socket.revoke("192.0.2.9")
+        again = outcomeOf(self.socket.permit("192.0.2.9"))
+        self.network.settle()
+        self.assertEqual((first, again), ([[None], [None]], [None]))
+        self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 1)
+        self.network.advance(240.0)
+        self.assertEqual(self.relay.requests.count(CREATE_PERMISSION), 2)
+
+    def test_revokedAndRefused(self) -> None:
+        """A20: a refusal makes room again, for everybody who asked, also of a host given up."""
+        self.relay.refusals[CREATE_PERMISSION] = (403, ())
+        outcomes = [outcomeOf(self.socket.permit(f"192.0.2.{each}")) for each in (1, 2)]
+        self.socket.revoke("192.0.2.1")
+        self.network.settle()
+        for (refused,) in outcomes:
+            self.assertIsInstance(refused, RelayRefused)
+        self.relay.refusals.clear()
+        outcomes = [outcomeOf(self.socket.permit(f"192.0.2.{each}")) for each in (3, 4)]
+        self.network.settle()
+        self.assertEqual(outcomes, [[None], [None]])

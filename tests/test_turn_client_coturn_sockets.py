@@ -176,13 +176,15 @@ class ServerTests(_Case):
         relay = await self.start()
         for transport in _TRANSPORTS:
             end = await self.allocate(self.server(relay, transport))
-            await end.socket.bindChannel((_HOST, 9))
             lost: list[object] = []
             end.socket.whenLost().addCallback(lost.append)
             for _ in range(3):
                 end.socket.verify()
-                await end.socket._askChannel((_HOST, 9))
-                await end.socket._askPermission(_HOST)
+                self.assertEqual(await end.socket.bindChannel((_HOST, 9)), 0x4000)
+                await end.socket.permit(_HOST)
+                # Given up and wanted again, they are asked for again, as at a refresh.
+                end.socket.unbindChannel((_HOST, 9))
+                end.socket.revoke(_HOST)
             self.assertEqual((lost, end.socket.closed), ([], False))
 
     async def test_integrity(self) -> None:

@@ -10,6 +10,7 @@ from gamenet.errors import GamenetError, MalformedMessage, RelayRefused
 from gamenet.interfaces import Address
 from gamenet.turn_client.client import TurnClient
 from gamenet.turn_client.relayed_socket import RelayedSocket
+from gamenet.turn_client.settings import TurnClientSettings
 from gamenet.wire.stun import MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import (
     ERROR_CODE,
@@ -335,15 +336,57 @@ class FaultTests(SynchronousTestCase):
         self.network.settle()
         self.assertEqual((self.client.ignored, self.received), (5, [(b"x", ("192.0.2.1", 1))]))
 
+    def test_unknownIndication(self) -> None:
+        """A18: an indication with an attribute that must be understood and is not is dropped."""
+        self.allocated()
+        data = decode(encodeDataIndication(bytes(12), ("192.0.2.1", 1), b"x"))
+        for kind in (0x7F00, 0x8F00):
+            extra = (*data.attributes, (kind, b"what"))
+            message = StunMessage(data.method, data.message_class, bytes(12), extra)
+            self.relay.send(encode(message), self.here)
+            self.network.settle()
+        self.assertEqual((self.client.ignored, len(self.received)), (1, 1))
+
+    def test_unknownAnswer(self) -> None:
+        """A18: an answer with one fails its transaction, a refusal as well as a success."""
+        unknown = ((0x7F00, b"what"),)
+        for answer in (
+            lambda: self.answer(MessageClass.SUCCESS, self.grantedAttributes() + unknown),
+            lambda: self.refuse(403, unknown, _KEY),
+        ):
+            outcome = self.allocate()
+            if self.requests[-1].first(USERNAME) is None:
+                self.refuse(401, _CHALLENGE)
+            answer()
+            self.assertIsInstance(outcome[0], MalformedMessage)
+        self.allocatedAgain()
+
     def test_limit(self) -> None:
         """"Bounded number of outstanding transactions", whatever is asked of the socket."""
+        self.client.close()
+        self.client = TurnClient(
+            self.machine,
+            self.machine.openDatagramSocket,
+            RELAY,
+            "user",
+            "password",
+            TurnClientSettings(peers_limit=60, transactions_limit=61),
+        )
+        self.here = ("198.51.100.1", self.client.face.address[1])
         socket = self.allocated()
+        before = len(self.requests)
         asked = [outcomeOf(socket.permit(f"192.0.2.{number}")) for number in range(60)]
-        self.client._transactions.limit = 61
-        asked += [outcomeOf(socket.bindChannel(("192.0.2.1", port))) for port in (1, 2)]
-        self.assertEqual([len(each) for each in asked], [0] * 61 + [1])
-        self.assertIsInstance(asked[-1][0], GamenetError)
+        asked += [outcomeOf(socket.bindChannel(("192.0.2.1", port))) for port in range(1, 61)]
+        self.network.settle()
+        self.assertEqual(asked, [[]] * 120)
+        self.assertEqual(len(self.requests) - before, 61)
         self.assertFalse(socket.closed)
+        # Given up and wanted again, over and over: no more than may wait.
+        for number in range(100):
+            socket.revoke(f"192.0.2.{number}")
+            asked.append(outcomeOf(socket.permit(f"192.0.2.{number + 60}")))
+        self.assertIsInstance(asked[-1][0], GamenetError)
+        self.assertLess(sum(not each for each in asked), 61 + 2 * 60 + 5)
 
     @given(st.lists(st.binary(max_size=60), max_size=10))
     @settings(deadline=None, max_examples=100)

@@ -173,7 +173,10 @@ class OwnerTests(KeptAllocationCase):
         assert isinstance(refused, RelayRefused)
         self.assertEqual(refused.code, 403)
         self.assertIsInstance(wrong[0], LocalProtocolError)
-        self.assertEqual(self.kept._wishes, {})
+        before = len(self.relay.requests)
+        self.readdress(HOSTS[1])
+        self.network.advance(1.0)
+        self.assertEqual(self.relay.requests[before:], [ALLOCATE])
 
     def test_wishOutlives(self) -> None:
         """What is asked of an allocation that is lost meanwhile is granted by the next."""
@@ -195,8 +198,9 @@ class OwnerTests(KeptAllocationCase):
         outcomeOf(self.kept.bindChannel(PEER))
         self.network.settle()
         self.kept.unbindChannel(PEER)
-        assert self.kept.socket is not None
-        self.assertEqual(self.kept.socket._bound, {})
+        self.kept.send(b"x", PEER)
+        self.network.settle()
+        self.assertEqual(self.relay.received[-1][:2], b"\0\x16")
 
     def test_limit(self) -> None:
         """So many permissions and so many channels, whether there is an allocation or not."""
@@ -281,7 +285,7 @@ class OwnerTests(KeptAllocationCase):
             {"families": (3,)}, {"families": (2, 1)}, {"watch_interval": 0.6},
             {"shortest_pause": 5.0, "longest_pause": 1.0}, {"tries_limit": 0},
             {"peers_limit": 4097}, {"hops_limit": -1}, {"connect_timeout": 0.0},
-            {"transactions_limit": 0},
+            {"transactions_limit": 0}, {"peers_limit": 0},
         ):
             with self.assertRaises(BadSetting):
                 TurnClientSettings(**wrong)

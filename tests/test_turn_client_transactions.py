@@ -24,7 +24,7 @@ class TransactionTests(SynchronousTestCase):
         self.clock = Clock()
         self.sent: list[tuple[float, bytes]] = []
         self.transactions = Transactions(
-            self.clock, lambda data: self.sent.append((self.clock.seconds(), data)), limit=3
+            self.clock, lambda data: self.sent.append((self.clock.seconds(), data)), 3, 2
         )
 
     def request(self, transaction_id: bytes = _ID, believed: bool = True) -> Deferred[StunMessage]:
@@ -77,18 +77,43 @@ class TransactionTests(SynchronousTestCase):
         self.failureResultOf(other, RelayRefused)
 
     def test_limit(self) -> None:
-        """"Bounded number of outstanding transactions": one too many fails, and is not sent."""
-        asked = [self.request(bytes([number]) * 12) for number in range(3)]
+        """
+        "Bounded number of outstanding transactions": others wait for their turn, in order,
+        and one too many fails (A2).
+        """
+        asked = [self.request(bytes([number]) * 12) for number in range(5)]
         self.failureResultOf(self.request(b"one too many"), LocalProtocolError)
-        self.assertEqual((len(self.sent), len(self.transactions)), (3, 3))
+        self.assertEqual((len(self.sent), len(self.transactions)), (3, 5))
+        self.clock.advance(0.4)
         self.transactions.answered(_answer(3, bytes(12)))
         self.successResultOf(asked[0])
+        self.assertEqual((len(self.sent), len(self.transactions)), (4, 4))
+        self.transactions.answered(_answer(3, bytes([3]) * 12))
+        self.successResultOf(asked.pop(3))
+        self.assertEqual((len(self.sent), len(self.transactions)), (5, 3))
         asked.append(self.request(b"one too many"))
-        self.assertNoResult(asked[3])
+        self.assertNoResult(asked[-1])
         self.transactions.failAll(RelayRefused(0, "x"))
+        self.assertEqual((len(self.sent), len(self.transactions)), (5, 0))
         self.assertEqual(Transactions(self.clock, self.sent.append).limit, 256)
         for each in asked[1:]:
             self.failureResultOf(each, RelayRefused)
+
+    def test_queueTimes(self) -> None:
+        """What waited is given up 39.5 s after it was sent; cancelled, it is never sent (A2)."""
+        for number in range(3):
+            self.request(bytes([number]) * 12).addErrback(lambda failure: None)
+        waiting, cancelled = self.request(b"waiting....."), self.request(b"cancelled...")
+        cancelled.addErrback(lambda failure: None)
+        cancelled.cancel()
+        for _ in range(79):
+            self.clock.advance(0.5)
+        self.assertEqual((len(self.sent), len(self.transactions)), (22, 1))
+        self.assertNoResult(waiting)
+        for _ in range(79):
+            self.clock.advance(0.5)
+        self.failureResultOf(waiting, RelayRefused)
+        self.assertEqual(len(self.sent), 28)
 
     def test_failAll(self) -> None:
         """All are given up at once, also one that asks again when it fails."""

@@ -10,7 +10,6 @@ socket (Windows' IOCP), L{PortDatagramSocket} puts the same face on C{listenUDP}
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 
 from attrs import define, field
 from twisted.internet.error import CannotListenError, ConnectionDone
@@ -92,7 +91,6 @@ class ReactorDatagramSocket:
     receive_errors: int = field(init=False, default=0)
     closed: bool = field(init=False, default=False)
     _family: int = field(init=False, repr=False)
-    _receive: Callable[[int], tuple[bytes, Address]] = field(init=False, repr=False)
     _faults: ReceiverFaults | None = field(init=False, default=None, repr=False)
     # How many datagrams the next wake-up reads at most; how many wake-ups that read one
     # follow one another now, and how many of them are still to come.
@@ -103,7 +101,6 @@ class ReactorDatagramSocket:
     def __attrs_post_init__(self) -> None:
         """Start reading."""
         self._family = self._socket.family
-        self._receive = self._socket.recvfrom
         if self._family == socket.AF_INET6:
             self._receiver = _shortening(self._receiver)
         self.address = localAddress(self._socket)
@@ -175,7 +172,7 @@ class ReactorDatagramSocket:
         Hand over what has arrived, up to L{READS_A_WAKE_UP} datagrams and fewer where few
         came lately.
         """
-        receive, receiver = self._receive, self._receiver
+        receive, receiver = self._socket.recvfrom, self._receiver
         for taken in range(self._reads):
             try:
                 data, address = receive(_LARGEST_DATAGRAM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from ipaddress import IPv6Address, ip_address
 
@@ -9,6 +10,20 @@ from gamenet.errors import BadAddress, CannotBind
 from gamenet.machine.socket_options import familyOf, withoutScope
 
 __all__ = ["isOwnAddress", "sourceAddress"]
+
+#: What a system says of an address that is not its own.  Everything else, such as too few
+#: descriptors, says nothing of the address.
+_NOT_OURS = (errno.EADDRNOTAVAIL, errno.EINVAL)
+
+#: What a system says where there is no way to an address.
+_NO_ROUTE = (
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EAFNOSUPPORT,
+    errno.EADDRNOTAVAIL,
+    errno.EACCES,
+    errno.EINVAL,
+)
 
 #: Where it is pretended to send: discard (RFC 863).
 _DISCARD_PORT = 9
@@ -43,6 +58,9 @@ def isOwnAddress(host: str) -> bool:
     Where the system lets processes bind addresses that are not its own (Linux'
     C{ip_nonlocal_bind}) only the first address of each interface is known to be ours.
 
+    Where the system does not tell (it is out of descriptors, or of memory) the answer is yes:
+    what is ours is closed to strangers.
+
     @param host: Anything; what is no numeric host is not ours.
     """
     try:
@@ -59,8 +77,9 @@ def isOwnAddress(host: str) -> bool:
     if _bindsAnything(familyOf(numeric)):
         try:
             return sourceAddress(numeric) == numeric
-        except CannotBind:
-            return False
+        except CannotBind as error:
+            cause = error.__cause__
+            return not (isinstance(cause, OSError) and cause.errno in _NO_ROUTE)
     return _canBind(numeric)
 
 
@@ -70,11 +89,19 @@ def _bindsAnything(family: int) -> bool:
 
 
 def _canBind(host: str) -> bool:
+    """Return whether an address is ours, or may be for all that the system says."""
     try:
-        with socket.socket(familyOf(host), socket.SOCK_DGRAM) as probe:
+        probe = socket.socket(familyOf(host), socket.SOCK_DGRAM)
+    except OSError as error:
+        return error.errno != errno.EAFNOSUPPORT
+    with probe:
+        try:
             probe.bind((host, 0))
+        except OSError as error:
+            return error.errno not in _NOT_OURS
+        try:
             # Refused for the broadcast address of a network, which can be bound as well.
             probe.connect((host, _DISCARD_PORT))
-    except OSError:
-        return False
+        except OSError as error:
+            return error.errno != errno.EACCES
     return True

@@ -4,8 +4,9 @@ What is operated: a relay, or several.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from gamenet.listening import IListeningService
@@ -13,9 +14,18 @@ from gamenet.operation.reloadable import Reloadable
 
 __all__ = ["IRelayOperation", "WorkerStatus"]
 
-#: A worker's number, C{""} for the relay in this very process; and its counters, or C{None}
-#: where it does not tell them.
-WorkerStatus: TypeAlias = "tuple[str, dict[str, Any] | None]"
+
+@frozen
+class WorkerStatus:
+    """
+    What one relay counted.
+
+    @ivar worker: The worker's number, C{None} for the relay in this very process.
+    @ivar counters: Its counters, or C{None} where it does not tell them.
+    """
+
+    worker: int | None
+    counters: dict[str, Any] | None
 
 
 class IRelayOperation(IListeningService):
@@ -24,20 +34,12 @@ class IRelayOperation(IListeningService):
     def statuses() -> Deferred[list[WorkerStatus]]:
         """Return a Deferred that fires with the counters of each relay, always of all."""
 
-    def reload(reloadable: Reloadable, deny_peer: tuple[str, ...]) -> None:
+    def reload(reloadable: Reloadable) -> None:
         """
         Take other secrets, users and denied peers.
 
-        @param reloadable: What was read.
-        @param deny_peer: All denied peers, those of the command line too.
+        @param reloadable: What was read, with all denied peers: those of the command line too.
         @raise gamenet.errors.BadSetting: Something cannot work; then nothing has changed.
-        """
-
-    def reloadCertificates() -> None:
-        """
-        Read the certificates again.
-
-        @raise gamenet.errors.BadSetting: One cannot be read; the old one stays.
         """
 
     def drain() -> Deferred[None]:

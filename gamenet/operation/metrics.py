@@ -106,7 +106,8 @@ class RelayCollector(Collector):
         @param statuses: The counters of each, as they are now.
         """
         self._statuses = tuple(statuses)
-        self._worker = ("worker",) if any(name for name, _ in self._statuses) else ()
+        several = any(status.worker is not None for status in self._statuses)
+        self._worker = ("worker",) if several else ()
 
     def collect(self) -> Iterator[Metric]:
         """Return the metrics; called by prometheus_client."""
@@ -118,8 +119,8 @@ class RelayCollector(Collector):
         up = GaugeMetricFamily(
             "gamenet_relay_up", "1 for a relay that tells its counters.", labels=self._worker
         )
-        for name, status in self._statuses:
-            up.add_metric(self._labels(name), 0 if status is None else 1)
+        for status in self._statuses:
+            up.add_metric(self._labels(status), 0 if status.counters is None else 1)
         yield up
         for metric in METRICS:
             yield self._family(metric)
@@ -128,13 +129,13 @@ class RelayCollector(Collector):
         kind = CounterMetricFamily if metric.only_grows else GaugeMetricFamily
         labels = self._worker if metric.label is None else (*self._worker, metric.label)
         family = kind(f"gamenet_relay_{metric.name}", metric.text, labels=labels)
-        for name, status in self._statuses:
-            for label, value in _values(metric, status or {}):
-                family.add_metric([*self._labels(name), *label], value)
+        for status in self._statuses:
+            for label, value in _values(metric, status.counters or {}):
+                family.add_metric([*self._labels(status), *label], value)
         return family
 
-    def _labels(self, name: str) -> list[str]:
-        return [name] if self._worker else []
+    def _labels(self, status: WorkerStatus) -> list[str]:
+        return [str(status.worker)] if self._worker else []
 
 
 def _values(metric: RelayMetric, status: dict[str, Any]) -> Iterator[tuple[list[str], float]]:

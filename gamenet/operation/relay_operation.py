@@ -6,139 +6,27 @@ counted for Prometheus.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
 from attrs import asdict, evolve
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.python.usage import UsageError
-from zope.interface import implementer
 
 from gamenet.errors import BadSetting
 from gamenet.interfaces import IMachine
-from gamenet.machine.open_files import raiseOpenFiles
-from gamenet.operated_service import OperatedService
 from gamenet.operation.interfaces import IRelayOperation, WorkerStatus
 from gamenet.operation.json_log import JsonLog
+from gamenet.operation.operated_service import OperatedService
 from gamenet.operation.process_signals import ProcessSignals
 from gamenet.operation.relay_options import Options
-from gamenet.operation.reloadable import Reloadable
-from gamenet.relay.settings import RelaySettings
-from gamenet.services import relayService
+from gamenet.relay.settings import WILDCARDS
 from gamenet.status import PageService
 
-__all__ = ["TITLE", "OperatedRelay", "SingleRelay", "filesNeeded", "summed"]
+__all__ = ["TITLE", "OperatedRelay", "summed"]
 
 #: The name of the plugin, for messages.
 TITLE = "gamenet-relay"
-
-#: Open files that have nothing to do with clients: listeners, logs, pages, pipes.
-_FILES_MARGIN = 256
-
-
-def filesNeeded(settings: RelaySettings) -> int:
-    """
-    Return how many files a relay must be able to open: every relayed port and every stream
-    is one, and there are some more.
-
-    @param settings: The relay's.
-    """
-    streams = settings.streams.connections if settings.listen else 0
-    return settings.limits.allocations + streams + _FILES_MARGIN
-
-
-@implementer(IRelayOperation)
-class SingleRelay(Service):
-    """
-    One relay in this very process.
-
-    @ivar listening: See L{gamenet.services.IListeningService}.
-    """
-
-    def __init__(self, machine: IMachine, settings: RelaySettings) -> None:
-        """
-        @param machine: What it stands on.
-        @param settings: How it is to be.
-        """
-        self._machine = machine
-        self._settings = settings
-        self._relay = relayService(machine, settings)
-
-    @property
-    def listening(self) -> Deferred[None] | None:
-        """See L{gamenet.services.IListeningService}."""
-        return self._relay.listening
-
-    def privilegedStartService(self) -> None:
-        """
-        Open the ports, while the process may still have the right to.
-
-        @raise gamenet.errors.CannotBind: One cannot be had.
-        @raise gamenet.errors.BadSetting: Fewer files can be opened than clients may need.
-        """
-        raiseOpenFiles(filesNeeded(self._settings))
-        self._relay.privilegedStartService()
-
-    def startService(self) -> None:
-        """
-        Serve.
-
-        @raise gamenet.errors.CannotBind: A port cannot be had.
-        """
-        self._relay.startService()
-        Service.startService(self)
-
-    def stopService(self) -> Deferred[None]:
-        """
-        Close every port.
-
-        @return: Fires when they are closed.
-        """
-        Service.stopService(self)
-        return self._relay.stopService()
-
-    def places(self) -> dict[str, object]:
-        """Return where it listens."""
-        return self._relay.places()
-
-    def status(self) -> dict[str, object]:
-        """Return its counters, and what the process costs."""
-        return {**self._relay.status(), "process": _processStatus()}
-
-    def statuses(self) -> Deferred[list[WorkerStatus]]:
-        """Return its counters as those of the only relay; see L{IRelayOperation}."""
-        return succeed([("", self.status())])
-
-    def reload(self, reloadable: Reloadable, deny_peer: tuple[str, ...]) -> None:
-        """
-        Take what was read anew.
-
-        @raise gamenet.errors.BadSetting: Something cannot work; then nothing has changed.
-        """
-        settings = evolve(
-            self._settings,
-            secrets=reloadable.secrets,
-            users=reloadable.users,
-            deny_peer=deny_peer,
-        )
-        self._relay.reload(
-            settings.secrets, settings.users, settings.allow_peer, settings.deny_peer
-        )
-        self._settings = settings
-
-    def reloadCertificates(self) -> None:
-        """
-        Read the certificates again.
-
-        @raise gamenet.errors.BadSetting: One cannot be read; the old one stays.
-        """
-        self._relay.reloadCertificates()
-
-    def drain(self) -> Deferred[None]:
-        """Take no new allocations; see L{IRelayOperation}."""
-        return self._relay.drain()
 
 
 def summed(statuses: list[dict[str, Any]]) -> dict[str, Any]:
@@ -159,23 +47,9 @@ def summed(statuses: list[dict[str, Any]]) -> dict[str, Any]:
     return sums
 
 
-def _named(name: str, status: dict[str, Any] | None) -> dict[str, Any]:
-    return {"worker": int(name), "running": status is not None, **(status or {})}
-
-
-def _processStatus() -> dict[str, object]:
-    """Return what this process costs."""
-    return {"pid": os.getpid(), "cpu_seconds": round(time.process_time(), 3), **_resident()}
-
-
-def _resident() -> dict[str, object]:
-    """Return the resident memory in bytes, where the system tells it (Linux)."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            pages = int(file.read().split()[1])
-    except (OSError, ValueError, IndexError):
-        return {}
-    return {"resident_bytes": pages * os.sysconf("SC_PAGE_SIZE")}
+def _named(status: WorkerStatus) -> dict[str, Any]:
+    running = status.counters is not None
+    return {"worker": status.worker, "running": running, **(status.counters or {})}
 
 
 class OperatedRelay(OperatedService):
@@ -218,6 +92,23 @@ class OperatedRelay(OperatedService):
         """Return what is done at which signal."""
         return {"SIGHUP": self.reload, "SIGUSR1": self.drain}
 
+    def startService(self) -> None:
+        """
+        Serve.
+
+        @raise gamenet.operation.operated_service.StartFailed: A port cannot be had.
+        """
+        super().startService()
+        for host, port in self._options.settings.udp:
+            if host in WILDCARDS:
+                self._log.warn(
+                    "{title}: answers of --udp {place} leave from the address that routes "
+                    "choose; where this machine has several, clients of another one may never "
+                    "take them: give --udp HOST:PORT for each",
+                    title=TITLE,
+                    place=f"[{host}]:{port}" if ":" in host else f"{host}:{port}".lstrip(":"),
+                )
+
     def reload(self) -> None:
         """
         Read secrets, users, denied peers and certificates anew, and begin the log's file
@@ -227,7 +118,8 @@ class OperatedRelay(OperatedService):
         try:
             reloadable = self._options.sources.read(os.environ)
             self._options.check(reloadable)
-            self._relay.reload(reloadable, self._options.denied(reloadable))
+            denied = self._options.denied(reloadable)
+            self._relay.reload(evolve(reloadable, deny_peer=denied))
         except (UsageError, BadSetting) as error:
             self._log.error("{title} goes on as before: {error}", title=TITLE, error=error)
             return
@@ -266,10 +158,10 @@ class OperatedRelay(OperatedService):
         return {
             **self.status(),
             "draining": self._draining,
-            **summed([status for _, status in statuses if status is not None]),
+            **summed([each.counters for each in statuses if each.counters is not None]),
             "places": self.places(),
             "limits": {name: value for each in limits for name, value in asdict(each).items()},
-            **({"workers": [_named(*each) for each in statuses]} if self._options.workers else {}),
+            **({"workers": [_named(each) for each in statuses]} if self._options.workers else {}),
         }
 
     def _drained(self, _: object) -> None:

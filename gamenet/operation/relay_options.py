@@ -13,10 +13,8 @@ from twisted.python.usage import UsageError
 
 from gamenet.errors import BadSetting
 from gamenet.interfaces import Address
-from gamenet.operation.relay_limits import limitNames, limitParameters, readLimits
-from gamenet.operation.reloadable import Reloadable, ReloadableSources
-from gamenet.operation.worker_plan import WORKERS_LIMIT, planWorkers
-from gamenet.operator_options import (
+from gamenet.operation.limit_options import limitNames, limitParameters, readLimits
+from gamenet.operation.operator_options import (
     OperatorOptions,
     readAddress,
     readCount,
@@ -25,9 +23,12 @@ from gamenet.operator_options import (
     readPeerRule,
     readSeconds,
 )
+from gamenet.operation.reloadable import Reloadable, ReloadableSources
+from gamenet.operation.worker_plan import WORKERS_LIMIT, planWorkers
 from gamenet.relay.credentials import CredentialStore
 from gamenet.relay.peer_policy import networks
 from gamenet.relay.settings import RelaySettings
+from gamenet.wire.turn import FIRST_CHANNEL, LAST_CHANNEL_OF_RFC_5766
 
 __all__ = ["Options"]
 
@@ -45,6 +46,24 @@ def _readPortRange(option: str, text: str) -> tuple[int, int]:
     if not 1 <= lowest <= highest <= 65535:
         raise UsageError(f"{option}: {text!r} is not LOW-HIGH with ports from 1 to 65535")
     return lowest, highest
+
+
+def _readChannel(option: str, text: str) -> int:
+    """
+    Read a channel number, hexadecimal (C{0x4FFF}) or decimal.
+
+    @raise UsageError: It is none.
+    """
+    try:
+        channel = int(text, 16 if text[:2] in ("0x", "0X") else 10) if text.isalnum() else 0
+    except ValueError:
+        channel = 0
+    if not FIRST_CHANNEL <= channel <= LAST_CHANNEL_OF_RFC_5766:
+        raise UsageError(
+            f"{option}: {text!r} is not a channel number from {FIRST_CHANNEL:#x} to "
+            f"{LAST_CHANNEL_OF_RFC_5766:#x}"
+        )
+    return channel
 
 
 def _readAlternate(option: str, text: str) -> Address:
@@ -95,6 +114,7 @@ class Options(OperatorOptions):
         "probe_ports": "probe-port",
         "relay_addresses": "relay-address",
         "external_addresses": "external-address",
+        "last_channel": "last-channel",
         **limitNames(),
     }
 
@@ -103,6 +123,7 @@ class Options(OperatorOptions):
         ["users-file", None, None, "a file of long-term users, NAME:PASSWORD a line"],
         ["alternate", None, None, "HOST:PORT, a second address, for behavior discovery (RFC 5780)"],
         ["port-range", None, None, "LOW-HIGH, the relayed ports (the system chooses)"],
+        ["last-channel", None, None, "the last channel number that clients may choose (0x7FFF)"],
         ["deny-peer-file", None, None, "a file of further denied peers, one a line"],
         [
             "drain-limit",
@@ -225,8 +246,8 @@ class Options(OperatorOptions):
         networks(self.denied(reloadable))
 
     def denied(self, reloadable: Reloadable) -> tuple[str, ...]:
-        """Return all denied peers, of the command line and of the file."""
-        return (*self._deny_peer, *reloadable.deny_peer)
+        """Return all denied peers, of the command line and of the file, each once."""
+        return tuple(dict.fromkeys((*self._deny_peer, *reloadable.deny_peer)))
 
     def _settings(self, reloadable: Reloadable) -> RelaySettings:
         if self["no-udp"] and self._udp:
@@ -246,6 +267,7 @@ class Options(OperatorOptions):
             port_range=self.given(_readPortRange, "port-range", None),
             allow_peer=tuple(self._allow_peer),
             deny_peer=self.denied(reloadable),
+            last_channel=self.given(_readChannel, "last-channel", usual.last_channel),
             limits=limits,
             streams=streams,
             drain_limit=self.given(readSeconds, "drain-limit", usual.drain_limit),

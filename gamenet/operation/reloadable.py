@@ -8,24 +8,25 @@ everybody on the machine can read them.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
 from twisted.python.usage import UsageError
 
-from gamenet.operator_options import readPeerRule, readSecret, secretFrom
+from gamenet.operation.operator_options import (
+    readGuardedFile,
+    readPeerRule,
+    readSecret,
+    secretFrom,
+)
+from gamenet.relay.credentials import USERS_LIMIT
+from gamenet.wire.stun_attributes import USERNAME_LIMIT
 
-__all__ = ["USERS_LIMIT", "Reloadable", "ReloadableSources"]
+__all__ = ["Reloadable", "ReloadableSources"]
 
-#: Most users of a users file, and most bytes of any file here.
-USERS_LIMIT = 10_000
+#: Most bytes of any file here, and of a password.
 _FILE_LIMIT = 4_194_304
-
-#: Most bytes of a user's name (RFC 8489, section 14.3) and of a password.
-_NAME_LIMIT = 508
 _PASSWORD_LIMIT = 1024
 
 
@@ -102,15 +103,7 @@ class ReloadableSources:
 
 def _readLines(option: str, path: str, secret: bool) -> list[tuple[int, str]]:
     """Return the lines that say something, each with its number."""
-    try:
-        with Path(path).open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_FILE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{option}: cannot read {path!r}: {reason}") from None
-    if secret and os.name == "posix" and mode & stat.S_IROTH:
-        raise UsageError(f"{option}: everybody can read {path!r}; do 'chmod 600' on it")
+    content = readGuardedFile(option, path, _FILE_LIMIT, secret)
     if len(content) > _FILE_LIMIT:
         raise UsageError(f"{option}: {path!r} has more than {_FILE_LIMIT} bytes")
     try:
@@ -129,7 +122,7 @@ def _readUsers(option: str, path: str) -> tuple[tuple[str, str], ...]:
         good = (
             colon
             and line.isprintable()
-            and 0 < len(name.encode()) <= _NAME_LIMIT
+            and 0 < len(name.encode()) <= USERNAME_LIMIT
             and 0 < len(password.encode()) <= _PASSWORD_LIMIT
         )
         if not good:

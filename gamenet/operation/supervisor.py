@@ -50,9 +50,13 @@ class RestartLimits:
     answer_limit: float = 2.0
 
 
-class _Seat:
+def _nobody(hopeless: bool) -> None:
+    """Nobody wants to know."""
+
+
+class _Worker:
     """
-    The place of one worker: its process comes and goes.
+    One worker: its process comes and goes.
 
     @ivar number: Its number, from 1.
     @ivar process: What runs now, C{None} between two.
@@ -76,7 +80,7 @@ class Supervisor(Service):
 
     @ivar listening: Fires when every worker is ready for the first time; see
         L{gamenet.listening.IListeningService}.
-    @ivar seats: One for each worker.
+    @ivar workers: One for each worker.
     """
 
     _log: ClassVar[Logger] = Logger()
@@ -103,13 +107,13 @@ class Supervisor(Service):
         self._directory = directory
         self._reloadable = reloadable
         self.limits = RestartLimits() if limits is None else limits
-        self.seats = [_Seat(self, number, reactor) for number in range(1, count + 1)]
+        self.workers = [_Worker(self, number, reactor) for number in range(1, count + 1)]
         self.listening: Deferred[None] | None = None
         self._drained: Deferred[None] | None = None
         self._never_started = False
-        self._changed: Callable[[bool], object] = bool
+        self._changed: Callable[[bool], object] = _nobody
 
-    def whenChanged(self, changed: Callable[[bool], object]) -> None:
+    def onChange(self, changed: Callable[[bool], object]) -> None:
         """
         Tell somebody when workers have other places than before.
 
@@ -140,24 +144,24 @@ class Supervisor(Service):
         if listening is not None and not listening.called:
             listening.addErrback(lambda _: None)
         endings = []
-        for seat in self.seats:
-            seat.restart.cancel()
-            if seat.process is not None:
-                endings.append(seat.process.stop(self.limits.stop_limit))
+        for worker in self.workers:
+            worker.restart.cancel()
+            if worker.process is not None:
+                endings.append(worker.process.stop(self.limits.stop_limit))
         return gatherResults(endings).addCallback(lambda _: None)
 
-    def launch(self, seat: _Seat) -> None:
-        """Start the worker of a seat."""
-        seat.started = self._reactor.seconds()
-        seat.process = WorkerProcess(self._reactor, seat.number, self.limits.start_limit)
-        seat.process.ready.addCallbacks(self._ready, self._neverReady)
-        seat.process.ended.addCallback(self._ended, seat)
-        seat.process.start(self._arguments, self._directory, self._reloadable)
+    def launch(self, worker: _Worker) -> None:
+        """Start a worker's process."""
+        worker.started = self._reactor.seconds()
+        worker.process = WorkerProcess(self._reactor, worker.number, self.limits.start_limit)
+        worker.process.ready.addCallbacks(self._ready, self._neverReady)
+        worker.process.ended.addCallback(self._ended, worker)
+        worker.process.start(self._arguments, self._directory, self._reloadable)
 
     def _launchAll(self) -> None:
         if self.running:
-            for seat in self.seats:
-                self.launch(seat)
+            for worker in self.workers:
+                self.launch(worker)
 
     def _ready(self, _: object) -> None:
         listening = self.listening
@@ -165,7 +169,7 @@ class Supervisor(Service):
             return
         if listening.called:
             self._changed(False)
-        elif all(seat.process and seat.process.places is not None for seat in self.seats):
+        elif all(each.process and each.process.places is not None for each in self.workers):
             listening.callback(None)
 
     def _neverReady(self, failure: Any) -> None:
@@ -175,51 +179,51 @@ class Supervisor(Service):
             self._never_started = True
             listening.errback(CannotBind(str(failure.value)))
 
-    def _ended(self, status: int, seat: _Seat) -> None:
-        seat.process = None
+    def _ended(self, status: int, worker: _Worker) -> None:
+        worker.process = None
         if not self.running or self._never_started:
             return
         if self._drained is not None:
             self._checkDrained()
             return
-        settled = self._reactor.seconds() - seat.started >= self.limits.settled
+        settled = self._reactor.seconds() - worker.started >= self.limits.settled
         # Who ends with 0 was drained alone, to be renewed.
-        seat.ends = 1 if settled or status == 0 else seat.ends + 1
-        if seat.ends > self.limits.ends:
-            self._giveUp(seat)
+        worker.ends = 1 if settled or status == 0 else worker.ends + 1
+        if worker.ends > self.limits.ends:
+            self._giveUp(worker)
             return
-        delay = self.limits.first_delay * 2 ** (seat.ends - 1)
+        delay = self.limits.first_delay * 2 ** (worker.ends - 1)
         delay = min(delay, self.limits.longest_delay)
         self._log.warn(
             "worker {worker} ended with {status} and is started again in {delay} s",
-            worker=seat.number,
+            worker=worker.number,
             status=status,
             delay=delay,
         )
-        seat.restart.set(self._reactor.seconds() + delay)
+        worker.restart.set(self._reactor.seconds() + delay)
         self._changed(False)
 
-    def _giveUp(self, seat: _Seat) -> None:
-        seat.given_up = True
+    def _giveUp(self, worker: _Worker) -> None:
+        worker.given_up = True
         self._log.critical(
             "worker {worker} ended {ends} times in a row and is not started again",
-            worker=seat.number,
-            ends=seat.ends,
+            worker=worker.number,
+            ends=worker.ends,
         )
-        self._changed(all(each.given_up for each in self.seats))
+        self._changed(all(each.given_up for each in self.workers))
 
     def places(self) -> dict[str, object]:
         """Return C{workers}: for each its number, its process and its places."""
-        return {"workers": [self._place(seat) for seat in self.seats]}
+        return {"workers": [self._place(worker) for worker in self.workers]}
 
-    def _place(self, seat: _Seat) -> dict[str, object]:
-        places = None if seat.process is None else seat.process.places
-        pid = None if seat.process is None or places is None else seat.process.pid
-        return {"worker": seat.number, "process": pid, **(places or {})}
+    def _place(self, worker: _Worker) -> dict[str, object]:
+        places = None if worker.process is None else worker.process.places
+        pid = None if worker.process is None or places is None else worker.process.pid
+        return {"worker": worker.number, "process": pid, **(places or {})}
 
     def status(self) -> dict[str, object]:
         """Return how many workers there are; their counters are told by L{statuses}."""
-        return {"workers_running": sum(seat.process is not None for seat in self.seats)}
+        return {"workers_running": sum(worker.process is not None for worker in self.workers)}
 
     def statuses(self) -> Deferred[list[WorkerStatus]]:
         """Return every worker's counters; see L{IRelayOperation}."""
@@ -227,29 +231,34 @@ class Supervisor(Service):
 
     async def _statuses(self) -> list[WorkerStatus]:
         asked = [
-            (str(seat.number), seat.process and seat.process.askStatus(self.limits.answer_limit))
-            for seat in self.seats
+            (each.number, each.process and each.process.askStatus(self.limits.answer_limit))
+            for each in self.workers
         ]
-        return [(name, await answer if answer else None) for name, answer in asked]
+        return [
+            WorkerStatus(number, await answer if answer else None) for number, answer in asked
+        ]
 
-    def reload(self, reloadable: Reloadable, deny_peer: tuple[str, ...]) -> None:
+    def reload(self, reloadable: Reloadable) -> None:
         """Tell every worker; see L{IRelayOperation}."""
         self._reloadable = reloadable
-        for seat in self.seats:
-            if seat.process is not None:
-                seat.process.reload(reloadable)
+        for worker in self.workers:
+            if worker.process is not None:
+                worker.process.reload(reloadable)
 
     def reloadCertificates(self) -> None:
-        """Do nothing: workers read their certificates when they are told of the rest."""
+        """Tell every worker; each logs what it cannot read."""
+        for worker in self.workers:
+            if worker.process is not None:
+                worker.process.reloadCertificates()
 
     def drain(self) -> Deferred[None]:
         """Drain every worker; see L{IRelayOperation}."""
         if self._drained is None:
             self._drained = Deferred()
-            for seat in self.seats:
-                seat.restart.cancel()
-                if seat.process is not None:
-                    seat.process.drain()
+            for worker in self.workers:
+                worker.restart.cancel()
+                if worker.process is not None:
+                    worker.process.drain()
             self._checkDrained()
         drained: Deferred[None] = Deferred()
         self._drained.addCallback(lambda _: drained.callback(None))
@@ -257,6 +266,6 @@ class Supervisor(Service):
 
     def _checkDrained(self) -> None:
         drained = self._drained
-        left = any(seat.process for seat in self.seats)
+        left = any(worker.process for worker in self.workers)
         if drained is not None and not drained.called and not left:
             drained.callback(None)

@@ -20,34 +20,35 @@ from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from gamenet.errors import GamenetError
-from gamenet.machine.reactor_machine import ReactorMachine
+from gamenet.machine.reactor_machine import ReactorMachine, asMachine
 from gamenet.operation.json_log import logRecord
 from gamenet.operation.process_signals import ProcessSignals
-from gamenet.operation.relay_operation import SingleRelay
 from gamenet.operation.relay_options import Options
 from gamenet.operation.reloadable import Reloadable
+from gamenet.operation.single_relay import SingleRelay
 from gamenet.operation.worker_messages import REPORTS, LineReader, line
 from gamenet.operation.worker_plan import planWorkers
 
-__all__ = ["WorkerProtocol", "main"]
+__all__ = ["WorkerLog", "WorkerProtocol", "main"]
 
 #: Seconds that closing everything may take before the process is killed.
 _END_LIMIT = 5
 
 
-@implementer(IPushProducer, ILogObserver)
+@implementer(IPushProducer)
 class WorkerProtocol(Protocol):
     """
     A worker's end of the pipes.
 
     @ivar exit_status: What the process ends with.
+    @ivar full: Whether the supervisor reads slower than it is told.
     """
 
     _log = Logger()
 
     def __init__(self, reactor: Any, number: int, arguments: list[str]) -> None:
         """
-        @param reactor: The reactor, which ends with the worker.
+        @param reactor: The reactor, which ends with the worker; or a machine that can be stopped.
         @param number: Which worker, from 1.
         @param arguments: The command line of the supervisor's plugin.
         """
@@ -56,11 +57,10 @@ class WorkerProtocol(Protocol):
         self._arguments = arguments
         self._lines = LineReader()
         self._relay: SingleRelay | None = None
-        self._options: Options | None = None
         self._ending = False
         self._closed = False
         self._alone = False
-        self._full = False
+        self.full = False
         self.exit_status = 0
 
     def connectionMade(self) -> None:
@@ -70,11 +70,11 @@ class WorkerProtocol(Protocol):
 
     def pauseProducing(self) -> None:
         """Log nothing for a while: the supervisor does not read."""
-        self._full = True
+        self.full = True
 
     def resumeProducing(self) -> None:
         """Log again."""
-        self._full = False
+        self.full = False
 
     def stopProducing(self) -> None:
         """The supervisor is gone; the end of the input says so as well."""
@@ -98,17 +98,20 @@ class WorkerProtocol(Protocol):
                 self._start(Reloadable.fromJson(message["reloadable"]))
             case "reload":
                 self._reload(Reloadable.fromJson(message["reloadable"]))
+            case "certificates":
+                self._reloadCertificates()
             case "drain":
                 self.drain()
             case "stop":
                 self.end()
             case "status":
                 status = {} if self._relay is None else self._relay.status()
-                self._tell(line("status", number=message["number"], status=status))
+                self.tell(line("status", number=message["number"], status=status))
 
     def _start(self, reloadable: Reloadable) -> None:
-        machine = ReactorMachine(self._reactor)
-        machine.dedicate()
+        machine = asMachine(self._reactor)
+        if isinstance(machine, ReactorMachine):
+            machine.dedicate()
         try:
             options = Options(lambda sources, environment: reloadable)
             options.parseOptions(self._arguments)
@@ -119,25 +122,32 @@ class WorkerProtocol(Protocol):
         except (UsageError, GamenetError) as error:
             self._fail(str(error))
             return
-        self._options, self._relay = options, relay
+        self._relay = relay
         if relay.listening is not None:
             relay.listening.addCallbacks(self._ready, self._cannotListen)
 
     def _ready(self, _: None) -> None:
         if self._relay is not None:
-            self._tell(line("ready", places=self._relay.places()))
+            self.tell(line("ready", places=self._relay.places()))
 
     def _cannotListen(self, failure: Failure) -> None:
         self._fail(str(failure.value))
 
     def _reload(self, reloadable: Reloadable) -> None:
-        if self._relay is None or self._options is None:
+        if self._relay is None:
             return
         try:
-            self._relay.reload(reloadable, self._options.denied(reloadable))
-            self._relay.reloadCertificates()
+            self._relay.reload(reloadable)
         except GamenetError as error:
             self._log.error("worker goes on as before: {error}", error=error)
+
+    def _reloadCertificates(self) -> None:
+        if self._relay is None:
+            return
+        try:
+            self._relay.reloadCertificates()
+        except GamenetError as error:
+            self._log.error("a certificate stays as it was: {error}", error=error)
 
     def drain(self) -> None:
         """Take no new allocations, and end with the last one."""
@@ -166,19 +176,31 @@ class WorkerProtocol(Protocol):
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
 
-    def __call__(self, event: LogEvent) -> None:
-        """Let the supervisor log an event; called by C{twisted.logger}."""
-        if not self._full:
-            self._tell(line("log", record=logRecord(event)))
-
     def _fail(self, text: str) -> None:
         self.exit_status = 1
-        self._tell(line("failed", error=text))
+        self.tell(line("failed", error=text))
         self.end()
 
-    def _tell(self, message: bytes) -> None:
+    def tell(self, message: bytes) -> None:
+        """Tell the supervisor something, unless it is gone."""
         if self.transport is not None and not self._alone:
             self.transport.write(message)
+
+
+@implementer(ILogObserver)
+class WorkerLog:
+    """Lets the supervisor log what happens in its worker."""
+
+    def __init__(self, worker: WorkerProtocol) -> None:
+        """
+        @param worker: The end of the pipes.
+        """
+        self._worker = worker
+
+    def __call__(self, event: LogEvent) -> None:
+        """Tell of an event, unless the supervisor does not read; called by C{twisted.logger}."""
+        if not self._worker.full:
+            self._worker.tell(line("log", record=logRecord(event)))
 
 
 def main() -> None:
@@ -189,7 +211,7 @@ def main() -> None:
     # Ctrl-C reaches every process of a terminal: the supervisor ends its workers in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = WorkerProtocol(reactor, int(sys.argv[1]), sys.argv[2:])
-    globalLogBeginner.beginLoggingTo([worker], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([WorkerLog(worker)], redirectStandardIO=False)
     pipes: Any = StandardIO
     pipes(worker, stdin=0, stdout=REPORTS)
     ProcessSignals(reactor).install({"SIGHUP": lambda: None, "SIGUSR1": worker.drain})

@@ -2,9 +2,9 @@
 What a supervisor and its workers tell each other: a JSON object a line, over pipes.
 
 To a worker, on its standard input: C{start} and C{reload} (with what L{Reloadable} holds),
-C{drain}, C{stop}, and C{status} with a number.  The end of the input means the end: whoever started
-the worker is gone.  From a worker, on descriptor L{REPORTS}: C{ready} with its places,
-C{failed} with a text, C{status} with the number of the question, and C{log}.
+C{certificates}, C{drain}, C{stop}, and C{status} with a number.  The end of the input means
+the end: whoever started the worker is gone.  From a worker, on descriptor L{REPORTS}: C{ready}
+with its places, C{failed} with a text, C{status} with the number of the question, and C{log}.
 """
 
 from __future__ import annotations

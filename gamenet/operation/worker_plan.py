@@ -29,6 +29,8 @@ def planWorkers(settings: RelaySettings, count: int) -> tuple[RelaySettings, ...
     Split a relay.
 
     Behavior discovery and probe ports are the first worker's.  Limits are each worker's own.
+    Each is told the UDP ports of all, but for those that the system chooses, so that none of
+    them is a peer.
 
     @param settings: Those of the command line.
     @param count: How many workers.
@@ -53,7 +55,9 @@ def planWorkers(settings: RelaySettings, count: int) -> tuple[RelaySettings, ...
         for transport, place in _places(worker):
             _take(taken, transport, place, f"worker {index + 1}")
         plan.append(worker)
-    return tuple(plan)
+    # The clients of one worker shall not reach another through it.
+    closed = tuple(sorted({port: None for kind, _, port in taken if kind == "udp"}))
+    return tuple(evolve(worker, closed_ports=closed) for worker in plan)
 
 
 def _splitRange(whole: tuple[int, int] | None, count: int) -> list[tuple[int, int] | None]:

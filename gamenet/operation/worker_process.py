@@ -84,8 +84,12 @@ class WorkerProcess(ProcessProtocol):
         self._tell("start", reloadable=reloadable.asJson())
 
     def reload(self, reloadable: Reloadable) -> None:
-        """Let it take other secrets, users and denied peers, and read its certificates."""
+        """Let it take other secrets, users and denied peers."""
         self._tell("reload", reloadable=reloadable.asJson())
+
+    def reloadCertificates(self) -> None:
+        """Let it read its certificates again."""
+        self._tell("certificates")
 
     def drain(self) -> None:
         """Let it end with its last allocation."""

@@ -11,9 +11,9 @@ from attrs import define
 from gamenet.errors import MalformedMessage
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.asked import Asked, Attributes, Decision, Granted, WantedPorts
+from gamenet.relay.asked import Asked, Attributes, Decision, Granted, Refused, WantedPorts
 from gamenet.relay.reservation import ReservationTable
-from gamenet.relay_plane.grants import EndReason, GrantsChanged, PortsClosed
+from gamenet.relay_plane.grants import GrantsChanged, PortsClosed
 from gamenet.relay_plane.relayed_port import RelayedPort
 from gamenet.wire import turn
 from gamenet.wire.source_network import sourceNetwork
@@ -73,7 +73,7 @@ class Allocating:
         if pair and self.reservations.full:
             return turn.INSUFFICIENT_CAPACITY
         error = self._additionalError(families, room)
-        if error:
+        if error is not None:
             families = families[:1]
         return WantedPorts(asked, lifetime, families, even is not None, pair, error)
 
@@ -83,7 +83,7 @@ class Allocating:
         opened: dict[int, tuple[RelayedPort, ...]],
         token: bytes,
         now: float,
-    ) -> tuple[int, tuple[PortsClosed, ...]] | Granted:
+    ) -> Refused | Granted:
         """
         Go on with an Allocate, in the same instant.
 
@@ -92,25 +92,31 @@ class Allocating:
             where they could not be opened.  They are the tables' from here on.
         @param token: 8 unpredictable bytes, used for a pair.
         @param now: Seconds, monotonic.
-        @return: What was granted; or an error code, and the ports that are of no use.
+        @return: Of two families one alone is granted too (section 7.2, step 9); the ports
+            that are of no use are closed.
         """
         asked = wanted.asked
-        ports = [opened.get(family, ()) for family in wanted.families]
         count = 2 if wanted.pair else 1
-        if len(ports[0]) != count or (wanted.pair and token in self.reservations):
-            unused = tuple(port.number for some in ports for port in some)
-            closed = PortsClosed(asked.flow, unused, EndReason.UNUSED, ended=False)
-            return turn.INSUFFICIENT_CAPACITY, ((closed,) if unused else ())
-        firsts = tuple(some[0] for some in ports if some)
+        ports = {
+            family: opened[family]
+            for family in wanted.families
+            if len(opened.get(family, ())) == count
+        }
+        if not ports or (wanted.pair and token in self.reservations):
+            unused = tuple(port.number for some in opened.values() for port in some)
+            closed = PortsClosed(asked.flow, unused, ended=False)
+            return Refused(turn.INSUFFICIENT_CAPACITY, (closed,) if unused else ())
+        firsts = tuple(some[0] for some in ports.values())
         allocation = self._add(asked, firsts, wanted.lifetime, now)
-        allocation.additional_error = wanted.additional_error
-        if len(firsts) < len(ports):
-            allocation.additional_error = turn.INSUFFICIENT_CAPACITY
+        allocation.address_error = wanted.address_error
+        for family in wanted.families:
+            if family not in ports:
+                allocation.address_error = family, turn.INSUFFICIENT_CAPACITY
         if wanted.pair:
             allocation.token = token
             user, host = asked.sender.user, asked.flow.address[0]
             allowance = self.table.quotas.open(user, host, 1, now)
-            self.reservations.add(token, ports[0][1], asked.flow, allowance, now)
+            self.reservations.add(token, ports[wanted.families[0]][1], asked.flow, allowance, now)
             self._countReservations()
         return _grant(allocation)
 
@@ -121,7 +127,7 @@ class Allocating:
             self.table.quotas.close(reservation.allowance, 1, now)
         self._countReservations()
         return tuple(
-            PortsClosed(each.flow, (each.port.number,), EndReason.EXPIRED, ended=False)
+            PortsClosed(each.flow, (each.port.number,), ended=False)
             for each in expired
         )
 
@@ -141,12 +147,14 @@ class Allocating:
         self._countReservations()
         return _grant(self._add(asked, (port,), lifetime, asked.now))
 
-    def _additionalError(self, families: tuple[int, ...], room: int) -> int:
+    def _additionalError(
+        self, families: tuple[int, ...], room: int
+    ) -> tuple[int, int] | None:
         if len(families) == 1:
-            return 0
+            return None
         if families[1] not in self.families:
-            return turn.UNSUPPORTED_FAMILY
-        return 0 if room > 1 else turn.INSUFFICIENT_CAPACITY
+            return families[1], turn.UNSUPPORTED_FAMILY
+        return None if room > 1 else (families[1], turn.INSUFFICIENT_CAPACITY)
 
     def _add(
         self, asked: Asked, ports: tuple[RelayedPort, ...], lifetime: int | None, now: float
@@ -211,8 +219,8 @@ def _describe(allocation: Allocation) -> Attributes:
         (turn.XOR_RELAYED_ADDRESS, encodeXorAddress(held.port.address, transaction_id))
         for held in allocation.ports
     ]
-    if allocation.additional_error:
-        value = turn.encodeAddressErrorCode(turn.IPV6_FAMILY, allocation.additional_error)
+    if allocation.address_error is not None:
+        value = turn.encodeAddressErrorCode(*allocation.address_error)
         attributes.append((turn.ADDRESS_ERROR_CODE, value))
     attributes.append((turn.LIFETIME, turn.encodeLifetime(allocation.lifetime)))
     client = encodeXorAddress(allocation.flow.address, transaction_id)

@@ -82,8 +82,8 @@ class Allocation:
     @ivar created: When it was made, seconds.
     @ivar lifetime: Seconds that the Allocate granted.
     @ivar token: Of the port reserved beside it, C{None} without one.
-    @ivar additional_error: Why there is no port of the additional family that was
-        asked for, an error code; 0 where none was or there is one.
+    @ivar address_error: A family that was asked for and has no port, and the error code
+        that says why; C{None} where nothing is missing.
     @ivar permissions: The hosts that may be peers, the earliest first.
     @ivar channels: What stands for peers, the earliest first.
     @ivar sweep_due: When the table looks at it next; C{-1} when it is no more.
@@ -97,7 +97,7 @@ class Allocation:
     created: float
     lifetime: int = 0
     token: bytes | None = None
-    additional_error: int = 0
+    address_error: tuple[int, int] | None = None
     permissions: tuple[Permission, ...] = ()
     channels: tuple[Channel, ...] = ()
     sweep_due: float = field(default=float("inf"))

@@ -137,8 +137,7 @@ class AllocationTable:
         @param lifetime: Seconds asked for, not 0; C{None} for none in particular.
         @param now: Seconds, monotonic.
         @param family: The address family whose port lives on, C{None} for all.
-        @return: Seconds granted: whole ones, so less than one before the maximum
-            age it is 0.
+        @return: Seconds granted, whole ones: at least 1, unless it L{isOld}.
         """
         wanted = self.limits.default_lifetime if lifetime is None else lifetime
         wanted = max(self.limits.default_lifetime, min(wanted, self.limits.maximum_lifetime))
@@ -149,6 +148,10 @@ class AllocationTable:
         )
         self._lookAt(allocation, expires)
         return wanted if expires == now + wanted else int(expires - now)
+
+    def isOld(self, allocation: Allocation, now: float) -> bool:
+        """Tell whether less than a second is missing to the maximum age: no refresh can help."""
+        return allocation.created + self.limits.age - now < 1.0
 
     def delete(
         self, allocation: Allocation, now: float, family: int | None = None
@@ -192,7 +195,7 @@ class AllocationTable:
         self.counters.allocations_active -= 1
         self.counters.allocations_by_transport[flow.transport] -= 1
         self.counters.allocations_ended[reason] += 1
-        return PortsClosed(flow, tuple(held.port.number for held in closed), reason)
+        return PortsClosed(flow, tuple(held.port.number for held in closed))
 
     def permit(
         self, allocation: Allocation, hosts: tuple[tuple[str, bool], ...], now: float
@@ -325,7 +328,7 @@ class AllocationTable:
         if closed:
             self._close(allocation, closed, now)
             numbers = tuple(held.port.number for held in closed)
-            effects.append(PortsClosed(allocation.flow, numbers, reason, ended=False))
+            effects.append(PortsClosed(allocation.flow, numbers, ended=False))
         if allocation.grants() != before:
             effects.append(GrantsChanged(allocation.flow))
         return tuple(effects)

@@ -14,7 +14,7 @@ from gamenet.relay_plane.flow import Flow
 from gamenet.relay_plane.grants import Effect
 from gamenet.wire.stun import StunMessage
 
-__all__ = ["Asked", "Attributes", "Decision", "Granted", "WantedPorts"]
+__all__ = ["Asked", "Attributes", "Decision", "Granted", "Refused", "WantedPorts"]
 
 #: The attributes of an answer.
 Attributes: TypeAlias = tuple[tuple[int, bytes], ...]
@@ -50,12 +50,12 @@ class WantedPorts:
 
     @ivar asked: The request.
     @ivar lifetime: Seconds asked for, C{None} for none in particular.
-    @ivar families: The address families to open a port of.  The first is required;
-        the second is an additional one, without which the first is granted.
+    @ivar families: The address families to open a port of; where there are two, either
+        alone is granted.
     @ivar even: Whether the first port has to be even.
     @ivar pair: Whether the next higher one is wanted too; there is only one family then.
-    @ivar additional_error: Why the additional family that was asked for is not among
-        C{families}, an error code; 0 where nothing is missing.
+    @ivar address_error: A family that was asked for and is not among C{families}, and the
+        error code that says why; C{None} where nothing is missing.
     """
 
     asked: Asked
@@ -63,7 +63,20 @@ class WantedPorts:
     families: tuple[int, ...]
     even: bool
     pair: bool
-    additional_error: int = 0
+    address_error: tuple[int, int] | None = None
+
+
+@frozen
+class Refused:
+    """
+    A request that was refused, with something to do nevertheless.
+
+    @ivar code: The error code.
+    @ivar effects: What the server has to do.
+    """
+
+    code: int
+    effects: tuple[Effect, ...] = ()
 
 
 @frozen
@@ -80,4 +93,4 @@ class Granted:
 
 
 #: An error code to refuse with, or what to grant.
-Decision: TypeAlias = int | Granted | WantedPorts
+Decision: TypeAlias = int | Refused | Granted | WantedPorts

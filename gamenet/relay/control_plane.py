@@ -9,12 +9,12 @@ from collections.abc import Callable
 from gamenet.interfaces import Address
 from gamenet.relay.allocating import Allocating
 from gamenet.relay.allocation_table import AllocationTable
-from gamenet.relay.answer_budget import AnswerBudget
 from gamenet.relay.authentication import Authenticator
 from gamenet.relay.credentials import CredentialStore
 from gamenet.relay.methods import TurnMethods
 from gamenet.relay.nonce import NonceMint
 from gamenet.relay.peer_policy import PeerPolicy, networks
+from gamenet.relay.refusal_budget import RefusalBudget
 from gamenet.relay.requests import RequestDesk
 from gamenet.relay.reservation import ReservationTable
 from gamenet.relay.settings import RelaySettings
@@ -42,7 +42,7 @@ def peerPolicy(
     """
     return PeerPolicy(
         (*(host.local for host in hosts.values()), *settings.own_addresses),
-        listeners,
+        (*listeners, *(("", port) for port in settings.closed_ports)),
         networks(settings.allow_peer),
         networks(settings.deny_peer),
         tuple((host.local, host.told) for host in hosts.values()),
@@ -79,6 +79,6 @@ def requestDesk(
         TurnMethods(
             table, Allocating(table, reservations, families), settings.last_channel
         ),
-        AnswerBudget(randomBytes(32), settings.refusals_per_second, settings.refusals_burst),
+        RefusalBudget(randomBytes(32), settings.refusals_per_second, settings.refusals_burst),
         UNDERSTOOD_ATTRIBUTES if keeps_whole else UNDERSTOOD_ATTRIBUTES - {DONT_FRAGMENT},
     )

@@ -25,12 +25,12 @@ from gamenet.wire.turn_credentials import (
     userHash,
 )
 
-__all__ = ["SECRET_LIMIT", "USER_LIMIT", "Credential", "CredentialStore"]
+__all__ = ["SECRETS_LIMIT", "USERS_LIMIT", "Credential", "CredentialStore"]
 
 #: Most secrets at a time: each costs every wrong request two HMACs.
-SECRET_LIMIT = 8
+SECRETS_LIMIT = 8
 #: Most users that an operator may write down.
-USER_LIMIT = 100_000
+USERS_LIMIT = 10_000
 
 #: Checked in place of a key that does not exist, for the work; what it signs counts for nothing.
 _NOBODYS_KEY = bytes(16)
@@ -77,8 +77,8 @@ class CredentialStore:
         self, secrets: tuple[bytes, ...], users: tuple[tuple[str, str], ...], realm: str
     ) -> None:
         """
-        @param secrets: Up to L{SECRET_LIMIT} secrets, none empty.
-        @param users: Up to L{USER_LIMIT} pairs of name and password; they
+        @param secrets: Up to L{SECRETS_LIMIT} secrets, none empty.
+        @param users: Up to L{USERS_LIMIT} pairs of name and password; they
             are prepared here (L{gamenet.wire.opaque_string}).
         @param realm: The realm.
         @raise BadSetting: Neither a secret nor a user, too many of them, an
@@ -87,9 +87,9 @@ class CredentialStore:
         """
         if not secrets and not users:
             raise BadSetting("a relay needs at least one secret or one user")
-        if len(secrets) > SECRET_LIMIT or len(users) > USER_LIMIT:
+        if len(secrets) > SECRETS_LIMIT or len(users) > USERS_LIMIT:
             raise BadSetting(
-                f"at most {SECRET_LIMIT} secrets and {USER_LIMIT} users,"
+                f"at most {SECRETS_LIMIT} secrets and {USERS_LIMIT} users,"
                 f" not {len(secrets)} and {len(users)}"
             )
         if not all(secrets):

@@ -15,10 +15,13 @@ from gamenet.interfaces import Address
 from gamenet.relay.allocating import Allocating, lifetimeOf
 from gamenet.relay.allocation import Allocation
 from gamenet.relay.allocation_table import AllocationTable, BindRefusal
-from gamenet.relay.asked import Asked, Decision, Granted
-from gamenet.relay.deletions import DeletionMemory
+from gamenet.relay.asked import Asked, Decision, Granted, Refused
+from gamenet.relay.deletions import Deletion, DeletionMemory
 from gamenet.relay.peer_policy import PeerVerdict
+from gamenet.relay_plane.flow import Flow
+from gamenet.relay_plane.grants import EndReason
 from gamenet.wire import turn
+from gamenet.wire.stun import StunMessage
 from gamenet.wire.stun_attributes import BAD_REQUEST, decodeXorAddress
 
 __all__ = ["METHOD_NAMES", "TurnMethods"]
@@ -32,6 +35,8 @@ METHOD_NAMES = {
     turn.CONNECT: "connect",
     turn.CONNECTION_BIND: "connection_bind",
 }
+
+_NO_LIFETIME = turn.encodeLifetime(0)
 
 
 @define(eq=False)
@@ -49,6 +54,17 @@ class TurnMethods:
     allocating: Allocating
     last_channel: int = turn.LAST_CHANNEL
     deletions: DeletionMemory = field(factory=DeletionMemory)
+
+    def deletionOf(self, request: StunMessage, flow: Flow, now: float) -> Deletion | None:
+        """
+        Return the deletion that a request is a repetition of, C{None} without one.
+
+        Only a Refresh that deletes can be: whatever else has its transaction id is asked
+        for credentials that are good now.
+        """
+        if request.method != turn.REFRESH or request.first(turn.LIFETIME) != _NO_LIFETIME:
+            return None
+        return self.deletions.find(flow, request.transaction_id, now)
 
     def decide(self, asked: Asked) -> Decision:
         """
@@ -80,8 +96,8 @@ class TurnMethods:
         family = None if requested is None else turn.decodeAddressFamily(requested)
         user = asked.sender.user
         transaction_id = asked.request.transaction_id
-        deletion = self.deletions.find(asked.flow, transaction_id, asked.now)
-        if lifetime == 0 and deletion is not None and deletion.credential.user == user:
+        deletion = self.deletionOf(asked.request, asked.flow, asked.now)
+        if deletion is not None and deletion.credential.user == user:
             return Granted(_GONE)
         allocation = asked.allocation
         if allocation is None:
@@ -95,6 +111,11 @@ class TurnMethods:
         if lifetime == 0:
             self.deletions.add(asked.flow, transaction_id, allocation.credential, asked.now)
             return Granted(_GONE, self.table.delete(allocation, asked.now, family))
+        if self.table.isOld(allocation, asked.now):
+            # A lifetime of 0 would say that it is gone, and 1 that it outlives its age: so it
+            # is gone, and the client can have another one at once.
+            ended = self.table.remove(allocation, EndReason.EXPIRED, asked.now)
+            return Refused(turn.ALLOCATION_MISMATCH, (ended,))
         granted = self.table.refresh(allocation, lifetime, asked.now, family)
         return Granted(((turn.LIFETIME, turn.encodeLifetime(granted)),))
 
@@ -155,4 +176,4 @@ _PEER_METHODS: dict[int, Callable[[TurnMethods, Asked, Allocation], Decision]] =
     turn.CHANNEL_BIND: TurnMethods._channelBind,
 }
 
-_GONE = ((turn.LIFETIME, turn.encodeLifetime(0)),)
+_GONE = ((turn.LIFETIME, _NO_LIFETIME),)

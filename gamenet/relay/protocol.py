@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -30,7 +30,7 @@ from gamenet.relay_plane.grants import Effect, PortsClosed
 from gamenet.relay_plane.python_plane import PythonPlane
 from gamenet.stun_server.binding_budget import BindingBudget
 from gamenet.stun_server.binding_sockets import BindingSockets
-from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
+from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode, hasMagicCookie
 from gamenet.wire.turn import (
     DONT_FRAGMENT,
     RESERVATION_TOKEN_LENGTH,
@@ -97,6 +97,7 @@ class RelayServer:
         Listen over UDP.
 
         @raise gamenet.errors.CannotBind: An address is taken or not ours; then nothing is open.
+        @raise gamenet.errors.BadSetting: A secret, a user or a rule cannot be; likewise.
         @raise LocalProtocolError: It listens already.
         """
         if self._plane is not None:
@@ -121,24 +122,22 @@ class RelayServer:
         )
         try:
             self._listen(plane)
+            listeners = (*self.addresses, *self._bindings.addresses)
+            policy = peerPolicy(settings, hosts, listeners, machine.isOwnAddress)
+            self._desk = requestDesk(
+                settings,
+                machine.randomBytes,
+                policy,
+                tuple(hosts),
+                plane.keeps_whole,
+                self.counters,
+            )
         except GamenetError:
             self._bindings.close()
             plane.stop()
             self._plane = None
             raise
         self.relay_hosts = tuple(host.told for host in hosts.values())
-        listeners = (*self.addresses, *self.probe_addresses)
-        if self.alternate is not None:
-            listeners += (self.alternate, (self.alternate[0], self.addresses[0][1]))
-            listeners += ((self.addresses[0][0], self.alternate[1]),)
-        self._desk = requestDesk(
-            settings,
-            machine.randomBytes,
-            peerPolicy(settings, hosts, listeners, machine.isOwnAddress),
-            tuple(hosts),
-            plane.keeps_whole,
-            self.counters,
-        )
         self._table = self._desk.methods.table
         self._log.info(
             "relay listens at {addresses} and relays from {relay_hosts}",
@@ -146,36 +145,41 @@ class RelayServer:
             relay_hosts=self.relay_hosts,
         )
 
-    def stop(self) -> None:
-        """Close every socket and forget every client.  Stopping twice is harmless."""
+    def stop(self) -> Deferred[None]:
+        """
+        Close every socket and forget every client.  Stopping twice is harmless.
+
+        @return: Fires when the last answers to clients on streams have left, too.
+        """
         plane, self._plane = self._plane, None
         if plane is None:
-            return
-        self.streams.closeAll()
+            return succeed(None)
+        closed = self.streams.closeAll()
         self._bindings.close()
         plane.stop()
         self.counters.nothingActive()
         self._alarm.cancel()
         self._log.info("relay at {addresses} stopped", addresses=self.addresses)
         self._drain.end()
+        self._drain = Drain(self.clock, self._settings.drain_limit)
+        return closed
 
-    def reload(
-        self,
-        secrets: tuple[bytes, ...],
-        users: tuple[tuple[str, str], ...],
-        allow_peer: tuple[str, ...],
-        deny_peer: tuple[str, ...],
-    ) -> None:
+    def reload(self, settings: RelaySettings) -> None:
         """
         Take other secrets, users and rules for peers.  Allocations stay; permissions that a
         new rule refuses end.
 
+        @param settings: Only its C{secrets}, C{users}, C{allow_peer} and C{deny_peer} count.
         @raise gamenet.errors.BadSetting: One cannot work; then nothing has changed.
+        @raise LocalProtocolError: The relay is not started.
         """
+        self._requireStarted()
         policy = evolve(
-            self._table.policy, allowed=networks(allow_peer), denied=networks(deny_peer)
+            self._table.policy,
+            allowed=networks(settings.allow_peer),
+            denied=networks(settings.deny_peer),
         )
-        self._desk.authenticator.reload(secrets, users)
+        self._desk.authenticator.reload(settings.secrets, settings.users)
         self.sweep()
         self._apply(self._table.usePolicy(policy), self.clock.seconds())
         self._settle()
@@ -186,7 +190,9 @@ class RelayServer:
 
         @return: Fires when the last allocation is gone, after C{drain_limit} seconds, or
             when the relay is stopped.  Every call returns a new one.
+        @raise LocalProtocolError: The relay is not started.
         """
+        self._requireStarted()
         self._desk.draining = True
         return self._drain.begin(self.counters.allocations_active)
 
@@ -209,7 +215,7 @@ class RelayServer:
             self._bindings.requested(data, listener, client)
         elif first <= 3:
             try:
-                message = decode(data)
+                message = decode(data, self._settings.limits.attributes)
             except MalformedMessage:
                 self.dropped(DropReason.MALFORMED)
                 return
@@ -240,10 +246,11 @@ class RelayServer:
             plane.channelDataReceived(flow, message)
             return True
         try:
-            decoded = decode(message)
+            decoded = decode(message, self._settings.limits.attributes)
         except MalformedMessage:
             self.dropped(DropReason.MALFORMED)
-            return False
+            # Where it ends is known: what follows can be read, and an allocation is worth it.
+            return hasMagicCookie(message)
         if decoded.method == BINDING and decoded.message_class is MessageClass.REQUEST:
             answer = self._bindings.streamed(decoded, len(message), flow.address)
             if answer is not None:
@@ -263,10 +270,6 @@ class RelayServer:
         plane.disconnect(flow)
         self._settle()
 
-    def streamRefused(self) -> None:
-        """Somebody was turned away who wanted to connect; called by the stream."""
-        self.dropped(DropReason.STREAM_REFUSED)
-
     def sweep(self) -> None:
         """Let end what ends by now; called by the alarm."""
         now = self.clock.seconds()
@@ -281,6 +284,10 @@ class RelayServer:
         """Count a packet that went nowhere, and say so now and then."""
         self.counters.dropped[reason] += 1
         self._sparse.note(reason.value, "relay dropped a packet: {kind}")
+
+    def _requireStarted(self) -> None:
+        if self._plane is None:
+            raise LocalProtocolError("the relay is not started")
 
     def _listen(self, plane: PythonPlane) -> None:
         settings = self._settings

@@ -15,16 +15,17 @@ from attrs import define, field, frozen
 from gamenet.errors import LocalProtocolError
 from gamenet.relay_plane.allowance import Allowance, Usage
 from gamenet.wire.source_network import sourceNetwork
+from gamenet.wire.stun import ATTRIBUTE_LIMIT
 
-__all__ = ["AllocationLimits", "Quotas", ]
-
+__all__ = ["AllocationLimits", "Quotas"]
 
 
 @frozen
 class AllocationLimits:
     """
-    How much there may be of everything; lifetimes in seconds, bandwidths in bytes of
-    payload a second, both directions together.  A source address is what
+    How much there may be of everything; lifetimes in seconds, bandwidths in bytes a
+    second, both directions together, the headers of IP and UDP too
+    (L{gamenet.relay_plane.allowance.PACKET_OVERHEAD}).  A source address is what
     L{gamenet.wire.source_network.sourceNetwork} makes of it.
 
     @ivar allocations: Relayed ports in total, reserved ones too.
@@ -63,9 +64,13 @@ class AllocationLimits:
     permission_lifetime: float = 300.0
     channel_lifetime: float = 600.0
 
-
-
-
+    @property
+    def attributes(self) -> int:
+        """
+        The most attributes of a client's message: one CreatePermission may name as many
+        peers as there may be permissions.
+        """
+        return ATTRIBUTE_LIMIT + self.permissions
 
 
 @define(eq=False)
@@ -131,11 +136,6 @@ class Quotas:
         self._users = _Usages(limits.bandwidth_of_user)
         self._addresses = _Usages(limits.bandwidth_of_address)
 
-    def allocationsOf(self, user: str) -> int:
-        """Return how many relayed ports a user has, reserved ones too."""
-        usage = self._users.by_name.get(user.encode())
-        return 0 if usage is None else usage.allocations
-
     def room(self, user: str, host: str) -> int:
         """
         Return how many more relayed ports a user at an address may have.
@@ -144,9 +144,10 @@ class Quotas:
         @param host: The client's.
         """
         limits = self.limits
+        usage = self._users.by_name.get(user.encode())
         return min(
             limits.allocations - self.total.allocations,
-            limits.allocations_of_user - self.allocationsOf(user),
+            limits.allocations_of_user - (0 if usage is None else usage.allocations),
             self.roomAt(host),
         )
 

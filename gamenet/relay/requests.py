@@ -16,10 +16,10 @@ from attrs import define, evolve, field, frozen
 
 from gamenet.errors import MalformedMessage
 from gamenet.interfaces import Address
-from gamenet.relay.answer_budget import AnswerBudget
-from gamenet.relay.asked import Asked, Attributes, Decision, Granted, WantedPorts
+from gamenet.relay.asked import Asked, Attributes, Decision, Granted, Refused, WantedPorts
 from gamenet.relay.authentication import Authenticator, Refusal, Sender
 from gamenet.relay.methods import METHOD_NAMES, TurnMethods
+from gamenet.relay.refusal_budget import RefusalBudget
 from gamenet.relay_plane.counters import DropReason, RelayCounters
 from gamenet.relay_plane.flow import Flow
 from gamenet.relay_plane.grants import Effect
@@ -33,17 +33,18 @@ from gamenet.wire.stun_attributes import (
     UNKNOWN_ATTRIBUTE,
 )
 from gamenet.wire.turn import UNDERSTOOD_ATTRIBUTES
+from gamenet.wire.turn_transport import Transport
 
 __all__ = [
-    "AMPLIFICATION_LIMIT",
+    "REFUSAL_AMPLIFICATION_LIMIT",
     "Outcome",
     "RequestDesk",
     "WantedPorts",
 ]
 
-#: A refusal to somebody who proved nothing is at most this many times as long as the request.
-AMPLIFICATION_LIMIT = 4
-
+#: A refusal over UDP to somebody who proved nothing is at most this many times as long as the
+#: request: its sender may be forged, which no stream's can be.
+REFUSAL_AMPLIFICATION_LIMIT = 4
 
 
 @frozen
@@ -74,14 +75,14 @@ class RequestDesk:
 
     @ivar authenticator: Tells who sent a request.
     @ivar methods: Decides what is asked.
-    @ivar budget: Who still gets a refusal.
+    @ivar budget: Who still gets a refusal over UDP.
     @ivar understood: The comprehension-required attributes that are
         understood: not DONT-FRAGMENT where the system cannot do it.
     """
 
     authenticator: Authenticator
     methods: TurnMethods
-    budget: AnswerBudget
+    budget: RefusalBudget
     understood: frozenset[int] = UNDERSTOOD_ATTRIBUTES
 
     @property
@@ -126,6 +127,9 @@ class RequestDesk:
         @return: Where it has C{wanted}, L{allocate} follows in the same instant.
         """
         swept = self.sweep(now)
+        if request.message_class is MessageClass.INDICATION and request.method == stun.BINDING:
+            # It keeps a mapping of a NAT alive, and that is all it wants.
+            return Outcome(effects=swept)
         outcome = self._answer(request, size, flow, now, wall_now)
         self._count(request, outcome)
         return evolve(outcome, effects=(*swept, *outcome.effects)) if swept else outcome
@@ -151,10 +155,9 @@ class RequestDesk:
         if isinstance(decision, Granted):
             outcome = _grant(asked.request, asked.sender, decision)
         else:
-            code, unused = decision
-            refusal = Refusal(code, asked.sender.key, asked.sender.integrity)
-            refused = self._refuse(asked.request, 0, asked.flow.address, refusal, now)
-            outcome = evolve(refused, effects=unused)
+            refusal = Refusal(decision.code, asked.sender.key, asked.sender.integrity)
+            refused = self._refuse(asked.request, 0, asked.flow, refusal, now)
+            outcome = evolve(refused, effects=decision.effects)
         self._count(asked.request, outcome)
         return outcome
 
@@ -165,19 +168,18 @@ class RequestDesk:
             return Outcome(dropped=DropReason.NOT_A_REQUEST)
         if request.method not in METHOD_NAMES:
             return Outcome(dropped=DropReason.UNKNOWN_METHOD)
-        client = flow.address
         allocation = self.methods.table.find(flow, now)
         # An allocation's credential is good as long as it lives, and for its deletion.
-        ended = self.methods.deletions.find(flow, request.transaction_id, now)
+        ended = self.methods.deletionOf(request, flow, now)
         holder = ended if ended is not None else allocation
         known = None if holder is None else holder.credential
-        sender = self.authenticator.check(request, client, now, wall_now, known)
+        sender = self.authenticator.check(request, flow.address, now, wall_now, known)
         if isinstance(sender, Refusal):
-            return self._refuse(request, size, client, sender, now)
+            return self._refuse(request, size, flow, sender, now)
         unknown = request.unknownAttributes(self.understood)
         if unknown:
             refusal = Refusal(UNKNOWN_ATTRIBUTE, sender.key, sender.integrity, unknown)
-            return self._refuse(request, size, client, refusal, now)
+            return self._refuse(request, size, flow, refusal, now)
         decision: Decision
         try:
             decision = self.methods.decide(Asked(request, flow, sender, allocation, now))
@@ -187,22 +189,27 @@ class RequestDesk:
             return Outcome(authenticated=True, wanted=decision)
         if isinstance(decision, Granted):
             return _grant(request, sender, decision)
-        refusal = Refusal(decision, sender.key, sender.integrity)
-        return self._refuse(request, size, client, refusal, now)
+        if not isinstance(decision, Refused):
+            decision = Refused(decision)
+        refusal = Refusal(decision.code, sender.key, sender.integrity)
+        refused = self._refuse(request, size, flow, refusal, now)
+        return evolve(refused, effects=decision.effects) if decision.effects else refused
 
     def _refuse(
-        self, request: StunMessage, size: int, client: Address, refusal: Refusal, now: float
+        self, request: StunMessage, size: int, flow: Flow, refusal: Refusal, now: float
     ) -> Outcome:
         # A right signature with a stale nonce may be a copy, sent from a forged address.
         proven = refusal.key is not None and refusal.code != STALE_NONCE
-        if not proven and not self.budget.take(client[0], now):
+        # A stream has shown where its client is, and there a request is never sent again.
+        bounded = not proven and flow.transport is Transport.UDP
+        if bounded and not self.budget.take(flow.address[0], now):
             return Outcome(dropped=DropReason.RATE_LIMITED)
-        for attributes, fingerprint in self._refusals(refusal, client, now):
+        for attributes, fingerprint in self._refusals(refusal, flow.address, now):
             message = StunMessage(
                 request.method, MessageClass.ERROR, request.transaction_id, attributes
             )
             answer = stun.encode(message, refusal.key, fingerprint, refusal.integrity)
-            if proven or len(answer) <= AMPLIFICATION_LIMIT * size:
+            if not bounded or len(answer) <= REFUSAL_AMPLIFICATION_LIMIT * size:
                 known = refusal.key is not None
                 return Outcome(answer, refusal.code, authenticated=known)
         return Outcome(dropped=DropReason.AMPLIFICATION)

@@ -15,8 +15,6 @@ from gamenet.relay_plane.relayed_port import RelayedPort
 __all__ = ["Reservation", "ReservationTable"]
 
 
-
-
 @frozen
 class Reservation:
     """

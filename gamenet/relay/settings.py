@@ -76,6 +76,8 @@ class RelaySettings:
         be in.
     @ivar own_addresses: Further numeric addresses of this machine, on which
         only relayed ports can be peers.
+    @ivar closed_ports: UDP ports that are no peers on any host of this machine, beside those
+        that the relay listens at: other relays of one L{gamenet.operation.supervisor}.
     @ivar last_channel: The last channel number that clients may choose.  By
         default that of RFC 5766, which RFC 8656 lowered to 0x4FFF so that a
         port can be shared with other protocols; this port is not.
@@ -107,6 +109,7 @@ class RelaySettings:
     allow_peer: tuple[str, ...] = ()
     deny_peer: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
+    closed_ports: tuple[int, ...] = ()
     last_channel: int = field(
         default=LAST_CHANNEL_OF_RFC_5766,
         validator=wholeNumber(FIRST_CHANNEL, LAST_CHANNEL_OF_RFC_5766),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IProtocolNegotiationFactory,
@@ -29,13 +30,17 @@ from gamenet.relay.settings import StreamLimits
 from gamenet.relay_plane.counters import DropReason
 from gamenet.relay_plane.data_plane import BacklogError
 from gamenet.relay_plane.flow import Flow
+from gamenet.wire.source_network import sourceNetwork
 from gamenet.wire.turn_stream import LONGEST_STREAM_MESSAGE, TurnStreamDecoder, padForStream
 from gamenet.wire.turn_transport import Transport
 
 if TYPE_CHECKING:
     from gamenet.relay.protocol import RelayServer
 
-__all__ = ["UNPROVEN_LIMIT", "RelayStream", "RelayStreamFactory"]
+__all__ = ["CLOSING_TIME", "UNPROVEN_LIMIT", "RelayStream", "RelayStreamFactory"]
+
+#: Seconds that the last answers have to leave when the relay stops.
+CLOSING_TIME = 1.0
 
 #: The longest message that is taken from somebody without an allocation, in bytes.
 UNPROVEN_LIMIT = 2048
@@ -68,13 +73,14 @@ class RelayStream(Protocol):
         self._closed = False
         self._silence = Alarm(server.clock, self._silent)
         self._partial = Alarm(server.clock, self._tooSlow)
+        self._closing = Alarm(server.clock, self.close)
         self.flow: Flow | None = None
 
     def connectionMade(self) -> None:
         """Take the client in, or turn it away."""
         address = _addressOf(self.transport.getPeer())
         if address is None or not self._streams.admit(self, address[0]):
-            self._server.streamRefused()
+            self._server.dropped(DropReason.STREAM_REFUSED)
             self.transport.abortConnection()
             return
         transport = Transport.TLS if ISSLTransport.providedBy(self.transport) else Transport.TCP
@@ -111,6 +117,7 @@ class RelayStream(Protocol):
         """Its allocation ends with the stream."""
         self._silence.cancel()
         self._partial.cancel()
+        self._closing.cancel()
         flow, self.flow = self.flow, None
         if flow is not None:
             self._streams.forget(self, flow.address[0])
@@ -146,14 +153,27 @@ class RelayStream(Protocol):
         if self.transport is not None:
             self.transport.abortConnection()
 
+    def finish(self) -> None:
+        """Close the stream once what was answered has left, L{CLOSING_TIME} later at most."""
+        self._closed = True
+        self._silence.cancel()
+        self._partial.cancel()
+        self._closing.set(self._server.clock.seconds() + CLOSING_TIME)
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
     def pauseProducing(self) -> None:
         """The client reads too slowly; called by the transport."""
         self._full = True
+        # What is not read cannot become whole.
+        self._partial.cancel()
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The client has read; called by the transport."""
         self._full = False
+        if self._decoder.partial and not self._closed:
+            self._partial.set(self._server.clock.seconds() + self._limits.partial)
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
@@ -194,7 +214,8 @@ class RelayStreamFactory(Factory):
         self._server = server
         self.limits = limits
         self._streams: dict[RelayStream, None] = {}
-        self._count_of: dict[str, int] = {}
+        self._count_of: dict[bytes, int] = {}
+        self._closed: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         """Return how many streams there are."""
@@ -210,14 +231,15 @@ class RelayStreamFactory(Factory):
 
     def admit(self, stream: RelayStream, host: str) -> bool:
         """Count a stream, where there is room for it."""
-        count = self._count_of.get(host, 0)
+        source = sourceNetwork(host)
+        count = self._count_of.get(source, 0)
         if (
             len(self._streams) >= self.limits.connections
             or count >= self.limits.connections_of_address
         ):
             return False
         self._streams[stream] = None
-        self._count_of[host] = count + 1
+        self._count_of[source] = count + 1
         self._server.counters.streams_active = len(self._streams)
         return True
 
@@ -225,14 +247,28 @@ class RelayStreamFactory(Factory):
         """A stream that was admitted is gone."""
         del self._streams[stream]
         self._server.counters.streams_active = len(self._streams)
-        self._count_of[host] -= 1
-        if not self._count_of[host]:
-            del self._count_of[host]
+        source = sourceNetwork(host)
+        self._count_of[source] -= 1
+        if not self._count_of[source]:
+            del self._count_of[source]
+        if not self._streams:
+            closed, self._closed = self._closed, []
+            for each in closed:
+                each.callback(None)
 
-    def closeAll(self) -> None:
-        """Close every stream."""
+    def closeAll(self) -> Deferred[None]:
+        """
+        Close every stream, once what was answered has left.
+
+        @return: Fires when they are closed, after L{CLOSING_TIME} at the latest.
+        """
         for stream in tuple(self._streams):
-            stream.close()
+            stream.finish()
+        if not self._streams:
+            return succeed(None)
+        closed: Deferred[None] = Deferred()
+        self._closed.append(closed)
+        return closed
 
 
 def _addressOf(peer: object) -> Address | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from attrs import define
 
-__all__ = ["BANDWIDTH_CHUNK", "Allowance", "Usage"]
-
+__all__ = ["BANDWIDTH_CHUNK", "PACKET_OVERHEAD", "Allowance", "Usage"]
 
 #: Bytes that an allocation draws at once.
 BANDWIDTH_CHUNK = 8192
-
+#: Bytes that a relayed packet counts beside its payload: its headers of IPv4 and UDP.  Empty
+#: packets would be free without them.
+PACKET_OVERHEAD = 20 + 8
 
 #: Least bytes that a bucket can save up, so that the longest datagram passes.
 _LEAST_BURST = 65_536
@@ -65,7 +66,8 @@ class Usage:
 class Allowance:
     """
     What one allocation may still send and be sent.  Who relays a packet takes its
-    payload's bytes from C{left}, and asks L{refill} where that makes it negative.
+    payload's bytes and L{PACKET_OVERHEAD} from C{left}, and asks L{refill} where that makes
+    it negative.
 
     @ivar user: What its user uses.
     @ivar address: What its source address uses.
@@ -79,7 +81,13 @@ class Allowance:
     left: int = 0
 
     def spend(self, size: int, now: float) -> bool:
-        """Take a packet's bytes; return whether it may pass."""
+        """
+        Take a packet's bytes.
+
+        @param size: Its payload's bytes and L{PACKET_OVERHEAD}.
+        @param now: Seconds, monotonic.
+        @return: Whether it may pass.
+        """
         self.left -= size
         return self.left >= 0 or self.refill(now)
 

@@ -9,15 +9,13 @@ from enum import Enum
 from attrs import define, field
 
 from gamenet.relay_plane.grants import EndReason
+from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY
 from gamenet.wire.turn_transport import Transport
 
-__all__ = ["FAMILIES", "DropReason", "RelayCounters"]
+__all__ = ["FAMILY_NAMES", "DropReason", "RelayCounters"]
 
 #: The names that address families are counted under, by their number in TURN.
-FAMILIES = {1: "ipv4", 2: "ipv6"}
-
-#: Why an allocation, and not only a port, can be no more.
-_ENDS = (EndReason.EXPIRED, EndReason.DELETED, EndReason.DISCONNECTED)
+FAMILY_NAMES = {IPV4_FAMILY: "ipv4", IPV6_FAMILY: "ipv6"}
 
 
 class DropReason(Enum):
@@ -27,7 +25,8 @@ class DropReason(Enum):
     @cvar NOT_STUN: Neither STUN nor ChannelData by its first byte, or empty.
     @cvar MALFORMED: Its lengths or its fingerprint are wrong, or an indication
         lacks what it needs.
-    @cvar NOT_A_REQUEST: An indication or an answer that nobody here asked for.
+    @cvar NOT_A_REQUEST: An indication or an answer that nobody here asked for; Binding
+        indications are no such thing, but what keeps a client's NAT mapping alive.
     @cvar UNKNOWN_METHOD: A request for something that is neither STUN nor TURN.
     @cvar UNKNOWN_ATTRIBUTE: An indication with an attribute that must be
         understood and is not.
@@ -81,7 +80,7 @@ class RelayCounters:
         client of the relay.
     @ivar allocations_active: Allocations that live now.
     @ivar allocations_by_transport: Likewise, by how their clients reach the relay.
-    @ivar relayed_ports_by_family: Their relayed ports, by L{FAMILIES}.
+    @ivar relayed_ports_by_family: Their relayed ports, by L{FAMILY_NAMES}.
     @ivar permissions_active: Their permissions.
     @ivar channels_active: Their channels.
     @ivar reservations_active: Ports that are reserved now.
@@ -103,13 +102,13 @@ class RelayCounters:
     short_cut_packets: int = 0
     allocations_active: int = 0
     allocations_by_transport: dict[Transport, int] = field(factory=_byTransport)
-    relayed_ports_by_family: dict[int, int] = field(factory=lambda: dict.fromkeys(FAMILIES, 0))
+    relayed_ports_by_family: dict[int, int] = field(factory=lambda: dict.fromkeys(FAMILY_NAMES, 0))
     permissions_active: int = 0
     channels_active: int = 0
     reservations_active: int = 0
     allocations_total: int = 0
     allocations_total_by_transport: dict[Transport, int] = field(factory=_byTransport)
-    allocations_ended: dict[EndReason, int] = field(factory=lambda: dict.fromkeys(_ENDS, 0))
+    allocations_ended: dict[EndReason, int] = field(factory=lambda: dict.fromkeys(EndReason, 0))
     streams_active: int = 0
     bindings: int = 0
     requests: dict[str, int] = field(factory=dict)
@@ -117,17 +116,12 @@ class RelayCounters:
     refused: dict[int, int] = field(factory=dict)
     dropped: dict[DropReason, int] = field(factory=lambda: dict.fromkeys(DropReason, 0))
 
-    @property
-    def allocations_expired(self) -> int:
-        """Allocations that nobody refreshed, or that reached the maximum age."""
-        return self.allocations_ended[EndReason.EXPIRED]
-
     def nothingActive(self) -> None:
         """Note that the relay has stopped: nothing of it lives any more."""
         self.allocations_active = self.permissions_active = self.channels_active = 0
         self.reservations_active = self.streams_active = 0
         self.allocations_by_transport = _byTransport()
-        self.relayed_ports_by_family = dict.fromkeys(FAMILIES, 0)
+        self.relayed_ports_by_family = dict.fromkeys(FAMILY_NAMES, 0)
 
     def asDict(self) -> dict[str, object]:
         """Return everything as what JSON can hold; codes and reasons as text."""
@@ -140,14 +134,13 @@ class RelayCounters:
             "allocations_active": self.allocations_active,
             "allocations_by_transport": _named(self.allocations_by_transport),
             "relayed_ports_by_family": {
-                name: self.relayed_ports_by_family[family] for family, name in FAMILIES.items()
+                name: self.relayed_ports_by_family[family] for family, name in FAMILY_NAMES.items()
             },
             "permissions_active": self.permissions_active,
             "channels_active": self.channels_active,
             "reservations_active": self.reservations_active,
             "allocations_total": self.allocations_total,
             "allocations_total_by_transport": _named(self.allocations_total_by_transport),
-            "allocations_expired": self.allocations_expired,
             "allocations_ended": _named(self.allocations_ended),
             "streams_active": self.streams_active,
             "bindings": self.bindings,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from gamenet.interfaces import Address
 from gamenet.relay_plane.counters import DropReason
@@ -84,6 +84,10 @@ class IDataPlane(Interface):
 
     A plane knows no time limits: its owner tells it what ends, when it ends.
     """
+
+    keeps_whole = Attribute(
+        "Whether datagrams can be kept from being fragmented (DONT-FRAGMENT), a C{bool}."
+    )
 
     def listen(number: int, interface: str, port: int) -> Address:
         """

@@ -18,18 +18,16 @@ __all__ = ["Effect", "EndReason", "Grants", "GrantsChanged", "PortsClosed"]
 
 class EndReason(Enum):
     """
-    Why a relayed port is no more; the values are the names in metrics.
+    Why an allocation is no more; the values are the names in metrics.
 
     @cvar EXPIRED: Nobody refreshed it, or it reached the maximum age.
     @cvar DELETED: Its client gave it back.
     @cvar DISCONNECTED: Its client's stream ended.
-    @cvar UNUSED: It was opened for an Allocate that could not be granted after all.
     """
 
     EXPIRED = "expired"
     DELETED = "deleted"
     DISCONNECTED = "disconnected"
-    UNUSED = "unused"
 
 
 @frozen
@@ -61,7 +59,6 @@ class PortsClosed:
 
     @ivar flow: Whose they were.
     @ivar numbers: The ports' numbers.
-    @ivar reason: Why.
     @ivar ended: Whether the allocation is gone: the data plane erases the
         flow.  Otherwise a L{GrantsChanged} follows where the allocation lives on
         with another port; a reserved port never was its flow's.
@@ -69,7 +66,6 @@ class PortsClosed:
 
     flow: Flow
     numbers: tuple[int, ...]
-    reason: EndReason
     ended: bool = True
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from gamenet.interfaces import Address, IDatagramSocket
-from gamenet.relay_plane.allowance import Allowance
+from gamenet.relay_plane.allowance import PACKET_OVERHEAD, Allowance
 from gamenet.relay_plane.counters import DropReason
 from gamenet.relay_plane.data_plane import Reply, dropReason
 from gamenet.wire.turn import encodeDataIndication
@@ -72,7 +72,7 @@ class RelayedPortSocket:
             return
         size = len(data)
         allowance = self.allowance
-        allowance.left -= size  # type: ignore[union-attr]
+        allowance.left -= size + PACKET_OVERHEAD  # type: ignore[union-attr]
         if allowance.left < 0 and not allowance.refill(plane.seconds()):  # type: ignore[union-attr]
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
@@ -104,7 +104,7 @@ class RelayedPortSocket:
             plane.owner.dropped(DropReason.PEER_FORBIDDEN)
             return
         size = len(data)
-        if not allowance.spend(size, plane.seconds()):
+        if not allowance.spend(size + PACKET_OVERHEAD, plane.seconds()):
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
         channel = self.channels.get(peer)

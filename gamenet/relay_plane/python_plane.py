@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from gamenet.errors import CannotBind, LocalProtocolError
 from gamenet.interfaces import Address, IDatagramSocket, IFragmentControl, IMachine
+from gamenet.relay_plane.allowance import PACKET_OVERHEAD
 from gamenet.relay_plane.counters import DropReason, RelayCounters
 from gamenet.relay_plane.data_plane import (
     IDataPlane,
@@ -43,6 +44,8 @@ _BINDING_REQUEST = b"\0\1"
 #: The longest payload of a datagram over IPv4.  A stream can hold more; it is relayed
 #: neither through a socket nor past one.
 _LONGEST_PAYLOAD = 65_507
+#: What ChannelData counts beside all its bytes, its own header among them.
+_CHANNEL_OVERHEAD = PACKET_OVERHEAD - CHANNEL_DATA_HEADER
 
 
 @define(eq=False)
@@ -196,7 +199,7 @@ class PythonPlane:
         if size > _LONGEST_PAYLOAD:
             self.owner.dropped(DropReason.SEND_FAILED)
             return
-        if not client.grants.allowance.spend(size, self.seconds()):
+        if not client.grants.allowance.spend(size + PACKET_OVERHEAD, self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
         target = routing.live(peer) if routing.short_cut else None
@@ -229,6 +232,7 @@ class PythonPlane:
         relay = self._relay
         counters = self.counters
         lengths = LENGTHS
+        overhead = PACKET_OVERHEAD
         find = listener.routes.get
 
         def received(data: bytes, client: Address) -> None:
@@ -242,17 +246,18 @@ class PythonPlane:
             # their allowances: what these need is written out here, at some 10 % of the cost
             # of everything.  The rest is for L{_relay}.
             size = len(data) - 4
+            cost = size + overhead
             allowance = route.allowance
             target = route.target
             if (
                 not 0 <= size < 1500
                 or data[2:4] != lengths[size]
-                or allowance.left < size
+                or allowance.left < cost
                 or (target is not None and route.name is None)
             ):
                 relay(route, data)
                 return
-            allowance.left -= size
+            allowance.left -= cost
             try:
                 if target is None:
                     route.send(data[4:], route.peer)
@@ -287,7 +292,7 @@ class PythonPlane:
             self.owner.dropped(DropReason.MALFORMED)
             return
         allowance = route.allowance
-        allowance.left -= end - 4
+        allowance.left -= end + _CHANNEL_OVERHEAD
         if allowance.left < 0 and not allowance.refill(self.seconds()):
             self.owner.dropped(DropReason.BANDWIDTH)
             return
@@ -310,10 +315,10 @@ class PythonPlane:
         counters = self.counters
         counters.short_cut_packets += 1
         theirs = target.allowance
-        if route.name is None or theirs is None or theirs.left < end:
+        if route.name is None or theirs is None or theirs.left < end + _CHANNEL_OVERHEAD:
             target.receive(data[4:end], route.origin)
             return
-        theirs.left -= end - 4
+        theirs.left -= end + _CHANNEL_OVERHEAD
         target.reply(route.name + data[2:end], target.client)
         counters.packets_to_clients += 1
         counters.bytes_to_clients += end - 4

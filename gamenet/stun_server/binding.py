@@ -1,6 +1,6 @@
 """
 Answers to Binding requests (RFC 8489), which anybody gets: never more than
-L{REPLY_LIMIT} times as long as the request, since its sender may be forged.
+L{BINDING_AMPLIFICATION_LIMIT} times as long as the request, since its sender may be forged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gamenet.wire.stun_attributes import (
 from gamenet.wire.turn import UNDERSTOOD_ATTRIBUTES
 
 __all__ = [
-    "REPLY_LIMIT",
+    "BINDING_AMPLIFICATION_LIMIT",
     "Attributes",
     "BindingAnswer",
     "answerBinding",
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 #: An answer is at most this many times as long as its request.
-REPLY_LIMIT = 2.5
+BINDING_AMPLIFICATION_LIMIT = 2.5
 
 _HEADER = 20
 _PRINT_SIZE = 8
@@ -174,7 +174,7 @@ def bindingSuccess(
     no room for is left out, FINGERPRINT first and then C{told} from its end.
 
     @param message: The request.
-    @param size: Its bytes; the answer has at most L{REPLY_LIMIT} times as many.
+    @param size: Its bytes; the answer has at most L{BINDING_AMPLIFICATION_LIMIT} times as many.
     @param client: Where it came from.
     @param told: Further attributes, the most important first, whose values are
         multiples of 4 bytes long.
@@ -188,7 +188,7 @@ def bindingSuccess(
         if room >= 8:
             chosen += ((PADDING, bytes(room - 4 & ~3)),)
     else:
-        limit = int(REPLY_LIMIT * size)
+        limit = int(BINDING_AMPLIFICATION_LIMIT * size)
         chosen, _, prints = _choose(limit - needed, told, message.fingerprinted)
     success = StunMessage(
         BINDING, MessageClass.SUCCESS, message.transaction_id, (mapped, *chosen)
@@ -203,7 +203,7 @@ def bindingRefusal(
     Return a refusal of a Binding request.
 
     What a request can be refused for makes it long enough: the answer never is more than
-    L{REPLY_LIMIT} times as long.
+    L{BINDING_AMPLIFICATION_LIMIT} times as long.
 
     @param message: The request.
     @param client: Where it came from.
@@ -237,7 +237,7 @@ def _quickShape(version: int, fingerprinted: bool, told: Attributes) -> tuple[by
     FINGERPRINT comes then."""
     mapped = _MAPPED_SIZES[version]
     size = _HEADER + (_PRINT_SIZE if fingerprinted else 0)
-    limit = int(REPLY_LIMIT * size)
+    limit = int(BINDING_AMPLIFICATION_LIMIT * size)
     chosen, _, prints = _choose(limit - _HEADER - mapped, told, fingerprinted)
     tail = b"".join(
         kind.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value for kind, value in chosen

@@ -23,6 +23,8 @@ from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode
 
 __all__ = ["BindingSockets"]
 
+_BINDING_INDICATION = b"\0\x11"
+
 
 class BindingSockets:
     """
@@ -55,6 +57,11 @@ class BindingSockets:
         self._primary: int | None = None
         self._primary_address: Address | None = None
         self._others: dict[Address, IDatagramSocket] = {}
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the further sockets are."""
+        return tuple(socket.address for socket in self._sockets)
 
     def openProbe(self, address: Address) -> Address:
         """
@@ -167,13 +174,13 @@ class BindingSockets:
             return
         answer = answerProbe(data, client)
         if answer is None:
-            self._owner.dropped(DropReason.UNKNOWN_METHOD)
+            self._ignore(data)
         else:
             self._count(answer, socket.send(answer.data, answer.destination))
 
     def _discovered(self, place: list[Address], data: bytes, client: Address) -> None:
         if data[:2] != b"\0\1":
-            self._owner.dropped(DropReason.UNKNOWN_METHOD)
+            self._ignore(data)
             return
         if not self._mayAnswer(client):
             return
@@ -187,6 +194,11 @@ class BindingSockets:
         else:
             sent = self._others[origin].send(answer.data, answer.destination)
         self._count(answer, sent)
+
+    def _ignore(self, data: bytes) -> None:
+        """Count what is not answered, but for Binding indications: they want no answer."""
+        if data[:2] != _BINDING_INDICATION:
+            self._owner.dropped(DropReason.UNKNOWN_METHOD)
 
     def _mayAnswer(self, client: Address) -> bool:
         if self._budget.take(client[0], self._seconds()):

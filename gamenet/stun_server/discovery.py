@@ -3,7 +3,7 @@ NAT behavior discovery, the server's side of RFC 5780: two hosts with two ports
 each, that answer for one another.
 
 Whoever is asked sends one datagram at most, to the host that asked, and never
-more than L{gamenet.stun_server.binding.REPLY_LIMIT} times what came.
+more than L{gamenet.stun_server.binding.BINDING_AMPLIFICATION_LIMIT} times what came.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ it stops loops, chains without end, and servers that cannot be meant.
 
 from __future__ import annotations
 
-from socket import AF_INET, AF_INET6, inet_ntop
-
 from attrs import define, evolve, field, frozen
 
 from gamenet.errors import MalformedMessage, RelayRefused
 from gamenet.interfaces import Address
+from gamenet.wire.nat_discovery import decodeAddress
 from gamenet.wire.stun import StunMessage
 from gamenet.wire.stun_attributes import ALTERNATE_SERVER
 from gamenet.wire.transport_address import isSendable
@@ -103,7 +102,7 @@ def readAlternate(answer: StunMessage, reason: str) -> TryAlternate:
         ALTERNATE-DOMAIN that is no name.
     """
     values = [value for kind, value in answer.attributes if kind == ALTERNATE_SERVER]
-    addresses = tuple(filter(isSendable, map(_decodeAddress, values[:4])))
+    addresses = tuple(filter(isSendable, map(decodeAddress, values[:4])))
     domain = answer.first(ALTERNATE_DOMAIN) or b""
     if len(domain) > _LONGEST_DOMAIN or not all(0x21 <= byte <= 0x7E for byte in domain):
         raise MalformedMessage("an ALTERNATE-DOMAIN that is no name")
@@ -155,11 +154,3 @@ class AlternateServers:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
-
-
-def _decodeAddress(value: bytes) -> Address:
-    if len(value) == 8 and value[1] == 1:
-        return inet_ntop(AF_INET, value[4:]), int.from_bytes(value[2:4], "big")
-    if len(value) == 20 and value[1] == 2:
-        return inet_ntop(AF_INET6, value[4:]), int.from_bytes(value[2:4], "big")
-    raise MalformedMessage(f"an ALTERNATE-SERVER of {len(value)} bytes")

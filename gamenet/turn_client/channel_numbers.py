@@ -30,15 +30,21 @@ class ChannelNumbers:
     """
     The numbers of one allocation: those held, those resting, and the rest, never used.
 
+    @ivar first: The first number to give.
     @ivar number_of: The number of each peer that holds one.
     @ivar peer_of: The peers that hold numbers, by number.
     """
 
+    first: int = FIRST_CHANNEL
     number_of: dict[Address, int] = field(init=False, factory=dict)
     peer_of: dict[int, Address] = field(init=False, factory=dict)
-    _unused: int = field(init=False, default=FIRST_CHANNEL)
+    _unused: int = field(init=False)
     _resting_of: dict[Address, int] = field(init=False, factory=dict)
     _rested: dict[int, float] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with the first."""
+        self._unused = self.first
 
     def __len__(self) -> int:
         """Return how many numbers are held."""

@@ -5,7 +5,8 @@ It works against any TURN server.  Over UDP it shares its socket with whatever
 else the game socket carries: everything it sends and receives goes through one
 face.  Over TCP and TLS that face is a L{gamenet.turn_client.relay_connection.RelayConnection}, see
 L{gamenet.turn_client.connection_setup}; and L{gamenet.turn_client.kept_allocation} keeps an
-allocation where this has one until it is lost.
+allocation where this has one until it is lost.  gamenet's own matches use this client as it
+is, over UDP.
 """
 
 from __future__ import annotations
@@ -17,18 +18,16 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from gamenet.errors import (
-    BadSetting,
     GamenetError,
     LocalProtocolError,
     MalformedMessage,
     RelayRefused,
 )
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
-from gamenet.turn_client.channel_numbers import CHANNELS
 from gamenet.turn_client.credential import Attributes, ClientCredential
 from gamenet.turn_client.relayed_socket import RelayedSocket
 from gamenet.turn_client.requests import RelayRequests, readLifetime
-from gamenet.turn_client.settings import FAMILIES
+from gamenet.turn_client.settings import REQUESTABLE_FAMILIES, TurnClientSettings
 from gamenet.turn_client.transactions import RELIABLE_TIMES, Transactions
 from gamenet.wire.stun import BINDING, MessageClass, StunMessage, decode, encode
 from gamenet.wire.stun_attributes import XOR_MAPPED_ADDRESS, decodeXorAddress
@@ -41,6 +40,7 @@ from gamenet.wire.turn import (
     REFRESH,
     REQUESTED_ADDRESS_FAMILY,
     REQUESTED_TRANSPORT,
+    UNDERSTOOD_ATTRIBUTES,
     XOR_RELAYED_ADDRESS,
     decodeChannelData,
     encodeAddressFamily,
@@ -49,12 +49,14 @@ from gamenet.wire.turn import (
     readIndication,
 )
 
-__all__ = ["CHANNELS", "RelayedSocket", "TurnClient"]
+__all__ = ["RelayedSocket", "TurnClient"]
 
 #: A Refresh with it deletes the allocation.
 _GONE = ((LIFETIME, encodeLifetime(0)),)
 #: Most relayed addresses of an allocation: one a family.
 _ADDRESSES = 2
+#: Most requests at a time that are for no peer: making, refreshing and deleting.
+_OTHER_REQUESTS = 4
 
 
 class _State(Enum):
@@ -82,9 +84,7 @@ class TurnClient:
         relay_address: Address,
         username: str,
         password: str,
-        peers_limit: int = 64,
-        transactions_limit: int = 256,
-        anonymous: bool = True,
+        settings: TurnClientSettings | None = None,
         reliable: bool = False,
     ) -> None:
         """
@@ -94,28 +94,27 @@ class TurnClient:
         @param relay_address: The relay, numeric.
         @param username: The USERNAME.
         @param password: Its password.
-        @param peers_limit: Most permissions, and most channels, of an
-            allocation; 1 to L{CHANNELS}.
-        @param transactions_limit: Most requests outstanding at a time.
-        @param anonymous: Send USERHASH in place of USERNAME where the relay can find it.
+        @param settings: C{peers_limit}, C{transactions_limit} and C{anonymous} count here;
+            by default as L{TurnClientSettings} says.
         @param reliable: Whether the face loses nothing: then nothing is sent twice.
-        @raise BadSetting: C{peers_limit} is out of range.
         """
-        if not 1 <= peers_limit <= CHANNELS:
-            raise BadSetting(f"peers_limit must be from 1 to {CHANNELS}, not {peers_limit!r}")
+        self._settings = settings or TurnClientSettings()
         self._machine = machine
         self._relay = relay_address
-        self._peers_limit = peers_limit
         self._state = _State.IDLE
         self._socket: RelayedSocket | None = None
         self.strangers = 0
         self.ignored = 0
         self._transactions = Transactions(
-            machine.clock, self._sendDatagram, limit=transactions_limit, strict=reliable
+            machine.clock,
+            self._sendDatagram,
+            limit=self._settings.transactions_limit,
+            queue_limit=2 * self._settings.peers_limit + _OTHER_REQUESTS,
+            strict=reliable,
         )
         if reliable:
             self._transactions.times = RELIABLE_TIMES
-        self._credential = ClientCredential(username, password, anonymous)
+        self._credential = ClientCredential(username, password, self._settings.anonymous)
         self._requests = RelayRequests(machine, self._transactions, self._credential)
         self.face = openFace(self._datagramReceived)
 
@@ -128,7 +127,8 @@ class TurnClient:
         @param receiver: Called with every packet that is relayed to us, and
             the peer it came from.
         @param families: The families of relayed addresses to ask for, one of
-            L{gamenet.turn_client.settings.FAMILIES}; C{()} is what the relay likes best.
+            L{gamenet.turn_client.settings.REQUESTABLE_FAMILIES}; C{()} is what the relay
+            likes best.
         @return: Fires with the L{RelayedSocket}.  Fails with L{RelayRefused}: for a relay
             that wants another one to be asked with
             L{gamenet.turn_client.alternate_servers.TryAlternate}; with L{MalformedMessage}
@@ -189,7 +189,7 @@ class TurnClient:
     ) -> RelayedSocket:
         if self._state is not _State.IDLE:
             raise LocalProtocolError(f"cannot allocate while {self._state.value}")
-        if families not in FAMILIES:
+        if families not in REQUESTABLE_FAMILIES:
             raise LocalProtocolError(f"no such address families: {families!r}")
         self._state = _State.ALLOCATING
         try:
@@ -230,16 +230,16 @@ class TurnClient:
         if not relayed or mapped is None:
             raise MalformedMessage("an Allocate success that lacks an address")
         return RelayedSocket(
-            relayed[:_ADDRESSES],
-            decodeXorAddress(mapped, answer.transaction_id),
-            self._machine.clock,
-            self._requests.ask,
-            self._sendDatagram,
-            self._socketEnded,
-            receiver,
-            int.from_bytes(self._machine.randomBytes(12), "big"),
-            readLifetime(answer),
-            self._peers_limit,
+            addresses=relayed[:_ADDRESSES],
+            mapped_address=decodeXorAddress(mapped, answer.transaction_id),
+            sendDatagram=self._sendDatagram,
+            ended=self._socketEnded,
+            receiver=receiver,
+            indication_id=int.from_bytes(self._machine.randomBytes(12), "big"),
+            clock=self._machine.clock,
+            ask=self._requests.ask,
+            lifetime=readLifetime(answer),
+            peers_limit=self._settings.peers_limit,
         )
 
     def _socketEnded(self, farewell: bool) -> None:
@@ -285,6 +285,7 @@ class TurnClient:
         if (
             message.message_class is not MessageClass.INDICATION
             or message.method != DATA_INDICATION
+            or message.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
             or self._socket is None
         ):
             return False

@@ -1,5 +1,8 @@
 """
 Reaching a relay over UDP, TCP or TLS, and the relays that it sends us on to.
+
+This is for programs of one's own; gamenet's matches use L{TurnClient} as it is, over UDP, until
+they choose among paths.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ def connectClient(
     openFace: OpenFace | None = None,
 ) -> Deferred[TurnClient]:
     """
-    Return a client of a relay, over whatever transport.
+    Return a client of a relay, over whatever transport, for a program of one's own.
 
     @param machine: What we stand on.
     @param server: The relay.
@@ -89,7 +92,7 @@ async def allocateAt(
     """
     alternates = AlternateServers(server, settings.hops_limit)
     while True:
-        client = await _connect(machine, alternates.server, credentials, settings, openFace)
+        client = await connectClient(machine, alternates.server, credentials, settings, openFace)
         connected(client)
         try:
             return client, await client.allocate(receiver, settings.families)
@@ -114,7 +117,6 @@ async def _connect(
     openFace: OpenFace | None,
 ) -> TurnClient:
     username, password = credentials
-    limits = (settings.peers_limit, settings.transactions_limit, settings.anonymous)
     if server.transport is Transport.UDP:
 
         def open_(receiver: DatagramReceiver) -> IDatagramSocket:
@@ -123,10 +125,10 @@ async def _connect(
             interface = "::" if ":" in server.host else ""
             return machine.openDatagramSocket(receiver, interface)
 
-        return TurnClient(machine, open_, server.address, username, password, *limits)
+        return TurnClient(machine, open_, server.address, username, password, settings)
     stream = await _connectStream(machine, server, settings.connect_timeout)
     client = TurnClient(
-        machine, stream.open, stream.relay_address, username, password, *limits, reliable=True
+        machine, stream.open, stream.relay_address, username, password, settings, reliable=True
     )
     stream.lost = client.faceLost
     return client

@@ -6,10 +6,8 @@ own address changes, with the same permissions and channels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
-from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,6 +19,7 @@ from gamenet.turn_client.client import RelayedSocket, TurnClient
 from gamenet.turn_client.connection_setup import Credentials, OpenFace, allocateAt, streamOf
 from gamenet.turn_client.relay_connection import RelayConnection
 from gamenet.turn_client.settings import TurnClientSettings
+from gamenet.turn_client.wanted_peers import WantedPeers
 
 __all__ = ["SETTLED", "VERIFY_INTERVAL", "KeptAllocation"]
 
@@ -28,21 +27,6 @@ __all__ = ["SETTLED", "VERIFY_INTERVAL", "KeptAllocation"]
 SETTLED = 10.0
 #: Least seconds between two looks at the allocation because something could not be sent.
 VERIFY_INTERVAL = 5.0
-
-_Key: TypeAlias = tuple[str, str, int]
-
-
-@define(eq=False)
-class _Wish:
-    """
-    A permission or a channel that every allocation is to have.
-
-    @ivar ask: Asks an allocation for it.
-    @ivar waiting: Fire when one grants it.
-    """
-
-    ask: Callable[[RelayedSocket], Deferred[Any]]
-    waiting: list[Deferred[Any]] = field(factory=list)
 
 
 class KeptAllocation:
@@ -53,6 +37,12 @@ class KeptAllocation:
     as soon as that changes; also where the relay says that there is none (437), no longer
     answers, or the connection with it ends.  Tries that fail are spaced by growing pauses
     and bounded in number.
+
+    A permission or channel that was granted once is asked for again, with growing pauses, where
+    the relay refuses it later, but for 400, 403 and 443: then it is given up, and logged.
+
+    It is for programs of one's own: gamenet's matches use the plain L{TurnClient} until they
+    choose among paths.
 
     @ivar socket: The allocation there is now, or C{None}.
     @ivar server: The relay to ask.
@@ -102,7 +92,6 @@ class KeptAllocation:
         self._changed = changed
         self._settings = settings or TurnClientSettings()
         self._openFace = openFace
-        self._wishes: dict[_Key, _Wish] = {}
         self._client: TurnClient | None = None
         self._streams: list[RelayConnection] = []
         self._asking: Deferred[None] | None = None
@@ -115,6 +104,7 @@ class KeptAllocation:
         self._mapping_kept_at = 0.0
         self._retry = Alarm(machine.clock, self._try)
         self._watch = Alarm(machine.clock, self._look)
+        self._peers = WantedPeers(machine.clock, self._settings, self._after)
 
     def start(self) -> None:
         """
@@ -138,7 +128,7 @@ class KeptAllocation:
         self.running = False
         self._watch.cancel()
         self._drop(True)
-        self._failWishes(RelayRefused(0, "the allocation is kept no longer"))
+        self._peers.failAll(RelayRefused(0, "the allocation is kept no longer"))
         gone = gatherResults([stream.whenGone() for stream in self._streams])
         return gone.addCallback(lambda _: None)
 
@@ -159,10 +149,10 @@ class KeptAllocation:
 
         @param host: Numeric.
         @return: Fires when an allocation grants it.  Fails with L{RelayRefused} where one
-            refuses it, and with L{LocalProtocolError} where the host is not numeric, or
-            there are too many; it is not asked for again then.
+            refuses it that none has granted before, and with L{LocalProtocolError} where
+            the host is not numeric, or there are too many; it is not asked for again then.
         """
-        return self._wish(("permission", host, 0), lambda socket: socket.permit(host))
+        return self._peers.permit(host)
 
     def bindChannel(self, peer: Address) -> Deferred[int]:
         """
@@ -172,19 +162,15 @@ class KeptAllocation:
         @return: Fires with its number in the allocation that granted it first; fails as
             L{permit} does.
         """
-        return self._wish(("channel", *peer), lambda socket: socket.bindChannel(peer))
+        return self._peers.bindChannel(peer)
 
     def revoke(self, host: str) -> None:
         """Ask for a host's permission no more."""
-        self._forget(("permission", host, 0))
-        if self.socket is not None:
-            self.socket.revoke(host)
+        self._peers.revoke(host)
 
     def unbindChannel(self, peer: Address) -> None:
         """Ask for a peer's channel no more."""
-        self._forget(("channel", *peer))
-        if self.socket is not None:
-            self.socket.unbindChannel(peer)
+        self._peers.unbindChannel(peer)
 
     def _beginAnew(self) -> None:
         """Forget the failures of another time, and try at once."""
@@ -220,9 +206,7 @@ class KeptAllocation:
         self._allocated_at = self._mapping_kept_at = self._machine.clock.seconds()
         self._send_errors = client.face.send_errors
         socket.whenLost().addCallback(self._lost, socket)
-        for key, wish in list(self._wishes.items()):
-            if self.socket is socket:
-                self._ask(key, wish)
+        self._peers.allocated(socket)
         if self.socket is socket:
             self._tell(socket)
 
@@ -248,10 +232,15 @@ class KeptAllocation:
             self._tell(None)
             return
         self._log.info("no relayed address: {reason}", reason=str(error))
+        self._retry.set(self._after(self._pause))
+        self._pause = min(self._pause * 2, self._settings.longest_pause)
+
+    def _after(self, pause: float) -> float:
+        """Return when a pause that begins now ends."""
         # Somewhere between half and all of it: a relay that restarts has many clients.
         share = 0.5 + int.from_bytes(self._machine.randomBytes(2), "big") / 131_072
-        self._retry.set(self._machine.clock.seconds() + self._pause * share)
-        self._pause = min(self._pause * 2, self._settings.longest_pause)
+        now: float = self._machine.clock.seconds()
+        return now + pause * share
 
     def _lost(self, error: GamenetError, socket: RelayedSocket) -> None:
         if socket is not self.socket or not self.running:
@@ -268,6 +257,7 @@ class KeptAllocation:
     def _drop(self, farewell: bool) -> None:
         """Have no allocation and no try."""
         self._retry.cancel()
+        self._peers.deallocated()
         asking, self._asking = self._asking, None
         if asking is not None:
             asking.cancel()
@@ -318,48 +308,3 @@ class KeptAllocation:
             self._changed(socket)
         except Exception:
             self._log.failure("whoever keeps an allocation raised")
-
-    def _wish(self, key: _Key, ask: Callable[[RelayedSocket], Deferred[Any]]) -> Deferred[Any]:
-        wish = self._wishes.get(key)
-        if wish is None:
-            if sum(each[0] == key[0] for each in self._wishes) >= self._settings.peers_limit:
-                why = f"more than {self._settings.peers_limit} {key[0]}s of one allocation"
-                return fail(LocalProtocolError(why))
-            wish = self._wishes[key] = _Wish(ask)
-        granted: Deferred[Any] = Deferred()
-        wish.waiting.append(granted)
-        if self.socket is not None:
-            self._ask(key, wish)
-        return granted
-
-    def _ask(self, key: _Key, wish: _Wish) -> None:
-        socket = self.socket
-        assert socket is not None
-
-        def granted(result: object) -> None:
-            waiting, wish.waiting = wish.waiting, []
-            for each in waiting:
-                each.callback(result)
-
-        def refused(failure: Failure) -> None:
-            # What a lost allocation could not have the next one is asked for.
-            if not socket.closed and self._wishes.get(key) is wish:
-                del self._wishes[key]
-                self._failWish(wish, failure)
-
-        wish.ask(socket).addCallbacks(granted, refused)
-
-    def _forget(self, key: _Key) -> None:
-        wish = self._wishes.pop(key, None)
-        if wish is not None:
-            self._failWish(wish, Failure(RelayRefused(0, "asked for no longer")))
-
-    def _failWishes(self, error: GamenetError) -> None:
-        wishes, self._wishes = self._wishes, {}
-        for wish in wishes.values():
-            self._failWish(wish, Failure(error))
-
-    def _failWish(self, wish: _Wish, failure: Failure) -> None:
-        waiting, wish.waiting = wish.waiting, []
-        for each in waiting:
-            each.errback(failure)

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from gamenet.errors import GamenetError, MalformedMessage, RelayRefused
 from gamenet.interfaces import Address, DatagramReceiver, DatagramSender, IDatagramSocket
 from gamenet.machine.alarm import Alarm
+from gamenet.turn_client.raising_sender import raisingSender
 from gamenet.wire.turn import SEND_INDICATION
 from gamenet.wire.turn_stream import TurnStreamDecoder, padForStream
 
@@ -112,13 +113,7 @@ class RelayConnection(Protocol):
 
     def sender(self) -> DatagramSender:
         """Return L{send}, as what raises C{OSError} where that says C{False}."""
-
-        def give(data: bytes, address: Address) -> object:
-            if not self.send(data, address):
-                raise OSError("the connection with the relay takes nothing")
-            return None
-
-        return give
+        return raisingSender(self.send, "the connection with the relay takes nothing")
 
     def close(self) -> None:
         """

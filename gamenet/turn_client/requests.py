@@ -23,7 +23,7 @@ from gamenet.turn_client.credential import (
 from gamenet.turn_client.transactions import Transactions
 from gamenet.wire.stun import MessageClass, StunMessage
 from gamenet.wire.stun_attributes import REALM, STALE_NONCE, UNAUTHENTICATED
-from gamenet.wire.turn import LIFETIME, decodeLifetime
+from gamenet.wire.turn import LIFETIME, UNDERSTOOD_ATTRIBUTES, decodeLifetime
 
 __all__ = ["CHALLENGES_LIMIT", "Ask", "RelayRequests", "RequestAttributes", "readLifetime"]
 
@@ -57,7 +57,8 @@ class RelayRequests:
 
         @return: Fires with the success.  Fails with L{RelayRefused}, for 300 with
             L{gamenet.turn_client.alternate_servers.TryAlternate}; with L{MalformedMessage}
-            where an answer makes no sense.
+            where an answer makes no sense, or has attributes that must be understood and
+            are not.
         """
         return Deferred.fromCoroutine(self.request(method, attributes))
 
@@ -73,6 +74,10 @@ class RelayRequests:
                 self.credential.sign(method, transaction_id, attributes(transaction_id)),
                 partial(isBelievable, signing),
             )
+            # Sections 6.3.3 and 6.3.4: the transaction has failed then.
+            unknown = answer.unknownAttributes(UNDERSTOOD_ATTRIBUTES)
+            if unknown:
+                raise MalformedMessage(f"an answer with attributes that nobody knows: {unknown}")
             if answer.message_class is MessageClass.SUCCESS:
                 return answer
             error = errorOf(answer)

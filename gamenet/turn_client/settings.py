@@ -12,42 +12,44 @@ from gamenet.turn_client.alternate_servers import HOPS_LIMIT
 from gamenet.turn_client.channel_numbers import CHANNELS
 from gamenet.wire.turn import IPV4_FAMILY, IPV6_FAMILY
 
-__all__ = ["FAMILIES", "TurnClientSettings"]
+__all__ = ["REQUESTABLE_FAMILIES", "TurnClientSettings"]
 
 #: What can be asked for: what the server likes best, one family, or both.
-FAMILIES = ((), (IPV4_FAMILY,), (IPV6_FAMILY,), (IPV4_FAMILY, IPV6_FAMILY))
+REQUESTABLE_FAMILIES = ((), (IPV4_FAMILY,), (IPV6_FAMILY,), (IPV4_FAMILY, IPV6_FAMILY))
 
 
 def _families(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value not in FAMILIES:
-        raise BadSetting(f"{attribute.name} must be one of {FAMILIES}, not {value!r}")
+    if value not in REQUESTABLE_FAMILIES:
+        raise BadSetting(f"{attribute.name} must be one of {REQUESTABLE_FAMILIES}, not {value!r}")
 
 
 @attrs.frozen
 class TurnClientSettings:
     """
-    Settings of L{gamenet.turn_client.kept_allocation.KeptAllocation}, and of each connection that
-    it makes.
+    Settings of L{gamenet.turn_client.client.TurnClient}, of those that connect with a relay, and
+    of L{gamenet.turn_client.kept_allocation.KeptAllocation}.
 
     @ivar peers_limit: Most permissions, and most channels, of an allocation.
-    @ivar transactions_limit: Most requests outstanding at a time.
-    @ivar anonymous: Hide the username from whoever listens where the server can find it by
-        its hash (USERHASH, RFC 8489, section 14.4).  No server can for an ephemeral one.
-    @ivar families: The families of relayed addresses to ask for, one of L{FAMILIES}; the
-        first is required, the second welcome.
+    @ivar transactions_limit: Most requests outstanding at a time; others wait for them.
+    @ivar anonymous: Hide the username from whoever listens where the server says that it can
+        find it by its hash (USERHASH, RFC 8489, section 14.4).  Not for a server that says
+        so of ephemeral ones too, which no server can find.
+    @ivar families: The families of relayed addresses to ask for, one of
+        L{REQUESTABLE_FAMILIES}; the first is required, the second welcome.
     @ivar connect_timeout: Seconds to wait for a connection, over a stream.
     @ivar hops_limit: Most alternate servers that are followed one after the other.
     @ivar watch_interval: Seconds between two looks at our own address.
     @ivar keepalive_interval: Seconds between two packets that keep the mappings of NATs on
         the way to the relay, over UDP (RFC 8445, section 11: 15 s).
-    @ivar shortest_pause: Seconds before the second try to get an allocation.
+    @ivar shortest_pause: Seconds before the second try to get an allocation, or a permission
+        or channel that an earlier one had.
     @ivar longest_pause: Seconds that the pause between tries, which doubles, grows to.
     @ivar tries_limit: Most tries without an allocation that lasts; then it is given up.
     """
 
     peers_limit: int = attrs.field(default=64, validator=wholeNumber(1, CHANNELS))
     transactions_limit: int = attrs.field(default=256, validator=wholeNumber(1, 65_536))
-    anonymous: bool = False
+    anonymous: bool = True
     families: tuple[int, ...] = attrs.field(default=(), validator=_families)
     connect_timeout: float = attrs.field(default=10.0, validator=seconds(1.0, 300.0))
     hops_limit: int = attrs.field(default=HOPS_LIMIT, validator=wholeNumber(0, 16))

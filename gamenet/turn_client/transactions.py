@@ -22,13 +22,17 @@ RELIABLE_TIMES = (0.0, transmissionTimes()[-1])
 
 @define(eq=False)
 class _Transaction:
-    """One request on its way."""
+    """
+    One request on its way, or that waits to be sent.
+
+    @ivar timer: Its next transmission; set once for each, so an Alarm would buy nothing.
+    """
 
     request: bytes
     method: int
     accepts: Callable[[StunMessage], bool]
-    begun: float
     answer: Deferred[StunMessage]
+    begun: float = 0.0
     sent: int = 0
     timer: IDelayedCall | None = None
 
@@ -40,7 +44,8 @@ class Transactions:
 
     @ivar clock: Times the retransmissions.
     @ivar send: Sends one datagram to the server.
-    @ivar limit: Most requests outstanding at a time.
+    @ivar limit: Most requests outstanding at a time; others wait for their turn.
+    @ivar queue_limit: Most requests that wait for it.
     @ivar times: When each is sent and given up, seconds from its beginning:
         see L{gamenet.wire.stun.transmissionTimes}, and L{RELIABLE_TIMES}.
     @ivar strict: Whether an answer that is not believed ends its transaction: over a
@@ -50,13 +55,15 @@ class Transactions:
     clock: IReactorTime
     send: Callable[[bytes], object]
     limit: int = 256
+    queue_limit: int = 256
     times: tuple[float, ...] = field(factory=transmissionTimes)
     strict: bool = False
     _waiting: dict[bytes, _Transaction] = field(init=False, factory=dict)
+    _queue: dict[bytes, _Transaction] = field(init=False, factory=dict)
 
     def __len__(self) -> int:
-        """Return how many requests are outstanding."""
-        return len(self._waiting)
+        """Return how many requests are outstanding or wait for their turn."""
+        return len(self._waiting) + len(self._queue)
 
     def request(
         self,
@@ -77,12 +84,11 @@ class Transactions:
             L{LocalProtocolError} where too many are outstanding, and with
             L{RemoteProtocolError} where C{strict} says so.
         """
-        if len(self._waiting) >= self.limit:
+        if len(self._waiting) >= self.limit and len(self._queue) >= self.queue_limit:
             return fail(LocalProtocolError("too many requests to the relay are outstanding"))
         answer: Deferred[StunMessage] = Deferred(lambda _: self._abandon(transaction_id))
-        transaction = _Transaction(request, method, accepts, self.clock.seconds(), answer)
-        self._waiting[transaction_id] = transaction
-        self._transmit(transaction_id)
+        self._queue[transaction_id] = _Transaction(request, method, accepts, answer)
+        self._sendNext()
         return answer
 
     def answered(self, message: StunMessage) -> bool:
@@ -105,11 +111,22 @@ class Transactions:
         return believed
 
     def failAll(self, error: GamenetError) -> None:
-        """Give every request up."""
+        """Give every request up, those that wait for their turn too."""
+        queue, self._queue = self._queue, {}
+        for transaction in queue.values():
+            transaction.answer.errback(error)
         for transaction_id in tuple(self._waiting):
-            transaction = self._forget(transaction_id)
-            if transaction is not None:
-                transaction.answer.errback(error)
+            given_up = self._forget(transaction_id)
+            if given_up is not None:
+                given_up.answer.errback(error)
+
+    def _sendNext(self) -> None:
+        while self._queue and len(self._waiting) < self.limit:
+            transaction_id = next(iter(self._queue))
+            transaction = self._queue.pop(transaction_id)
+            transaction.begun = self.clock.seconds()
+            self._waiting[transaction_id] = transaction
+            self._transmit(transaction_id)
 
     def _transmit(self, transaction_id: bytes) -> None:
         transaction = self._waiting[transaction_id]
@@ -126,6 +143,7 @@ class Transactions:
         self.send(transaction.request)
 
     def _abandon(self, transaction_id: bytes) -> None:
+        self._queue.pop(transaction_id, None)
         self._forget(transaction_id)
 
     def _forget(self, transaction_id: bytes) -> _Transaction | None:
@@ -133,4 +151,5 @@ class Transactions:
         if transaction is not None and transaction.timer is not None:
             transaction.timer.cancel()
             transaction.timer = None
+        self._sendNext()
         return transaction

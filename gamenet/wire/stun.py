@@ -50,6 +50,7 @@ __all__ = [
     "encodeBindingError",
     "encodeBindingRequest",
     "encodeBindingSuccess",
+    "hasMagicCookie",
     "readBindingAddress",
     "transmissionTimes",
     "verifyIntegrity",
@@ -253,6 +254,11 @@ def decode(data: bytes, attribute_limit: int = ATTRIBUTE_LIMIT) -> StunMessage:
         integrity_sha256=integrity_sha256,
         signed_sha256=signed_sha256,
     )
+
+
+def hasMagicCookie(data: bytes) -> bool:
+    """Tell whether data begins as a STUN message does, whatever is wrong with the rest."""
+    return data[:1] < b"\x04" and data[4:8] == MAGIC_COOKIE.to_bytes(4, "big")
 
 
 def verifyIntegrity(

@@ -153,9 +153,11 @@ class UclientTests(UclientCase):
     async def test_garbage(self) -> None:
         """
         Broken messages (C{-R}) and floods of half clients (C{-O}) for 20 s, over UDP and
-        TCP: afterwards C{-y -c} passes as if nothing had been, for another user.
+        TCP: afterwards C{-y -c} passes as if nothing had been, for another user.  B2: that it
+        was garbage is what our relay counted of it.
         """
         await self.start()
+        before = await self.disturbances()
         await gatherResults(
             [
                 Deferred.fromCoroutine(self.keepAsking(20, *options))
@@ -168,14 +170,32 @@ class UclientTests(UclientCase):
             ],
             consumeErrors=True,
         )
+        for what, count in (await self.disturbances()).items():
+            self.assertGreater(count, before[what], what)
         await self.judge(("-y", "-c"), self.toPeer("-t", "-c"))
         await self.assertWellFormed("Allocate success", "Allocate error", ours=True)
 
+    async def disturbances(self) -> dict[str, int]:
+        """Return what our relay counted of who disturbs it, nothing of another one."""
+        if self.relay.kind != OURS:
+            return {}
+        counters = await self.relay.counters()
+        return {
+            "malformed": counters["dropped"].get("malformed", 0),
+            "challenged": counters["refused"].get("401", 0),
+            "allocations": counters["allocations_total"],
+        }
+
     async def keepAsking(self, seconds: float, *options: str) -> None:
-        """Run the client again and again, whatever becomes of it."""
-        left = seconds
+        """
+        Run the client again and again, whatever becomes of it; but it has to do something, and
+        not end at once as with options that it does not know.
+        """
+        left, longest = seconds, 0.0
         while left > 0.5:
             said = await self.ask(*options, limit=left, user="mallory")
             left -= max(said.seconds, 0.2)
+            longest = max(longest, said.seconds)
             if said.seconds < 0.2:
                 await pause(0.2 - said.seconds)
+        self.assertGreater(longest, 1.0, (options, said.text))

@@ -29,6 +29,7 @@ __all__ = [
     "readCount",
     "readEndpoint",
     "readFile",
+    "readGuardedFile",
     "readHost",
     "readPeerRule",
     "readSeconds",
@@ -38,11 +39,11 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-#: The shortest secret: with less, somebody who sees one credential can guess it.
-SECRET_MINIMUM = 8
+#: Least bytes of a secret: with less, somebody who sees one credential can guess it.
+SECRET_LENGTH_MINIMUM = 8
 
-#: The longest; a longer file is hardly meant.
-SECRET_LIMIT = 1024
+#: Most bytes; a longer file is hardly meant.
+SECRET_LENGTH_LIMIT = 1024
 
 
 def readAddress(
@@ -194,16 +195,30 @@ def readSecret(option: str, text: str) -> bytes:
     @raise UsageError: The file is missing, unreadable, readable for everybody, or what is
         in it cannot be a secret.
     """
+    content = readGuardedFile(option, text, SECRET_LENGTH_LIMIT, secret=True)
+    return secretFrom(option, text, content)
+
+
+def readGuardedFile(option: str, path: str, limit: int, secret: bool) -> bytes:
+    """
+    Read a file that an operator named.
+
+    @param option: The option, for the refusal.
+    @param path: Its path.
+    @param limit: Most bytes; of a longer file one more is returned.
+    @param secret: Whether everybody may not be able to read it.
+    @raise UsageError: It is missing, unreadable, or readable for everybody.
+    """
     try:
-        with open(text, "rb") as file:
+        with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(SECRET_LIMIT + 1)
+            content = file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{option}: cannot read {text!r}: {reason}") from None
-    if os.name == "posix" and mode & stat.S_IROTH:
-        raise UsageError(f"{option}: everybody can read {text!r}; do 'chmod 600' on it")
-    return secretFrom(option, text, content)
+        raise UsageError(f"{option}: cannot read {path!r}: {reason}") from None
+    if secret and os.name == "posix" and mode & stat.S_IROTH:
+        raise UsageError(f"{option}: everybody can read {path!r}; do 'chmod 600' on it")
+    return content
 
 
 def secretFrom(option: str, text: str, content: bytes) -> bytes:
@@ -218,9 +233,10 @@ def secretFrom(option: str, text: str, content: bytes) -> bytes:
     secret = content.strip()
     if not secret:
         raise UsageError(f"{option}: {text!r} is empty")
-    if len(secret) < SECRET_MINIMUM or len(content) > SECRET_LIMIT:
+    if len(secret) < SECRET_LENGTH_MINIMUM or len(content) > SECRET_LENGTH_LIMIT:
         raise UsageError(
-            f"{option}: the secret in {text!r} is not from {SECRET_MINIMUM} to {SECRET_LIMIT} bytes"
+            f"{option}: the secret in {text!r} is not from {SECRET_LENGTH_MINIMUM} to "
+            f"{SECRET_LENGTH_LIMIT} bytes"
         )
     if any(byte < 0x20 or byte == 0x7F for byte in secret):
         raise UsageError(f"{option}: {text!r} holds more than one line of text")

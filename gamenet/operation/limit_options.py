@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import Attribute, fields
 
-from gamenet.operator_options import readCount, readSeconds
+from gamenet.operation.operator_options import readCount, readSeconds
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.relay.settings import StreamLimits
 
@@ -79,7 +79,7 @@ def readLimits(given: Given) -> tuple[AllocationLimits, StreamLimits]:
     """
     Read all limits from the command line.
 
-    @param given: L{gamenet.operator_options.OperatorOptions.given}.
+    @param given: L{gamenet.operation.operator_options.OperatorOptions.given}.
     @raise UsageError: A value is no number, or none that can be a limit.
     @raise gamenet.errors.BadSetting: A value is out of its bounds.
     """

@@ -137,10 +137,8 @@ class OperatedService(MultiService):
         What cannot be done is logged, and is as it was then.
         """
         for member in self._members:
-            read = getattr(member, "reloadCertificates", None)
             try:
-                if read is not None:
-                    read()
+                member.reloadCertificates()
             except BadSetting as error:
                 self._log.error("a certificate stays as it was: {error}", error=error)
         if self._json_log is not None:

@@ -14,21 +14,19 @@ from attrs import define, field
 
 from gamenet.wire.source_network import sourceNetwork
 
-__all__ = ["AnswerBudget", ]
-
-
+__all__ = ["RefusalBudget"]
 
 
 @define(eq=False)
-class AnswerBudget:
+class RefusalBudget:
     """
     Token buckets, shared by the sources (L{sourceNetwork}) that a keyed hash puts
     together, whatever their ports.
 
     @ivar key: At least 16 unpredictable bytes, so that nobody can choose whom
         to share a bucket with.
-    @ivar rate: Answers a second that a bucket earns.
-    @ivar burst: Most answers that a bucket saves up.
+    @ivar rate: Refusals a second that a bucket earns.
+    @ivar burst: Most refusals that a bucket saves up.
     @ivar buckets: How many there are: so many that spoofed addresses empty them all
         only in a flood that no relay could answer anyway.
     """
@@ -47,11 +45,11 @@ class AnswerBudget:
 
     def take(self, host: str, now: float) -> bool:
         """
-        Take one answer, if there is one.
+        Take one refusal, if there is one.
 
-        @param host: Whom the answer would go to.
+        @param host: Whom it would go to.
         @param now: Seconds, monotonic.
-        @return: Whether to answer.
+        @return: Whether to refuse aloud.
         """
         digest = hmac.digest(self.key, sourceNetwork(host), "sha256")
         bucket = int.from_bytes(digest[:8], "big") % self.buckets
