@@ -46,7 +46,8 @@ class MetadataTests(SynchronousTestCase):
     def test_operatorLines(self) -> None:
         """The README tells how the services are run."""
         text = (ROOT / "README.rst").read_text(encoding="utf-8")
-        for line in ("relay --udp 3478 --secret-file relay.secret", "lobby --listen tcp:7770"):
+        relay = "relay --udp 203.0.113.2:3478 --secret-file relay.secret"
+        for line in (relay, "lobby --listen tcp:7770"):
             self.assertIn(f"twistd -n --pidfile= gamenet-{line}", text)
 
     def test_readmeNamesRealOptions(self) -> None:

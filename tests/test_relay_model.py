@@ -1,7 +1,4 @@
-"""
-The relay's decisions against a model that forgets nothing and sweeps nothing:
-it only remembers until when everything was promised.
-"""
+"""The relay's decisions against a model that only remembers until when what was promised."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class ReloadTests(SynchronousTestCase):
 
     def reload(self, allow: tuple[str, ...] = (), deny: tuple[str, ...] = ()) -> None:
         """Take other rules for peers."""
-        self.scene.server.reload((SECRET,), (), allow, deny)
+        self.scene.server.reload(RelaySettings((SECRET,), allow_peer=allow, deny_peer=deny))
 
     def exchange(self, peer: Peer, channel: int) -> tuple[int, int]:
         """Send by channel, by indication and from the peer; return what arrives on each side."""

@@ -161,7 +161,7 @@ class HostileNameTests(SynchronousTestCase):
             for _ in range(50):
                 client.ask(3)
                 client.put(rawMessage(3, ((0x0006, username.encode()),)))
-            scene.server.reload((b"a new secret",), (("u", "pw-of-u"),), (), ())
+            scene.server.reload(RelaySettings((b"a new secret",), (("u", "pw-of-u"),)))
             scene.server.drain()
             scene.server.stop()
         words = (username, password, client.nonce.decode(), "a new secret", "pw-of-u", "alice")

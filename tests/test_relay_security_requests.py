@@ -176,7 +176,7 @@ class CredentialTests(SynchronousTestCase):
         attributes = [*allocateAttributes(), *self.signer.credential(soon)]
         self.assertEqual(self.signer.ask(_ALLOCATE, attributes, key), 0)
         self.scene.network.advance(300.0)
-        self.scene.server.reload((b"another secret",), (), (), ())
+        self.scene.server.reload(RelaySettings((b"another secret",)))
         credential = self.signer.credential(soon)
         self.assertEqual(self.signer.ask(_REFRESH, credential, key), 0)
         other = RawSigner(self.scene)

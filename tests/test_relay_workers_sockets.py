@@ -74,7 +74,8 @@ class WorkersTests(OperationTestCase):
         port = freePorts(2)[0]
         process = self.start("--workers", "2", "--udp", f"{LOOPBACK}:{port}")
         places = await process.ready()
-        relays: list[Address] = [tuple(each["udp"]) for each in places["workers"]]
+        relays: list[Address] = [tuple(each["udp_ports"][1]) for each in places["workers"]]
+        self.assertEqual(relays, [(LOOPBACK, port), (LOOPBACK, port + 1)])
         before = (await self.status(places))["workers"][0]["bindings"]
         client = self.client(relays[1])
         self.assertEqual(client.allocate(), 0)

@@ -6,6 +6,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RelayRefused
+from gamenet.relay.settings import RelaySettings
 from gamenet.seeded_random import SeededRandom
 from gamenet.turn_client.client import TurnClient
 from gamenet.turn_client.relayed_socket import RelayedSocket
@@ -81,7 +82,7 @@ class LossTests(SynchronousTestCase):
             outcomeOf(socket.permit(host))
             outcomeOf(socket.bindChannel((host, 1)))
         self.network.settle()
-        self.scene.server.reload((SECRET,), (), (), ("192.0.2.1",))
+        self.scene.server.reload(RelaySettings((SECRET,), deny_peer=("192.0.2.1",)))
         with capturedLogs() as events:
             self.network.advance(240.0)
         lines = [formatEvent(event) for event in events]

@@ -87,7 +87,7 @@ class RelaySettings:
     @ivar reservation_lifetime: Seconds that one is kept.
     @ivar nonce_lifetime: Seconds that a nonce is good for.
     @ivar refusals_per_second: How many refusals an address that proves nothing
-        gets for long.
+        gets over UDP for long.
     @ivar refusals_burst: How many it gets at once.
     @ivar bindings_per_second: How many Binding requests of one address are answered.
     @ivar open_attempts: How many ports are tried for one allocation.

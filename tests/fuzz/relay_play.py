@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address
 
 from gamenet.interfaces import Address
 from gamenet.relay.quotas import AllocationLimits
+from gamenet.relay.settings import RelaySettings
 from gamenet.wire.turn import encodeChannelData
 from gamenet.wire.turn_credentials import ephemeralPassword, longTermKey
 from tests.fuzz.choices import Choices
@@ -143,7 +144,11 @@ class RelayPlay:
         elif doing == 14 and choices.below(10) == 9:
             self.scene.server.drain()
         elif doing == 14:
-            self.scene.server.reload((SECRET,), (), choices.of(_RULES), choices.of(_RULES))
+            self.scene.server.reload(
+                RelaySettings(
+                    (SECRET,), allow_peer=choices.of(_RULES), deny_peer=choices.of(_RULES)
+                )
+            )
         else:
             self._put(choices.of(self.clients), choices.take(choices.below(60)), False)
         self.scene.network.settle()
