@@ -214,6 +214,7 @@ class IMachine(Interface):
         loopback).  Multicast and broadcast addresses are nobody's own.
 
         @param host: Anything; what is no numeric host is not ours.
+        @raise gamenet.errors.CannotBind: The system does not tell at the moment.
         """
 
 

@@ -4,7 +4,6 @@ The relay as a Twisted service.
 
 from __future__ import annotations
 
-from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.python.failure import Failure
@@ -90,13 +89,7 @@ class RelayService(Service):
         """
         if self.server is not None:
             self.server.reload(settings)
-        self._settings = evolve(
-            self._settings,
-            secrets=settings.secrets,
-            users=settings.users,
-            allow_peer=settings.allow_peer,
-            deny_peer=settings.deny_peer,
-        )
+        self._settings = self._settings.reloaded(settings)
 
     def reloadCertificates(self) -> None:
         """

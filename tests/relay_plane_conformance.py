@@ -306,7 +306,7 @@ class PlaneConformance(PlaneCase):
         self.plane.erase(client.flow)
         self.plane.disconnect(client.flow)
         client.put(encodeChannelData(0x4000, b"x"))
-        self.assertEqual(self.owner.drops, [DropReason.NO_CHANNEL])
+        self.assertEqual(self.owner.drops, [DropReason.NO_ALLOCATION])
 
     def test_flows(self) -> None:
         """One address over UDP, over a stream and at another listener is three clients."""

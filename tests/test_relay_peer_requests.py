@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.errors import CannotBind
 from gamenet.relay.peer_policy import PeerPolicy
 from gamenet.relay.quotas import AllocationLimits
 from gamenet.wire.stun_attributes import (
@@ -244,3 +246,39 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(codeOf(desk.permit(("10.9.9.9", 1))), 0)
         self.assertEqual([each.host for each in desk.find().permissions], [RELAY_HOST])
         self.assertEqual(codeOf(desk.bind(0x4001, ("10.9.9.9", 22))), 403)
+
+    def test_systemDoesNotTell(self) -> None:
+        """
+        A relay that is out of descriptors (nat.md, section 5): new peers wait with 508, and
+        what is permitted already goes on as it was, refreshes and reloads included.
+        """
+        self.assertEqual(codeOf(self.desk.permit(("198.51.100.77", 0))), 0)
+        asked = []
+
+        def isOwn(host: str) -> bool:
+            asked.append(host)
+            raise CannotBind("out of descriptors")
+
+        table = self.desk.table
+        policy = attrs.evolve(table.policy, is_own=isOwn)
+        self.assertEqual(table.usePolicy(policy), ())
+        before = len(asked)
+        self.assertEqual(codeOf(self.desk.permit(("198.51.100.77", 0))), 0)
+        self.assertEqual(len(asked), before, "what is permitted was judged again")
+        self.assertEqual(codeOf(self.desk.bind(0x4000, ("198.51.100.77", 7))), 0)
+        self.assertFalse(self.found()["198.51.100.77"][1])
+        self.assertEqual(codeOf(self.desk.permit(("198.51.100.78", 0))), 508)
+        self.assertEqual(codeOf(self.desk.bind(0x4001, ("198.51.100.78", 7))), 508)
+
+    def test_manyPeersAreNotJudged(self) -> None:
+        """More peers than there may be permissions are only counted; one of many once."""
+        desk = Desk(AllocationLimits(permissions=8))
+        desk.allocate()
+        asked: list[str] = []
+        policy = attrs.evolve(desk.table.policy, is_own=lambda host: bool(asked.append(host)))
+        desk.table.usePolicy(policy)
+        many = tuple((f"198.51.100.{number}", 0) for number in range(9))
+        self.assertEqual(codeOf(desk.permit(*many)), 508)
+        self.assertEqual(asked, [])
+        self.assertEqual(codeOf(desk.permit(*[("198.51.100.1", 0)] * 20)), 0)
+        self.assertEqual(asked, ["198.51.100.1"])

@@ -73,6 +73,8 @@ class StreamClient:
         self._decoder = TurnStreamDecoder()
         self._received: list[bytes] = []
         self._transactions = 0
+        #: What is sent right behind each signed request.
+        self.behind = b""
 
     @property
     def received(self) -> list[bytes]:
@@ -97,7 +99,8 @@ class StreamClient:
         self.put(encode(bare))
         nonce = decode(self.received[-1]).first(NONCE) or b""
         transaction = transaction_id or self.nextId()
-        self.put(signedRequest(method, attributes, usernameOf("alice", 1e6), nonce, transaction))
+        username = usernameOf("alice", 1e6)
+        self.put(signedRequest(method, attributes, username, nonce, transaction) + self.behind)
         answer = decode(self.received[-1])
         if answer.message_class is MessageClass.SUCCESS:
             return 0
@@ -338,6 +341,30 @@ class LimitTests(StreamCase):
         self.assertTrue(self.client.transport.disconnecting)
         self.client.transport.abortConnection()
         self.successResultOf(drained)
+
+    def test_lastAnswerOfSeveral(self) -> None:
+        """What comes behind the last farewell does not take its answer away."""
+        self.client.allocate()
+        self.scene.server.drain().addCallback(lambda _: self.scene.server.stop())
+        self.client.behind = encodeBindingRequest(bytes(12))
+        self.assertEqual(self.client.ask(REFRESH, GONE), 0)
+        self.assertFalse(self.client.transport.aborted)
+
+    def test_pausedByAnswers(self) -> None:
+        """A stream that our own answers paused has no time to run out, half a message or not."""
+        self.client.allocate()
+        stream = self.client.stream
+        write = self.client.transport.write
+
+        def writeAndPause(data: bytes) -> None:
+            write(data)
+            stream.pauseProducing()
+
+        self.client.transport.write = writeAndPause
+        message = encodeBindingRequest(bytes(12))
+        self.client.put(message + message[:9])
+        self.scene.network.advance(20.0)
+        self.assertFalse(self.client.transport.aborted)
 
     def test_pausedWhilePartial(self) -> None:
         """A stream that we paused is not ended as too slow, and has its time when it goes on."""

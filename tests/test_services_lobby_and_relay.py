@@ -260,15 +260,6 @@ class StreamPortsTests(ServiceTests):
         self.assertEqual(ports.places(), [])
 
 
-class _Unchecked:
-    """Settings that nobody has looked at."""
-
-    secrets = (SECRET,)
-    users: tuple[tuple[str, str], ...] = ()
-    allow_peer = ("nonsense",)
-    deny_peer: tuple[str, ...] = ()
-
-
 class RelayServiceTests(ServiceTests):
     """The relay as a service."""
 
@@ -390,7 +381,7 @@ class RelayServiceTests(ServiceTests):
         self.failureResultOf(refused, RelayRefused)
         self.assertEqual(service.status()["allocations_active"], 2)
         with self.assertRaises(BadSetting):
-            service.reload(_Unchecked())  # type: ignore[arg-type]
+            service.reload(RelaySettings((SECRET,), users=(("ada", "\x00"),)))
         self.world.runUntil(Player(self.home).allocate(self.relay_address, b"another secret"), 5)
         self.successResultOf(service.stopService())
         service.startService()

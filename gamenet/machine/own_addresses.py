@@ -58,10 +58,9 @@ def isOwnAddress(host: str) -> bool:
     Where the system lets processes bind addresses that are not its own (Linux'
     C{ip_nonlocal_bind}) only the first address of each interface is known to be ours.
 
-    Where the system does not tell (it is out of descriptors, or of memory) the answer is yes:
-    what is ours is closed to strangers.
-
     @param host: Anything; what is no numeric host is not ours.
+    @raise gamenet.errors.CannotBind: The system does not tell: it is out of descriptors, for
+        example, or of memory.
     """
     try:
         parsed = ip_address(host)
@@ -79,7 +78,9 @@ def isOwnAddress(host: str) -> bool:
             return sourceAddress(numeric) == numeric
         except CannotBind as error:
             cause = error.__cause__
-            return not (isinstance(cause, OSError) and cause.errno in _NO_ROUTE)
+            if isinstance(cause, OSError) and cause.errno in _NO_ROUTE:
+                return False
+            raise
     return _canBind(numeric)
 
 
@@ -89,19 +90,30 @@ def _bindsAnything(family: int) -> bool:
 
 
 def _canBind(host: str) -> bool:
-    """Return whether an address is ours, or may be for all that the system says."""
+    """
+    Return whether an address is ours.
+
+    @raise CannotBind: The system does not tell.
+    """
     try:
         probe = socket.socket(familyOf(host), socket.SOCK_DGRAM)
     except OSError as error:
-        return error.errno != errno.EAFNOSUPPORT
+        return _told(error, (errno.EAFNOSUPPORT,))
     with probe:
         try:
             probe.bind((host, 0))
         except OSError as error:
-            return error.errno not in _NOT_OURS
+            return _told(error, _NOT_OURS)
         try:
             # Refused for the broadcast address of a network, which can be bound as well.
             probe.connect((host, _DISCARD_PORT))
         except OSError as error:
-            return error.errno != errno.EACCES
+            return _told(error, (errno.EACCES,))
     return True
+
+
+def _told(error: OSError, refusals: tuple[int, ...]) -> bool:
+    """Return that an address is not ours, where an error says that."""
+    if error.errno in refusals:
+        return False
+    raise CannotBind(f"the system does not tell what is ours: {error}") from error

@@ -284,7 +284,9 @@ class AllocationTable:
             before = allocation.permissions
             verdicts = [(each, policy.judgeHost(each.host)) for each in before]
             allocation.permissions = tuple(
-                evolve(each, guarded=verdict is PeerVerdict.GUARDED)
+                each
+                if verdict is PeerVerdict.UNKNOWN
+                else evolve(each, guarded=verdict is PeerVerdict.GUARDED)
                 for each, verdict in verdicts
                 if verdict is not PeerVerdict.DENIED
             )

@@ -128,8 +128,11 @@ class TurnMethods:
         ]
         if not peers:
             return BAD_REQUEST
+        wanted = dict.fromkeys(host for host, _ in peers)
+        if len(wanted) > self.table.limits.permissions:
+            return turn.INSUFFICIENT_CAPACITY
         hosts = []
-        for host, _ in peers:
+        for host in wanted:
             verdict = self._judge(host, allocation)
             if isinstance(verdict, int):
                 return verdict
@@ -163,9 +166,15 @@ class TurnMethods:
         return self.table.policy.canonicalPeer(peer)
 
     def _judge(self, host: str, allocation: Allocation) -> PeerVerdict | int:
+        for permission in allocation.permissions:
+            # It was judged when it was made, and is again whenever the rules change.
+            if permission.host == host:
+                return PeerVerdict.GUARDED if permission.guarded else PeerVerdict.ALLOWED
         verdict = self.table.policy.judgeHost(host)
         if verdict is PeerVerdict.DENIED:
             return turn.FORBIDDEN
+        if verdict is PeerVerdict.UNKNOWN:
+            return turn.INSUFFICIENT_CAPACITY
         if not allocation.relays(turn.familyOf(host)):
             return turn.PEER_FAMILY_MISMATCH
         return verdict

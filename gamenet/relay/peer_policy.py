@@ -18,7 +18,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from attrs import field, frozen
 
-from gamenet.errors import BadSetting
+from gamenet.errors import BadSetting, CannotBind
 from gamenet.interfaces import Address
 from gamenet.relay.address_ranges import AddressRange, RangeTable, networks
 from gamenet.relay.embedded_addresses import embeddedAddresses, isMapped
@@ -74,11 +74,13 @@ class PeerVerdict(Enum):
     @cvar GUARDED: It is one of the relay's own: L{PeerPolicy.allowsPort} has
         to be asked for every packet.
     @cvar ALLOWED: Every port of it can be a peer.
+    @cvar UNKNOWN: The system does not tell at the moment whether it is one of the relay's own.
     """
 
     DENIED = "DENIED"
     GUARDED = "GUARDED"
     ALLOWED = "ALLOWED"
+    UNKNOWN = "UNKNOWN"
 
 
 def canonicalHost(host: str) -> IPv4Address | IPv6Address:
@@ -173,9 +175,13 @@ class PeerPolicy:
             return PeerVerdict.DENIED
         if version == 6 and (isMapped(number) or not self._allowsInside(number)):
             return PeerVerdict.DENIED
-        if _IS_HERE[version].label(number) or self.is_own(_unscoped(host)):
+        if _IS_HERE[version].label(number):
             return PeerVerdict.GUARDED
-        return PeerVerdict.ALLOWED
+        try:
+            own = self.is_own(_unscoped(host))
+        except CannotBind:
+            return PeerVerdict.UNKNOWN
+        return PeerVerdict.GUARDED if own else PeerVerdict.ALLOWED
 
     def allowsPort(self, peer: Address, relayed: bool) -> bool:
         """

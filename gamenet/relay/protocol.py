@@ -180,6 +180,7 @@ class RelayServer:
             denied=networks(settings.deny_peer),
         )
         self._desk.authenticator.reload(settings.secrets, settings.users)
+        self._settings = self._settings.reloaded(settings)
         self.sweep()
         self._apply(self._table.usePolicy(policy), self.clock.seconds())
         self._settle()
@@ -221,7 +222,7 @@ class RelayServer:
                 return
             self._messageReceived(message, len(data), Flow(listener, client))
         elif 0x40 <= first <= 0x7F:
-            self._unboundChannelData(data)
+            self._unboundChannelData(data, Flow(listener, client))
         else:
             self.dropped(DropReason.NOT_STUN)
 
@@ -253,8 +254,7 @@ class RelayServer:
             return hasMagicCookie(message)
         if decoded.method == BINDING and decoded.message_class is MessageClass.REQUEST:
             answer = self._bindings.streamed(decoded, len(message), flow.address)
-            if answer is not None:
-                self._connected[flow.listener].answer(answer)
+            self._connected[flow.listener].answer(answer)
         else:
             self._messageReceived(decoded, len(message), flow)
         return True
@@ -313,13 +313,14 @@ class RelayServer:
         else:
             self._request(message, size, flow)
 
-    def _unboundChannelData(self, data: bytes) -> None:
+    def _unboundChannelData(self, data: bytes, flow: Flow) -> None:
         try:
             decodeChannelData(data, self._settings.last_channel)
         except MalformedMessage:
             self.dropped(DropReason.MALFORMED)
         else:
-            self.dropped(DropReason.NO_CHANNEL)
+            held = self._table.find(flow, self.clock.seconds()) is not None
+            self.dropped(DropReason.NO_CHANNEL if held else DropReason.NO_ALLOCATION)
 
     def _sendIndication(self, message: StunMessage, flow: Flow) -> None:
         if message.unknownAttributes(self._desk.understood):

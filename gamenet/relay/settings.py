@@ -4,7 +4,7 @@ What an operator sets of a relay.
 
 from __future__ import annotations
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
@@ -145,6 +145,16 @@ class RelaySettings:
         self._checkAddresses()
         networks((*self.allow_peer, *self.deny_peer))
         self._checkLimits()
+
+    def reloaded(self, others: RelaySettings) -> RelaySettings:
+        """Return these settings with what can change while a relay runs from others."""
+        return evolve(
+            self,
+            secrets=others.secrets,
+            users=others.users,
+            allow_peer=others.allow_peer,
+            deny_peer=others.deny_peer,
+        )
 
     def _checkAddresses(self) -> None:
         for name in ("udp", "listen", "probe_ports"):

@@ -103,11 +103,13 @@ class RelayStream(Protocol):
             self.close()
             return
         for message in messages:
-            if self.flow is None:
+            if self.flow is None or self._closed:
                 return
             if not self._server.streamMessageReceived(message, flow):
                 self.close()
                 return
+        if self._full or self._closed:
+            return
         if not self._decoder.partial:
             self._partial.cancel()
         elif messages or self._partial.due is None:

@@ -130,7 +130,8 @@ class PythonPlane:
         listener = self._listeners.get(flow.listener)
         route = None if listener is None else listener.routes.get((flow.address, message[:2]))
         if route is None:
-            self.owner.dropped(DropReason.NO_CHANNEL)
+            held = self.routing.find(flow) is not None
+            self.owner.dropped(DropReason.NO_CHANNEL if held else DropReason.NO_ALLOCATION)
         elif len(message) > _LONGEST_PAYLOAD + CHANNEL_DATA_HEADER:
             self.owner.dropped(DropReason.SEND_FAILED)
         else:

@@ -136,16 +136,13 @@ class BindingSockets:
                 sent = socket.send(answer.data, answer.destination)
             self._count(answer, sent)
 
-    def streamed(self, message: StunMessage, size: int, client: Address) -> bytes | None:
+    def streamed(self, message: StunMessage, size: int, client: Address) -> bytes:
         """
-        Answer a Binding request that came over a stream.
+        Answer a Binding request that came over a stream, whose address cannot be forged.
 
         @param message: The request.
         @param size: Its bytes.
-        @return: The answer, C{None} for none.
         """
-        if not self._mayAnswer(client):
-            return None
         answer = answerBindingRequest(message, size, client)
         self._count(answer, True)
         return answer.data

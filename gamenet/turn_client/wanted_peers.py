@@ -25,7 +25,7 @@ from gamenet.wire.turn import FORBIDDEN, PEER_FAMILY_MISMATCH
 __all__ = ["WantedPeers"]
 
 #: What a relay will not grant later either.
-_FINAL = (BAD_REQUEST, FORBIDDEN, PEER_FAMILY_MISMATCH)
+_FINAL = (BAD_REQUEST, FORBIDDEN)
 
 _Key: TypeAlias = tuple[str, str, int]
 
@@ -112,7 +112,7 @@ class WantedPeers:
         )
         for key, wish in list(self._wishes.items()):
             # Whoever hears of one grant may end everything.
-            if self.socket is socket:
+            if self.socket is socket and self._wishes.get(key) is wish:
                 self._ask(key, wish)
 
     def deallocated(self) -> None:
@@ -168,6 +168,9 @@ class WantedPeers:
         code = error.code if isinstance(error, RelayRefused) else None
         # The first 400 makes the socket look whether there is an allocation at all.
         doubtful = code == BAD_REQUEST and wish.doubted is not socket
+        if wish.granted and code == PEER_FAMILY_MISMATCH:
+            # This allocation lacks a family; the next may have it.
+            return
         if not wish.granted or (code in _FINAL and not doubtful):
             if wish.granted:
                 self._log.warn("{key} is given up: {reason}", key=key, reason=str(error))
@@ -189,7 +192,8 @@ class WantedPeers:
     def _askAgain(self) -> None:
         now = self._clock.seconds()
         for key, wish in list(self._wishes.items()):
-            if self.socket is not None and wish.due is not None and wish.due <= now:
+            due = wish.due is not None and wish.due <= now
+            if self.socket is not None and due and self._wishes.get(key) is wish:
                 self._ask(key, wish)
         if self.socket is not None:
             self._plan()
