@@ -11,6 +11,7 @@ from gamenet.operation.metrics import METRICS
 from gamenet.operation.relay_options import Options
 from gamenet.relay.address_ranges import networks
 from gamenet.relay.peer_policy import DENIED_NETWORKS, PeerPolicy, PeerVerdict
+from tests.benchmarks.relay_rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "relay.rst"
 
@@ -99,3 +100,13 @@ class RelayPageTests(SynchronousTestCase):
         named = self.page.split("\nMetrics\n-------\n", 1)[1]
         for name in re.findall(r"``([a-z_]+)``[,\n]", named):
             self.assertIn(name, names | {"up", "gamenet_relay_"})
+
+    def test_benchmark(self) -> None:
+        """Done when: the benchmark's table, with date, machine, coturn's version and 4.17."""
+        _, _, section = self.page.partition("\nWhat it costs\n")
+        section, _, _ = section.partition("\nWhat it does not do\n")
+        for row in ROWS:
+            self.assertIn(f"``{row.name()}``", section)
+        self.assertRegex(section, r"\d{4}-\d\d-\d\d with coturn \d+\.\d+")
+        self.assertIn("coturn 4.17 was not measured", section)
+        self.assertIn("AMD EPYC", section)

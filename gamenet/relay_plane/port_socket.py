@@ -76,7 +76,10 @@ class RelayedPortSocket:
         if allowance.left < 0 and not allowance.refill(plane.seconds()):  # type: ignore[union-attr]
             plane.owner.dropped(DropReason.BANDWIDTH)
             return
-        length = LENGTHS[size] if size < 1500 else size.to_bytes(2, "big")
+        try:
+            length = LENGTHS[size]
+        except IndexError:
+            length = size.to_bytes(2, "big")
         try:
             self.reply(channel + length + data, self.client)
         except OSError as error:

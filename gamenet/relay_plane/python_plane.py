@@ -250,12 +250,11 @@ class PythonPlane:
             cost = size + overhead
             allowance = route.allowance
             target = route.target
-            if (
-                not 0 <= size < 1500
-                or data[2:4] != lengths[size]
-                or allowance.left < cost
-                or (target is not None and route.name is None)
-            ):
+            try:
+                usual = data[2:4] == lengths[size] and allowance.left >= cost
+            except IndexError:
+                usual = False
+            if not usual or (target is not None and route.name is None):
                 relay(route, data)
                 return
             allowance.left -= cost
