@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 
 from gamenet.errors import RelayRefused
-from gamenet.wire.turn import ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION
+from gamenet.wire.turn import ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH
 from tests.kept_allocation_case import HOSTS, PEER, KeptAllocationCase
 from tests.relay_scene import outcomeOf
 
@@ -92,20 +92,38 @@ class RefusedPeerTests(KeptAllocationCase):
         self.assertEqual(waiting, [None])
 
     def test_final(self) -> None:
-        """A2: 403 and 443 will not change: given up, and logged."""
-        for code in (403, 443):
-            self.granted()
-            self.relay.refusals[CREATE_PERMISSION] = (code, ())
-            self.relay.refusals[CHANNEL_BIND] = (code, ())
-            with capturedLogs() as logged:
-                self.network.advance(240.1)
-            given_up = [each["key"] for each in logged if "given up" in each["log_format"]]
-            self.assertEqual(given_up, [("permission", _HOST, 0), ("channel", *PEER)])
-            self.relay.refusals.clear()
-            self.assertGivenUp()
-            self.kept.stop()
-            self.network.settle()
-            self.kept = self.keep()
+        """A2: 403 will not change: given up, and logged."""
+        self.granted()
+        self.relay.refusals[CREATE_PERMISSION] = (403, ())
+        self.relay.refusals[CHANNEL_BIND] = (403, ())
+        with capturedLogs() as logged:
+            self.network.advance(240.1)
+        given_up = [each["key"] for each in logged if "given up" in each["log_format"]]
+        self.assertEqual(given_up, [("permission", _HOST, 0), ("channel", *PEER)])
+        self.relay.refusals.clear()
+        self.assertGivenUp()
+
+    def test_familyMissing(self) -> None:
+        """A8: 443 is of this allocation, and the next may have both families: asked of it."""
+        self.granted()
+        self.relay.refusals[CREATE_PERMISSION] = (443, ())
+        self.relay.refusals[CHANNEL_BIND] = (443, ())
+        with capturedLogs() as logged:
+            self.network.advance(240.1)
+        self.assertEqual([each for each in logged if "given up" in each["log_format"]], [])
+        before = len(self.relay.requests)
+        self.network.advance(100.0)
+        self.assertEqual(self.asked(before), (0, 0))
+        waiting = outcomeOf(self.kept.permit(_HOST))
+        self.network.settle()
+        self.assertEqual(len(waiting), 1)
+        self.relay.refusals.clear()
+        self.relay.refusals[REFRESH] = (437, ())
+        self.network.advance(600.0)
+        self.relay.refusals.clear()
+        self.network.advance(60.0)
+        permissions, channels = self.asked(before)
+        self.assertGreater(min(permissions, channels), 0)
 
     def test_badRequest(self) -> None:
         """A2: 400 is final once the allocation was looked for and is there."""

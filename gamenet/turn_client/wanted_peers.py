@@ -170,6 +170,7 @@ class WantedPeers:
         doubtful = code == BAD_REQUEST and wish.doubted is not socket
         if wish.granted and code == PEER_FAMILY_MISMATCH:
             # This allocation lacks a family; the next may have it.
+            self._fail(wish, error)
             return
         if not wish.granted or (code in _FINAL and not doubtful):
             if wish.granted:

@@ -152,7 +152,7 @@ class UclientTests(UclientCase):
 
     async def test_garbage(self) -> None:
         """
-        Broken messages (C{-R}) and floods of half clients (C{-O}) for 10 s each, over UDP and
+        Broken messages (C{-R}) and floods of half clients (C{-O}) for 20 s each, over UDP and
         TCP: afterwards C{-y -c} passes as if nothing had been, for another user.  B2: that
         they were broken, and that they came at all, is what our relay counted of them.
         """
@@ -170,10 +170,10 @@ class UclientTests(UclientCase):
         await self.assertWellFormed("Allocate success", "Allocate error", ours=True)
 
     async def disturbed(self, *runs: tuple[str, ...]) -> dict[str, int]:
-        """Disturb the relay in these ways for 10 s; return what ours counted meanwhile."""
+        """Disturb the relay in these ways for 20 s; return what ours counted meanwhile."""
         before = await self.disturbances()
         await gatherResults(
-            [Deferred.fromCoroutine(self.keepAsking(10, *options)) for options in runs],
+            [Deferred.fromCoroutine(self.keepAsking(20, *options)) for options in runs],
             consumeErrors=True,
         )
         return {what: count - before[what] for what, count in (await self.disturbances()).items()}
