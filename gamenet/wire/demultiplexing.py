@@ -8,11 +8,13 @@ take 0xC0 to 0xCF, which nothing that runs beside them uses::
 
     0x00 - 0x03   STUN        RFC 8489, section 5: a message begins with two 0 bits
     0x40 - 0x4F   TURN        RFC 8656, section 12: ChannelData
-    0xC0 - 0xCF   gamenet     heartbeats with a lobby, sealed packets between players
+    0xC0 - 0xCF   gamenet     heartbeats with a lobby, sealed packets and handshakes
+                              between players
     the others    unknown     counted and dropped by the owner of the port
 
 Values only: L{gamenet.wire.heartbeats} says what follows 0xC0 and 0xC1,
-and the rooms that seal packets say what follows 0xC4.
+L{gamenet.sealing.sealed_link} what follows 0xC4 and 0xC6, and
+L{gamenet.wire.handshake_packets} what follows 0xC5.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ from __future__ import annotations
 from enum import Enum
 
 __all__ = [
+    "HANDSHAKE_PACKET",
     "HEARTBEAT",
     "HEARTBEAT_ANSWER",
     "KIND_OF_FIRST_BYTE",
+    "SEALED_FIRST_BYTES",
     "SEALED_PACKET",
+    "SEALED_PACKET_ODD",
     "DatagramKind",
 ]
 
@@ -33,8 +38,17 @@ HEARTBEAT = 0xC0
 #: The first byte of the lobby's answer to a heartbeat.
 HEARTBEAT_ANSWER = 0xC1
 
-#: The first byte of a sealed packet between two players.
+#: The first byte of a sealed packet between two players, in an even epoch of its keys.
 SEALED_PACKET = 0xC4
+
+#: The first byte of a handshake of two players, one of whom has returned.
+HANDSHAKE_PACKET = 0xC5
+
+#: The first byte of a sealed packet in an odd epoch of its keys.
+SEALED_PACKET_ODD = 0xC6
+
+#: Both first bytes of sealed packets; indexed by the lowest bit of the epoch.
+SEALED_FIRST_BYTES = (SEALED_PACKET, SEALED_PACKET_ODD)
 
 
 class DatagramKind(Enum):

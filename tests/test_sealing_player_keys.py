@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import RemoteProtocolError
-from gamenet.match.keys import SEED_BYTES, PlayerKeys
+from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys, isSigned
 
 _PRIME = 2**255 - 19
 
@@ -92,15 +92,31 @@ class MadeFromBytesTests(SynchronousTestCase):
     def test_anySeeds(self, one: bytes, other: bytes) -> None:
         """The same bytes give the same keys; both players agree; signatures hold."""
         ada, again = PlayerKeys.fromRandomBytes(one), PlayerKeys.fromRandomBytes(one)
-        self.assertEqual(
-            (ada.link_key, ada.statement_key), (again.link_key, again.statement_key)
-        )
+        self.assertEqual((ada.link_key, ada.statement_key), (again.link_key, again.statement_key))
         ben = PlayerKeys.fromRandomBytes(other)
         self.assertEqual(ada.sharedSecret(ben.link_key), ben.sharedSecret(ada.link_key))
         signature = ada.sign(b"statement")
         verifier = Ed25519PublicKey.from_public_bytes(ada.statement_key)
         verifier.verify(signature, b"statement")
         self.assertRaises(InvalidSignature, verifier.verify, signature, b"Statement")
+
+    def test_isSigned(self) -> None:
+        """Only the owner's signature of just that; no key and no signature raise anything."""
+        ada = PlayerKeys.fromRandomBytes(bytes(range(64)))
+        signature = ada.sign(b"statement")
+        self.assertTrue(isSigned(ada.statement_key, b"statement", signature))
+        for key, statement, signed in (
+            (ada.statement_key, b"Statement", signature),
+            (ada.statement_key, b"statement", bytes(64)),
+            (ada.statement_key, b"statement", signature[:-1]),
+            (ada.statement_key, b"statement", b""),
+            (ada.link_key, b"statement", signature),
+            (b"", b"statement", signature),
+            (bytes(32), b"statement", signature),
+            (b"\xff" * 32, b"statement", signature),
+            (bytes(31), b"statement", signature),
+        ):
+            self.assertFalse(isSigned(key, statement, signed))
 
     def test_halves(self) -> None:
         """The first half makes the link key alone, the second the statement key alone."""

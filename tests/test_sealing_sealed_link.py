@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
-from gamenet.match.keys import PlayerKeys
-from gamenet.match.sealed_link import (
+from gamenet.sealing.player_keys import PlayerKeys
+from gamenet.sealing.sealed_link import (
     LINK_ID_BYTES,
     OVERHEAD,
     REPLAY_WINDOW,
@@ -230,9 +230,7 @@ class KeySeparationTests(SynchronousTestCase):
     def test_poorKey(self) -> None:
         """A key of low order makes no link."""
         for key in (bytes(32), b"\x01" + bytes(31), bytes(31)):
-            self.assertRaises(
-                RemoteProtocolError, SealedLink.between, KEYS_1, 1, key, 2, MATCH
-            )
+            self.assertRaises(RemoteProtocolError, SealedLink.between, KEYS_1, 1, key, 2, MATCH)
 
 
 class AttackTests(SynchronousTestCase):
