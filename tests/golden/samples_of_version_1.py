@@ -36,15 +36,22 @@ from gamenet.wire.lobby_messages import (
     Welcome,
 )
 from gamenet.wire.peer_packets import (
+    CallOff,
+    ChannelBody,
     Check,
     CheckAnswer,
+    Countdown,
     Goodbye,
     GoodbyeReason,
     Inputs,
+    LogBody,
     PeerPacket,
     Ready,
+    Reception,
+    StatementPacket,
     Terms,
 )
+from gamenet.wire.start_packets import CallOffReason
 
 __all__ = ["HEARTBEATS", "HEARTBEAT_KEY", "LOBBY_MESSAGES", "PEER_PACKETS"]
 
@@ -138,4 +145,15 @@ PEER_PACKETS: dict[str, PeerPacket] = {
     "Goodbye.refused": Goodbye(GoodbyeReason.REFUSED, -1),
     "Terms": Terms((("frame rate", 60), ("frames", None), ("rules", "Tag 1.0 \u00dc"))),
     "Terms.none": Terms(()),
+    "Check.reception": Check(
+        bytes.fromhex("0102030405060708"), Reception(3277, 2000, 100_000)
+    ),
+    "CheckAnswer.clock": CheckAnswer(bytes.fromhex("f1f2f3f4f5f6f7f8"), 1_000_000_000_001),
+    "CheckAnswer.clock.negative": CheckAnswer(bytes.fromhex("f1f2f3f4f5f6f7f8"), -1),
+    "ChannelBody": ChannelBody(bytes.fromhex("c0ffee")),
+    "LogBody": LogBody(bytes.fromhex("010203")),
+    "Ready.everything": Ready(bytes(range(16)), True, True, True, True),
+    "Countdown": Countdown(3_000_000, 1),
+    "CallOff": CallOff(CallOffReason.NOT_LOADED, (2, 16)),
+    "StatementPacket": StatementPacket(True, 599, 0x01020304, b"won", bytes(range(64))),
 }
