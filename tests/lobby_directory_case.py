@@ -42,7 +42,7 @@ class DirectoryCase(SynchronousTestCase):
 
     def draw(self, count: int) -> bytes:
         self.entropy += 1
-        return self.entropy.to_bytes(count, "big") if count else b""
+        return (self.entropy.to_bytes(8, "big") * 4)[:count]
 
     def connect(self, host: str = "198.51.100.1") -> bytes:
         return self.directory.connect(host, self.now, self.draw(CLIENT_ENTROPY))
@@ -51,10 +51,12 @@ class DirectoryCase(SynchronousTestCase):
         entropy = self.draw(REQUEST_ENTROPY.get(type(request), 0))
         return self.directory.request(client_id, request, self.now, entropy)
 
-    def greet(self, name: str = "Ada", host: str = "198.51.100.1") -> bytes:
+    def greet(
+        self, name: str = "Ada", host: str = "198.51.100.1", version: int = 2
+    ) -> bytes:
         client_id = self.connect(host)
         number = len(self.directory.clients)
-        self.ask(client_id, Hello(1, 1, 1, name, bytes([number]) * 32, bytes([99]) * 32))
+        self.ask(client_id, Hello(1, 1, version, name, bytes([number]) * 32, bytes([99]) * 32))
         return client_id
 
     def create(self, client_id: bytes, capacity: int = 2, minimum: int = 2) -> str:

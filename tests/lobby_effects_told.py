@@ -8,16 +8,20 @@ from typing import Any
 
 from gamenet.lobby.effects import (
     Effect,
+    HostReported,
     ListChanged,
     MatchOver,
     MatchStarted,
     MemberJoined,
+    ResultOffered,
     Send,
     SessionCreated,
 )
 from gamenet.wire.lobby_messages import (
     CandidatesChanged,
     MatchTicket,
+    PlayerJoined,
+    PlayerLeft,
     Refused,
     SessionClosed,
     SessionList,
@@ -36,16 +40,23 @@ def detailOf(message: Any) -> Any:
         view = message.view
         return message.request > 0, [member.client_id for member in view.members], view.state
     if isinstance(message, SessionList):
-        return [(s.session_id, s.members, s.state == "playing") for s in message.sessions]
+        return [
+            (s.session_id, s.members, s.state == "playing", s.joinable) for s in message.sessions
+        ]
     if isinstance(message, SessionClosed):
         return message.session_id
     if isinstance(message, MatchTicket):
         members = message.members
         candidates = [tuple((c.kind, c.address) for c in m.candidates) for m in members]
-        return message.player, [member.client_id for member in members], candidates
+        numbered = [(member.player, member.client_id) for member in members]
+        return message.player, numbered, candidates, message.capacity, message.late
+    if isinstance(message, PlayerJoined):
+        member = message.member
+        candidates = [(c.kind, c.address) for c in member.candidates]
+        return member.player, member.client_id, tuple(candidates)
     if isinstance(message, CandidatesChanged):
         return message.player, tuple((c.kind, c.address) for c in message.candidates)
-    if isinstance(message, Step):
+    if isinstance(message, (Step, PlayerLeft)):
         return message.player
     return None
 
@@ -70,6 +81,11 @@ def outcomeOf(effects: tuple[Effect, ...]) -> Outcome:
                 outcome.append((kind, effect.client_id, effect.ticket.player))
             case MatchOver():
                 outcome.append((kind, effect.client_id, effect.match_id))
+            case HostReported():
+                outcome.append((kind, effect.client_id, (effect.epoch, effect.players)))
+            case ResultOffered(client_id, offered, differs):
+                detail = (offered.player, offered.result, offered.missing, differs)
+                outcome.append((kind, client_id, detail))
             case _:
                 outcome.append((kind, effect.client_id, None))
     return outcome

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import define, field
 
 from gamenet.wire.lobby_messages import RefusalCode
+from tests.lobby_model_values import ModelClient, ModelSession
 
 __all__ = ["LobbyModel", "ModelClient", "ModelSession"]
 
@@ -23,27 +24,9 @@ SESSIONS = 3
 CAPACITY = 4
 CANDIDATES = 3
 
-
-@define
-class ModelClient:
-    """A client: whether it is greeted, what it offered, where it was seen."""
-
-    greeted: bool = False
-    offered: tuple[Any, ...] = ()
-    seen: Any = None
-    sequence: int = -1
-    heard: tuple[float, int] = (0.0, 0)
-
-
-@define
-class ModelSession:
-    """A session: its members in joining order, and who plays as which number."""
-
-    members: list[bytes]
-    capacity: int
-    minimum: int
-    playing: list[bytes] = field(factory=list)
-    match_id: bytes = b""
+NEEDS_A_SEAT = (
+    "LeaveSession", "StartMatch", "SendStep", "EndMatch", "OfferResult", "ReportHost"
+)
 
 
 @define
@@ -51,7 +34,9 @@ class LobbyModel:
     """The whole lobby."""
 
     clients: dict[bytes, ModelClient] = field(factory=dict)
+    departed: dict[bytes, ModelClient] = field(factory=dict)
     sessions: dict[str, ModelSession] = field(factory=dict)
+    results: dict[bytes, dict[int, bytes]] = field(factory=dict)
     signs_of_life: int = 0
 
     def heard(self, client: bytes, now: float) -> None:
@@ -87,18 +72,18 @@ class LobbyModel:
         seated = standing != "GREETED"
         if request in ("CreateSession", "JoinSession") and seated:
             return RefusalCode.ALREADY_SEATED
-        if request in ("LeaveSession", "StartMatch", "SendStep", "EndMatch") and not seated:
+        if request in NEEDS_A_SEAT and not seated:
             return RefusalCode.NOT_SEATED
         if request in ("StartMatch", "EndMatch") and standing.endswith("GUEST"):
             return RefusalCode.NOT_HOST
         if request == "StartMatch" and standing == "PLAYING_HOST":
             return RefusalCode.MATCH_RUNNING
-        if request in ("SendStep", "EndMatch") and not standing.startswith("PLAYING"):
+        if request in ("SendStep", "EndMatch", "ReportHost") and not standing.startswith("PLAYING"):
             return RefusalCode.NO_SUCH_MATCH
         return None
 
     def hello(self, client: bytes, versions: tuple[int, int], good_name: bool) -> Outcome:
-        if not versions[0] <= 1 <= versions[1]:
+        if versions[0] > 2:
             del self.clients[client]
             return [
                 ("refused", client, RefusalCode.UNSUPPORTED_VERSION),
@@ -107,27 +92,37 @@ class LobbyModel:
         if not good_name:
             return [("refused", client, RefusalCode.BAD_NAME)]
         self.clients[client].greeted = True
+        self.clients[client].version = min(versions[1], 2)
         return [
             ("Welcome", client, None),
             ("SessionList", client, self.listed()),
             ("ClientGreeted", client, None),
         ]
 
-    def listed(self) -> list[tuple[str, int, bool]]:
-        """Return what a list shows: id, members, whether it is playing; joinable ones first."""
+    def modern(self, session: ModelSession) -> bool:
+        """Return whether all members speak the version that knows of late joining."""
+        return all(self.clients[member].version > 1 for member in session.members)
+
+    def joinable(self, session: ModelSession) -> bool:
+        """Return whether somebody can sit down."""
+        if session.match_id:
+            return session.nextNumber() is not None and self.modern(session)
+        return len(session.members) < session.capacity
+
+    def listed(self) -> list[tuple[str, int, bool, bool]]:
+        """Return what a list shows: id, members, whether playing, and joinable; those first."""
         lines = [
-            (session_id, len(session.members), bool(session.match_id), session.capacity)
+            (session_id, len(session.members), bool(session.match_id), self.joinable(session))
             for session_id, session in self.sessions.items()
         ]
-        first = [line[:3] for line in lines if not line[2] and line[1] < line[3]]
-        return first + [line[:3] for line in lines if line[2] or line[1] >= line[3]]
+        return [line for line in lines if line[3]] + [line for line in lines if not line[3]]
 
     def create(
         self, client: bytes, session_id: str, capacity: int, minimum: int, good_title: bool
     ) -> Outcome:
         if not good_title:
             return [("refused", client, RefusalCode.BAD_NAME)]
-        if capacity > CAPACITY or minimum > capacity or minimum < 2:
+        if capacity > CAPACITY or minimum > capacity or minimum < 1:
             return [("refused", client, RefusalCode.BAD_SETTING)]
         if len(self.sessions) == SESSIONS:
             return [("refused", client, RefusalCode.TOO_MANY)]
@@ -143,23 +138,46 @@ class LobbyModel:
         session = self.sessions.get(session_id)
         if session is None:
             return [("refused", client, RefusalCode.NO_SUCH_SESSION)]
-        if session.match_id:
+        if session.match_id and not (self.clients[client].version > 1 and self.modern(session)):
             return [("refused", client, RefusalCode.MATCH_RUNNING)]
-        if len(session.members) == session.capacity:
+        if not self.joinable(session):
             return [("refused", client, RefusalCode.SESSION_FULL)]
         others = list(session.members)
         session.members.append(client)
         members = list(session.members)
-        return [
+        state = "playing" if session.match_id else "open"
+        outcome: Outcome = [
             ("OfferRelay", client, None),
-            ("SessionState", client, (True, members, "open")),
-            *(("SessionState", other, (False, members, "open")) for other in others),
+            ("SessionState", client, (True, members, state)),
+            *(("SessionState", other, (False, members, state)) for other in others),
             ("ListChanged", b"", None),
             ("MemberJoined", client, members),
         ]
+        if session.match_id:
+            player = session.nextNumber()
+            assert player is not None
+            session.playing.pop(player, None)
+            session.playing[player] = client
+            session.became[player] = "playing"
+            joined = (player, client, self.candidates(client))
+            outcome.append(("MatchTicket", client, self.ticket(session, player, True)))
+            outcome.append(("MatchStarted", client, player))
+            outcome += [("PlayerJoined", other, joined) for other in others]
+        return outcome
 
-    def vacate(self, client: bytes) -> Outcome:
-        """Return what happens when a client's seat is free, however that came to be."""
+    def ticket(self, session: ModelSession, player: int, late: bool) -> Any:
+        """Return what a ticket says: all numbers that are somebody's, with who and where."""
+        numbers = sorted(n for n, state in session.became.items() if state != "left")
+        members = [(number, session.playing[number]) for number in numbers]
+        candidates = [self.candidates(client) for _, client in members]
+        return player, members, candidates, session.capacity, late
+
+    def vacate(self, client: bytes, lost: float | None = None) -> Outcome:
+        """
+        Return what happens when a client's seat is free, however that came to be.
+
+        @param lost: When the client was lost; C{None} for one that left.
+        """
         session_id = self.sessionOf(client)
         if session_id is None:
             return []
@@ -167,6 +185,11 @@ class LobbyModel:
         closing = session.members[0] == client and not session.match_id
         session.members.remove(client)
         outcome: Outcome = [("MemberLeft", client, None), ("ListChanged", b"", None)]
+        if session.match_id:
+            number = session.numberOf(client)
+            session.became[number] = "left" if lost is None else "lost"
+            session.lost_at[number] = lost or 0.0
+            outcome += [("PlayerLeft", other, number) for other in session.members]
         if closing:
             for guest in session.members:
                 outcome += [("SessionClosed", guest, session_id), ("MemberLeft", guest, None)]
@@ -184,12 +207,12 @@ class LobbyModel:
         if len(session.members) < session.minimum:
             return [("refused", client, RefusalCode.TOO_FEW_PLAYERS)]
         session.match_id = match_id
-        session.playing = list(session.members)
+        session.playing = dict(enumerate(session.members, 1))
+        session.became = dict.fromkeys(session.playing, "playing")
+        session.epoch, session.reported = (1, 1), ()
         outcome: Outcome = [("Done", client, None), ("ListChanged", b"", None)]
-        candidates = [self.candidates(member) for member in session.playing]
-        for player, member in enumerate(session.playing, 1):
-            ticket = (player, list(session.playing), candidates)
-            outcome.append(("MatchTicket", member, ticket))
+        for player, member in session.playing.items():
+            outcome.append(("MatchTicket", member, self.ticket(session, player, False)))
             outcome.append(("SessionState", member, (False, list(session.members), "playing")))
             outcome.append(("MatchStarted", member, player))
         return outcome
@@ -198,6 +221,7 @@ class LobbyModel:
         session = self.sessions[self.sessionOf(client) or ""]
         if session.match_id != match_id:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
+        session.before = (match_id, session.playing, session.reported)
         session.match_id = b""
         outcome: Outcome = [("Done", client, None), ("ListChanged", b"", None)]
         for member in session.members:
@@ -207,7 +231,7 @@ class LobbyModel:
 
     def candidates(self, client: bytes) -> tuple[Any, ...]:
         """Return what a ticket says of where a client can be reached."""
-        record = self.clients[client]
+        record = self.clients.get(client) or self.departed[client]
         direct = [address for kind, address in record.offered if kind != "relayed"]
         if record.seen is not None and direct and record.seen not in direct:
             return (*record.offered, ("server_reflexive", record.seen))
@@ -225,7 +249,7 @@ class LobbyModel:
         if session_id is None or not self.sessions[session_id].match_id:
             return []
         session = self.sessions[session_id]
-        news = (session.playing.index(client) + 1, self.candidates(client))
+        news = (session.numberOf(client), self.candidates(client))
         return [
             ("CandidatesChanged", other, news) for other in session.members if other != client
         ]
@@ -234,12 +258,60 @@ class LobbyModel:
         session = self.sessions[self.sessionOf(client) or ""]
         if session.match_id != match_id:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
-        target = session.playing[player - 1] if player <= len(session.playing) else None
-        if target is None or target == client or target not in session.members:
+        target = session.playing.get(player)
+        if target is None or target == client or session.became[player] != "playing":
             return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
         return [
             ("Done", client, None),
-            ("Step", target, session.playing.index(client) + 1),
+            ("Step", target, session.numberOf(client)),
+        ]
+
+    def reportHost(
+        self, client: bytes, match_id: bytes, epoch: tuple[int, int], players: tuple[int, ...]
+    ) -> Outcome:
+        session = self.sessions[self.sessionOf(client) or ""]
+        if session.match_id != match_id:
+            return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
+        if session.numberOf(client) != epoch[1]:
+            return [("refused", client, RefusalCode.NOT_HOST)]
+        if any(player not in session.playing for player in players):
+            return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
+        if epoch < session.epoch:
+            return [("refused", client, RefusalCode.STALE_EPOCH)]
+        session.epoch, session.reported = epoch, players
+        outcome: Outcome = [("Done", client, None), ("HostReported", client, (epoch, players))]
+        freed = session.freeNumbers()
+        moved = session.members[0] != client
+        if moved:
+            session.members.remove(client)
+            session.members.insert(0, client)
+            view = (False, list(session.members), "playing")
+            outcome += [("SessionState", member, view) for member in session.members]
+        if moved or freed:
+            outcome.append(("ListChanged", b"", None))
+        return outcome
+
+    def offerResult(
+        self, client: bytes, match_id: bytes, result: bytes, signers: tuple[int, ...]
+    ) -> Outcome:
+        session = self.sessions[self.sessionOf(client) or ""]
+        running = (session.match_id, session.playing, session.reported)
+        for known in (running, session.before):
+            if known and known[0] == match_id and client in known[1].values():
+                break
+        else:
+            return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
+        _, playing, reported = known
+        if any(signer not in playing for signer in signers):
+            return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
+        player = [number for number, other in playing.items() if other == client][-1]
+        offered = self.results.setdefault(match_id, {})
+        offered[player] = result
+        missing = tuple(n for n in reported or sorted(playing) if n not in signers)
+        differs = len(set(offered.values())) > 1
+        return [
+            ("Done", client, None),
+            ("ResultOffered", client, (player, result, missing, differs)),
         ]
 
     def heartbeat(self, client: bytes, sequence: int, address: Any) -> Outcome | None:
@@ -251,16 +323,26 @@ class LobbyModel:
         record.seen = address
         return [] if self.candidates(client) == before else self.tellCandidates(client)
 
-    def gone(self, client: bytes) -> Outcome:
+    def gone(self, client: bytes, now: float) -> Outcome:
         """Return what happens when a client's stream ends."""
-        outcome = self.vacate(client)
-        if self.clients.pop(client).greeted:
+        outcome = self.vacate(client, now)
+        self.departed[client] = self.clients.pop(client)
+        if self.departed[client].greeted:
             outcome.append(("ClientLost", client, None))
         return outcome
 
-    def silent(self, now: float, greeting: float, timeout: float) -> Outcome:
+    def silent(self, now: float, greeting: float, timeout: float, grace: float) -> Outcome:
         """Return what happens when everybody who was silent for too long is lost."""
         outcome: Outcome = []
+        freed = False
+        for session in self.sessions.values():
+            for number, state in session.became.items():
+                late = session.match_id and state == "lost"
+                if late and now - session.lost_at[number] >= grace:
+                    session.became[number] = "over"
+            freed = (bool(session.match_id) and session.freeNumbers()) or freed
+        if freed:
+            outcome.append(("ListChanged", b"", None))
         for greeted, limit in ((False, greeting), (True, timeout)):
             late = [
                 (record.heard, client)
@@ -269,5 +351,5 @@ class LobbyModel:
             ]
             for _, client in sorted(late):
                 outcome.append(("Close", client, None))
-                outcome += self.gone(client)
+                outcome += self.gone(client, now)
         return outcome

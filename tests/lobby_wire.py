@@ -106,9 +106,9 @@ class ProtocolCase(SynchronousTestCase):
         protocol.makeConnection(wire)
         return wire
 
-    def greet(self, name: str = "Ada", host: str = "198.51.100.1") -> Wire:
+    def greet(self, name: str = "Ada", host: str = "198.51.100.1", version: int = 2) -> Wire:
         wire = self.open(host)
-        wire.say(Hello(1, 1, 1, name, KEY, KEY))
+        wire.say(Hello(1, 1, version, name, KEY, KEY))
         self.assertEqual([type(message) for message in wire.heard()], [Welcome, SessionList])
         return wire
 

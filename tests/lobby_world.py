@@ -60,6 +60,12 @@ class RecordingListener:
     def matchStarting(self, ticket: Any) -> None:
         self.moments.append(("matchStarting", (ticket,)))
 
+    def memberJoined(self, match_id: bytes, member: Any) -> None:
+        self.moments.append(("memberJoined", (match_id, member)))
+
+    def memberLeft(self, match_id: bytes, player: int) -> None:
+        self.moments.append(("memberLeft", (match_id, player)))
+
     def candidatesChanged(self, match_id: bytes, player: int, candidates: Any) -> None:
         self.moments.append(("candidatesChanged", (match_id, player, candidates)))
 

@@ -73,10 +73,10 @@ class GreetingTests(DirectoryCase):
     def test_noCommonVersion(self) -> None:
         """A client that is too new is told so and closed."""
         client_id = self.connect()
-        effects = self.ask(client_id, Hello(5, 2, 7, "Ada", bytes(32), bytes(32)))
+        effects = self.ask(client_id, Hello(5, 3, 7, "Ada", bytes(32), bytes(32)))
         refused = self.sent(effects, Refused)[0][1]
         self.assertEqual(refused.code, RefusalCode.UNSUPPORTED_VERSION)
-        self.assertIn("2 to 7", refused.reason)
+        self.assertIn("the versions 1 to 2, you speak 3 to 7", refused.reason)
         self.assertEqual(effects[1:], (Close(client_id, refused.reason),))
         self.assertEqual(self.directory.clients, {})
 

@@ -18,7 +18,7 @@ from gamenet.lobby.client import LobbyClient
 from gamenet.lobby.settings import LobbyClientSettings
 from gamenet.wire.framing import FrameBuffer, frame
 from gamenet.wire.lobby_messages import (
-    PROTOCOL_VERSION,
+    LOBBY_VERSION,
     Done,
     Farewell,
     Message,
@@ -92,7 +92,7 @@ class VersionTests(SynchronousTestCase):
 
     def test_versionThatWasNotOffered(self) -> None:
         """Bad input: connecting fails, the text says where and which, and nothing goes on."""
-        for version in (PROTOCOL_VERSION + 1, 65_535):
+        for version in (LOBBY_VERSION + 1, 65_535):
             world = LobbyWorld()
             lobby = Impostor(version)
             machine = world.network.machine("impostor", "203.0.113.9")

@@ -46,8 +46,8 @@ class LogTests(ProtocolCase):
         self.assertEqual(
             self.texts(), [f"lobby client {client} refused: NOT_SEATED (you are in no session)"]
         )
-        wire.protocol.dataReceived(b"\x00\x00\x00\x02\x81\x0b")
-        text = f"lobby client {client} refused: UNKNOWN_MESSAGE (no message has the number 11 here)"
+        wire.protocol.dataReceived(b"\x00\x00\x00\x02\x81\x17")
+        text = f"lobby client {client} refused: UNKNOWN_MESSAGE (no message has the number 23 here)"
         self.assertEqual(self.texts(), [text])
         wire.protocol.dataReceived(b"\xff" * 4)
         ((text),) = self.texts()

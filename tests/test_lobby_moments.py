@@ -20,6 +20,9 @@ from gamenet.wire.lobby_messages import (
     LeaveSession,
     ListSessions,
     MatchTicket,
+    OfferResult,
+    ReportHost,
+    ResultSignature,
     SessionClosed,
     SessionList,
     SessionState,
@@ -35,12 +38,18 @@ MOMENTS = (
     "memberLeft",
     "matchStarted",
     "matchOver",
+    "hostReported",
+    "resultOffered",
     "clientLost",
 )
 
 
-#: The host joins nobody's session, and the guest creates none.
-NEVER = (("memberJoined", "Ada"), ("sessionCreated", "Bob"))
+#: The host joins nobody's session, and the guest creates none; the host alone reports.
+NEVER = (
+    ("memberJoined", "Ada"),
+    ("sessionCreated", "Bob"),
+    ("hostReported", "Bob"),
+)
 
 
 class Diarist(LobbyProtocol):
@@ -74,6 +83,12 @@ class Diarist(LobbyProtocol):
     def matchOver(self, match_id: bytes) -> None:
         self.note("matchOver", len(match_id))
 
+    def hostReported(self, match_id: bytes, epoch: Any, players: Any) -> None:
+        self.note("hostReported", (len(match_id), epoch, players))
+
+    def resultOffered(self, offered: Any, differs: bool) -> None:
+        self.note("resultOffered", (offered.result, offered.missing, differs))
+
     def clientLost(self, reason: str) -> None:
         self.note("clientLost", reason)
 
@@ -102,7 +117,11 @@ class MomentsCase(ProtocolCase):
         guest.say(JoinSession(2, session_id))
         host.say(StartMatch(3))
         tickets = [m for m in host.heard() if isinstance(m, MatchTicket)]
-        host.say(EndMatch(4, tickets[0].match_id if tickets else bytes(16)))
+        match_id = tickets[0].match_id if tickets else bytes(16)
+        host.say(ReportHost(6, match_id, 1, 1, (1, 2)))
+        guest.say(OfferResult(7, match_id, b"won", ()))
+        host.say(OfferResult(7, match_id, b"lost", (ResultSignature(1, bytes(64)),)))
+        host.say(EndMatch(4, match_id))
         host.say(LeaveSession(5))
         host.lose()
         return host, guest
@@ -123,6 +142,9 @@ class MomentsTests(MomentsCase):
                 ("Bob", "memberJoined", ["Ada", "Bob"]),
                 ("Ada", "matchStarted", 1),
                 ("Bob", "matchStarted", 2),
+                ("Ada", "hostReported", (16, (1, 1), (1, 2))),
+                ("Bob", "resultOffered", (b"won", (1, 2), False)),
+                ("Ada", "resultOffered", (b"lost", (2,), True)),
                 ("Ada", "matchOver", 16),
                 ("Bob", "matchOver", 16),
                 ("Ada", "memberLeft", "left"),
@@ -165,7 +187,8 @@ class MomentsTests(MomentsCase):
     def test_defaults(self) -> None:
         """Without a subclass the moments do nothing."""
         for moment in MOMENTS:
-            arguments = [None] * (2 if moment == "memberLeft" else 1)
+            counts = {"memberLeft": 2, "resultOffered": 2, "hostReported": 3}
+            arguments = [None] * counts.get(moment, 1)
             self.assertIsNone(getattr(LobbyMoments(), moment)(*arguments))
 
 

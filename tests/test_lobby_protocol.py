@@ -227,7 +227,7 @@ class SlowReaderTests(ProtocolCase):
         while not host.aborted:
             host.say(ListSessions(3))
             self.assertLess(len(host.value()), 1700)
-        self.assertGreater(len(host.value()), 1500)
+        self.assertGreater(len(host.value()), 1400)
         self.assertEqual(len(self.events), 1)
         self.assertEqual(guest.heard()[0].reason, "the host stopped reading")
         self.assertEqual(len(self.factory.directory.clients), 1)

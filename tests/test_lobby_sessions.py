@@ -27,8 +27,10 @@ from gamenet.wire.lobby_messages import (
     ListSessions,
     MatchTicket,
     OfferCandidates,
+    OfferResult,
     RefusalCode,
     Refused,
+    ReportHost,
     SendStep,
     SessionClosed,
     SessionState,
@@ -178,7 +180,8 @@ class SessionTests(DirectoryCase):
         self.assertRefused(effects, RefusalCode.SESSION_FULL, 2)
         full = self.sent(effects)[0][1].reason
         self.ask(host, StartMatch(3))
-        effects = self.ask(third, JoinSession(4, session_id))
+        old = self.greet(version=1)
+        effects = self.ask(old, JoinSession(4, session_id))
         self.assertRefused(effects, RefusalCode.MATCH_RUNNING, 4)
         playing = self.sent(effects)[0][1].reason
         self.ask(host, LeaveSession(5))
@@ -232,15 +235,20 @@ class StandingTests(SynchronousTestCase):
             Standing.GREETED: [
                 ListSessions, CreateSession, JoinSession, OfferCandidates, StreamHeartbeat,
             ],
-            Standing.GUEST: [ListSessions, LeaveSession, OfferCandidates, StreamHeartbeat],
+            Standing.GUEST: [
+                ListSessions, LeaveSession, OfferCandidates, StreamHeartbeat, OfferResult,
+            ],
             Standing.HOST: [
                 ListSessions, LeaveSession, StartMatch, OfferCandidates, StreamHeartbeat,
+                OfferResult,
             ],
             Standing.PLAYING_GUEST: [
                 ListSessions, LeaveSession, OfferCandidates, SendStep, StreamHeartbeat,
+                OfferResult, ReportHost,
             ],
             Standing.PLAYING_HOST: [
                 ListSessions, LeaveSession, OfferCandidates, SendStep, StreamHeartbeat, EndMatch,
+                OfferResult, ReportHost,
             ],
         }
         for standing in Standing:

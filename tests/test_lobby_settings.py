@@ -24,11 +24,16 @@ SECONDS_AND_RATES = (
     "list_interval",
     "requests_per_second",
     "refusals_per_second",
+    "seat_grace",
+    "result_lifetime",
+    "log_lines_per_second",
 )
 COUNTS = (
     "clients_limit",
     "clients_per_address",
     "sessions_limit",
+    "results_limit",
+    "log_lines_burst",
     "capacity_limit",
     "candidates_limit",
     "list_limit",
@@ -96,8 +101,8 @@ class LobbySettingsTests(SynchronousTestCase):
                 "requests_per_second must be from 0.001 to 1e+06 a second, not 0",
             ),
             (
-                {"capacity_limit": 1},
-                "capacity_limit must be a whole number from 2 to 32, not 1",
+                {"capacity_limit": 0},
+                "capacity_limit must be a whole number from 1 to 32, not 0",
             ),
             (
                 {"heartbeat_interval": 0.05},
@@ -116,7 +121,7 @@ class LobbySettingsTests(SynchronousTestCase):
     def test_boundsOfTheWire(self) -> None:
         """No setting lets the lobby make a message that cannot be sent."""
         for name, lowest, highest in (
-            ("capacity_limit", 2, 32),
+            ("capacity_limit", 1, 32),
             ("candidates_limit", 1, 15),
             ("list_limit", 1, 100),
             ("request_bytes", 1024, 65_536),

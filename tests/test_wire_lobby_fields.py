@@ -19,6 +19,7 @@ from gamenet.wire.lobby_fields import (
     OneOf,
     RowOf,
     SessionId,
+    SomeOctets,
     Text,
     TransportAddress,
     Whole,
@@ -46,6 +47,9 @@ class FieldTests(SynchronousTestCase):
             (Whole(2, 3), 3, 4),
             (Flag(), True, 1),
             (Octets(2), b"ab", b"a"),
+            (SomeOctets(1, 2), b"a", b""),
+            (SomeOctets(1, 2), b"ab", b"abc"),
+            (SomeOctets(0, 2), b"", "ab"),
             (LooseText(2), "\n", "abc"),
             (Text(1, 2), "a", ""),
             (OneOf(("a", "b")), "b", "c"),
@@ -136,7 +140,7 @@ class ComposedFieldTests(SynchronousTestCase):
             self.assertEqual(wire, [1, code.value, ""])
             self.assertIs(type(wire[1]), int)
             self.assertIs(unpackRow(Refused, wire).code, code)
-        for bad in (0, 19, -1, True, "1", None):
+        for bad in (0, 20, -1, True, "1", None):
             self.assertRaises(ValueError, unpackRow, Refused, [1, bad, ""])
         for bad in (1, 99, None, "MALFORMED"):
             self.assertRaises(ValueError, packRow, Refused(1, bad, ""))  # type: ignore[arg-type]

@@ -17,7 +17,9 @@ from gamenet.wire.framing import FRAME_LIMIT
 from gamenet.wire.lobby_messages import (
     ANSWERS,
     CANDIDATES_LIMIT,
+    EPOCH_LIMIT,
     LISTED_LIMIT,
+    LOBBY_VERSION,
     LOOSE_LIMIT,
     LOWEST_VERSION,
     NAME_LIMIT,
@@ -26,6 +28,7 @@ from gamenet.wire.lobby_messages import (
     PROTOCOL_VERSION,
     REASON_LIMIT,
     REQUESTS,
+    RESULT_LIMIT,
     TITLE_LIMIT,
     Answer,
     Candidate,
@@ -35,9 +38,13 @@ from gamenet.wire.lobby_messages import (
     MatchTicket,
     Message,
     OfferCandidates,
+    OfferResult,
+    PlayerJoined,
     RefusalCode,
     Refused,
+    ReportHost,
     Request,
+    ResultSignature,
     SessionList,
     SessionMember,
     SessionState,
@@ -94,10 +101,12 @@ class RegistryTests(SynchronousTestCase):
 
     def test_versions(self) -> None:
         """A lobby speaks the newest version that both do, or none."""
-        self.assertEqual((LOWEST_VERSION, PROTOCOL_VERSION), (1, 1))
+        self.assertEqual((LOWEST_VERSION, LOBBY_VERSION, PROTOCOL_VERSION), (1, 2, 1))
         self.assertEqual(agreedVersion(1, 1), 1)
-        self.assertEqual(agreedVersion(1, 9), 1)
-        self.assertIsNone(agreedVersion(2, 9))
+        self.assertEqual(agreedVersion(1, 2), 2)
+        self.assertEqual(agreedVersion(1, 9), 2)
+        self.assertEqual(agreedVersion(2, 9), 2)
+        self.assertIsNone(agreedVersion(3, 9))
         self.assertIsNone(agreedVersion(0, 0))
 
 
@@ -139,7 +148,7 @@ class RoundTripTests(SynchronousTestCase):
             SessionList(
                 2**32 - 1,
                 tuple(
-                    SessionSummary(f"{place:016x}", title, name, 32, 32, 32, "playing")
+                    SessionSummary(f"{place:016x}", title, name, 32, 32, 32, "playing", False)
                     for place in range(LISTED_LIMIT)
                 ),
                 2**32 - 1,
@@ -167,8 +176,20 @@ class RoundTripTests(SynchronousTestCase):
                     TicketMember(place + 1, client_id, name, bytes(32), bytes(32), candidates)
                     for place, client_id in enumerate(players)
                 ),
+                32,
+                True,
             ),
             CandidatesChanged(bytes(16), 32, candidates),
+            PlayerJoined(
+                bytes(16), TicketMember(32, bytes(8), name, bytes(32), bytes(32), candidates)
+            ),
+            OfferResult(
+                2**32 - 1,
+                bytes(16),
+                bytes(RESULT_LIMIT),
+                tuple(ResultSignature(player, bytes(64)) for player in range(1, 33)),
+            ),
+            ReportHost(2**32 - 1, bytes(16), EPOCH_LIMIT, 32, tuple(range(1, 33))),
         ]
         for message in largest:
             data = encodeMessage(message)
@@ -182,7 +203,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_unknownNumbers(self) -> None:
         """Bad input, unknown message numbers: an error of their own, with the number."""
-        for number in (0, 11, 63, 76, 255, 2**64 - 1, -1):
+        for number in (0, 13, 63, 78, 255, 2**64 - 1, -1):
             for decode in (decodeRequest, decodeAnswer):
                 error = self.assertRaises(UnknownMessage, decode, _raw(number, 1))
                 self.assertIn(f"the number {number} ", str(error))
@@ -231,8 +252,8 @@ class RefusalTests(SynchronousTestCase):
         """
         hello = LOBBY_MESSAGES["Hello"]
         array: Any = canonical_cbor.decode(encodeMessage(hello))
-        array[3] = 2
-        expected = attrs.evolve(hello, highest_version=2)
+        array[3] = 3
+        expected = attrs.evolve(hello, highest_version=3)
         for appended in ([], [1], ["x", [b"y", {"k": None}], -5]):
             self.assertEqual(decodeRequest(_raw(*array, *appended)), expected)
         array[3] = 1
@@ -314,7 +335,7 @@ class RefusalTests(SynchronousTestCase):
                 message = decode(data)
             except MalformedMessage:
                 continue
-            if isinstance(message, Hello) and message.highest_version > PROTOCOL_VERSION:
+            if isinstance(message, Hello) and message.highest_version > LOBBY_VERSION:
                 continue
             self.assertEqual(encodeMessage(message), data)
 

@@ -4,7 +4,6 @@ A player's side of the lobby: connect, see the sessions, sit in one, start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Literal, cast
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -17,6 +16,7 @@ from gamenet.errors import ConnectionFailed, LobbyLost, RequestRefused
 from gamenet.interfaces import Address, IMachine
 from gamenet.lobby.client_binding import ClientBinding
 from gamenet.lobby.client_heartbeats import ClientHeartbeats
+from gamenet.lobby.client_requests import LobbyRequests
 from gamenet.lobby.client_stream import LobbyStream
 from gamenet.lobby.endpoint_security import requireSecure
 from gamenet.lobby.listener import ILobbyListener
@@ -24,29 +24,19 @@ from gamenet.lobby.settings import LobbyClientSettings
 from gamenet.machine.alarm import Alarm
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.wire.lobby_messages import (
+    LOBBY_VERSION,
     LOWEST_VERSION,
-    PROTOCOL_VERSION,
     Answer,
-    Candidate,
     CandidatesChanged,
-    CreateSession,
-    Done,
-    EndMatch,
     Hello,
-    JoinSession,
     LeaveSession,
-    ListSessions,
     MatchTicket,
-    OfferCandidates,
+    PlayerJoined,
+    PlayerLeft,
     RelayCredentials,
-    Request,
-    SendStep,
     SessionClosed,
     SessionList,
     SessionState,
-    SessionSummary,
-    SessionView,
-    StartMatch,
     Step,
     StreamHeartbeat,
     Welcome,
@@ -55,17 +45,12 @@ from gamenet.wire.lobby_messages import (
 __all__ = ["ILobbyListener", "LobbyClient"]
 
 
-class LobbyClient:
+class LobbyClient(LobbyRequests):
     """
     One connection with a lobby, made by L{LobbyClient.connect}.
 
     @ivar connected: Whether the lobby has greeted us and is still there (N8).
     @ivar client_id: Our id there, 8 bytes.
-    @ivar sessions: The newest list.
-    @ivar sessions_total: How many sessions there are, those beyond the list included.
-    @ivar session: Where we sit, or C{None}.
-    @ivar relay_credentials: What came with the seat, or C{None}.  The relay
-        outlives the lobby, so they stay when the connection is lost.
     @ivar lobby_address: The lobby's UDP address.
     """
 
@@ -81,16 +66,12 @@ class LobbyClient:
         """Prepare a connection; called by L{connect} alone."""
         self.connected = False
         self.client_id = b""
-        self.sessions: tuple[SessionSummary, ...] = ()
-        self.sessions_total = 0
-        self.session: SessionView | None = None
-        self.relay_credentials: RelayCredentials | None = None
         self.lobby_address: Address = ("", 0)
         self._machine = machine
         self._demultiplexer = demultiplexer
         self._listener = listener
         self._settings = settings
-        self._stream = LobbyStream(machine.clock, settings, self._pushed, self._streamLost)
+        super().__init__(LobbyStream(machine.clock, settings, self._pushed, self._streamLost))
         self._heartbeats: ClientHeartbeats | None = None
         self._binding: ClientBinding | None = None
         self._over = False
@@ -148,82 +129,6 @@ class LobbyClient:
         """
         return succeed(None) if self._binding is None else self._binding.whenKnown()
 
-    def listSessions(self) -> Deferred[tuple[SessionSummary, ...]]:
-        """
-        Ask for the list (N2).  It is pushed anyway whenever it changes.
-
-        This and the requests below fail with L{RequestRefused},
-        L{gamenet.errors.RequestTimedOut} or L{LobbyLost}.
-
-        @return: Fires with C{sessions}.
-        """
-        return Deferred.fromCoroutine(self._listSessions())
-
-    def createSession(
-        self, title: str, capacity: int = 2, minimum: int = 2
-    ) -> Deferred[SessionView]:
-        """
-        Create a session and sit in it as its host (N3).
-
-        @param title: What the list shall say.
-        @param capacity: How many can sit in it.
-        @param minimum: How many it takes to start.
-        @return: Fires with C{session}.
-        """
-        return Deferred.fromCoroutine(
-            self._sit(lambda number: CreateSession(number, title, capacity, minimum))
-        )
-
-    def joinSession(self, session_id: str) -> Deferred[SessionView]:
-        """
-        Sit in a session (N4).
-
-        @param session_id: Which, from the list.
-        @return: Fires with C{session}.
-        """
-        return Deferred.fromCoroutine(self._sit(lambda number: JoinSession(number, session_id)))
-
-    def leaveSession(self) -> Deferred[None]:
-        """Get up from the session (N6, N7)."""
-        return Deferred.fromCoroutine(self._leaveSession())
-
-    def startMatch(self) -> Deferred[None]:
-        """
-        Start the match, as the host (N5).  The ticket comes by
-        C{matchStarting}, to us as to everybody.
-        """
-        return Deferred.fromCoroutine(self._do(StartMatch))
-
-    def offerCandidates(self, candidates: Iterable[Candidate]) -> Deferred[None]:
-        """
-        Say where we can be reached, instead of what we said before.
-
-        @param candidates: For the ticket, and for the others in a running match.
-        """
-        offered = tuple(candidates)
-        return Deferred.fromCoroutine(self._do(lambda number: OfferCandidates(number, offered)))
-
-    def sendStep(self, match_id: bytes, player: int, attempt: bytes, kind: int) -> Deferred[None]:
-        """
-        Send another player of the running match a traversal step (H5).
-
-        @param match_id: Of the ticket, 16 bytes.
-        @param player: To whom, by player number.
-        @param attempt: Which attempt it belongs to, 16 bytes.
-        @param kind: What it is, 0 to 255.
-        """
-        return Deferred.fromCoroutine(
-            self._do(lambda number: SendStep(number, match_id, player, attempt, kind))
-        )
-
-    def endMatch(self, match_id: bytes) -> Deferred[None]:
-        """
-        Open the session again after a match, as the host.
-
-        @param match_id: Of the ticket, 16 bytes.
-        """
-        return Deferred.fromCoroutine(self._do(lambda number: EndMatch(number, match_id)))
-
     def close(self) -> Deferred[None]:
         """
         Leave the session, if that can still be said, and close the connection.
@@ -267,10 +172,10 @@ class LobbyClient:
             raise ConnectionFailed(f"no lobby at {description!r}: {error}") from error
         try:
             welcome = await self._stream.ask(
-                lambda number: Hello(number, LOWEST_VERSION, PROTOCOL_VERSION, name, *keys),
+                lambda number: Hello(number, LOWEST_VERSION, LOBBY_VERSION, name, *keys),
                 Welcome,
             )
-            if not LOWEST_VERSION <= welcome.version <= PROTOCOL_VERSION:
+            if not LOWEST_VERSION <= welcome.version <= LOBBY_VERSION:
                 raise ConnectionFailed(
                     f"the lobby at {description!r} speaks version {welcome.version}, we do not"
                 )
@@ -313,37 +218,6 @@ class LobbyClient:
         self._stream.heard = self._heartbeats.heard
         self.connected = True
 
-    async def _listSessions(self) -> tuple[SessionSummary, ...]:
-        """Ask for the list and keep it."""
-        answer = await self._stream.ask(ListSessions, SessionList)
-        self._listed(answer)
-        return self.sessions
-
-    async def _sit(self, build: Callable[[int], Request]) -> SessionView:
-        """Ask for a seat and keep the view that comes with it."""
-        answer = await self._stream.ask(build, SessionState)
-        self.session = answer.view
-        return answer.view
-
-    async def _leaveSession(self) -> None:
-        """Ask to leave and forget what came with the seat."""
-        await self._stream.ask(LeaveSession, Done)
-        self._unseated()
-
-    async def _do(self, build: Callable[[int], Request]) -> None:
-        """Ask for something that is either done or refused."""
-        await self._stream.ask(build, Done)
-
-    def _listed(self, message: SessionList) -> None:
-        """Keep the newest list."""
-        self.sessions = message.sessions
-        self.sessions_total = message.total
-
-    def _unseated(self) -> None:
-        """Forget the session and what came with it."""
-        self.session = None
-        self.relay_credentials = None
-
     def _pushed(self, message: Answer) -> None:
         """Take in what the lobby says unasked, and tell the listener."""
         match message:
@@ -361,6 +235,10 @@ class LobbyClient:
                 self._tell("relayOffered", message)
             case MatchTicket():
                 self._tell("matchStarting", message)
+            case PlayerJoined():
+                self._tell("memberJoined", message.match_id, message.member)
+            case PlayerLeft():
+                self._tell("memberLeft", message.match_id, message.player)
             case CandidatesChanged():
                 self._tell(
                     "candidatesChanged", message.match_id, message.player, message.candidates

@@ -6,6 +6,14 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from gamenet.lobby.effects import (
+    ClientGreeted,
+    HostReported,
+    MatchStarted,
+    Moment,
+    ResultOffered,
+)
+
 __all__ = ["LobbyCounters"]
 
 
@@ -22,6 +30,11 @@ class LobbyCounters:
     @ivar refusals: Refusals by the name of their code.
     @ivar lists_pushed: Pushes of the list, each to everybody.
     @ivar matches_started: Matches that began.
+    @ivar late_joins: Players who sat down in a running match.
+    @ivar hosts_reported: Reports of a match's own host that were taken.
+    @ivar results_offered: Results of matches that were kept.
+    @ivar results_incomplete: Those of them that lacked a player's signature.
+    @ivar results_differing: Those of them that differed from another player's.
     @ivar heartbeats: Heartbeats over datagrams that were answered.
     @ivar heartbeats_malformed: Datagrams that began like a heartbeat and were none.
     @ivar heartbeats_unknown: Heartbeats of nobody who is here.
@@ -40,6 +53,11 @@ class LobbyCounters:
     refusals: dict[str, int] = field(factory=dict)
     lists_pushed: int = 0
     matches_started: int = 0
+    late_joins: int = 0
+    hosts_reported: int = 0
+    results_offered: int = 0
+    results_incomplete: int = 0
+    results_differing: int = 0
     heartbeats: int = 0
     heartbeats_malformed: int = 0
     heartbeats_unknown: int = 0
@@ -52,3 +70,18 @@ class LobbyCounters:
     def countRefusal(self, code: str) -> None:
         """Count one refusal under the name of its code."""
         self.refusals[code] = self.refusals.get(code, 0) + 1
+
+    def countMoment(self, moment: Moment) -> None:
+        """Count what happened to a client, where that is counted."""
+        match moment:
+            case ClientGreeted():
+                self.greeted += 1
+            case MatchStarted():
+                self.late_joins += moment.ticket.late
+                self.matches_started += moment.ticket.player == 1 and not moment.ticket.late
+            case HostReported():
+                self.hosts_reported += 1
+            case ResultOffered():
+                self.results_offered += 1
+                self.results_incomplete += bool(moment.offered.missing)
+                self.results_differing += moment.differs

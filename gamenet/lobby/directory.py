@@ -25,10 +25,10 @@ from gamenet.lobby.standing import REFUSALS, Refusal
 from gamenet.lobby.ticket import candidatesOf
 from gamenet.wire.heartbeats import CLIENT_ID_BYTES, KEY_BYTES
 from gamenet.wire.lobby_messages import (
+    LOBBY_VERSION,
     LOWEST_VERSION,
     MATCH_ID_BYTES,
     NAME_LIMIT,
-    PROTOCOL_VERSION,
     CreateSession,
     EndMatch,
     Hello,
@@ -36,8 +36,10 @@ from gamenet.wire.lobby_messages import (
     LeaveSession,
     ListSessions,
     OfferCandidates,
+    OfferResult,
     RefusalCode,
     Refused,
+    ReportHost,
     Request,
     SendStep,
     StartMatch,
@@ -149,7 +151,7 @@ class Directory:
         self._greeted.forget(client_id)
         if client.heartbeats is None:
             return ()
-        return (*self.sessions.vacate(client, how), ClientLost(client_id, how))
+        return (*self.sessions.vacate(client, how, lost=True), ClientLost(client_id, how))
 
     def expel(self, client_id: bytes, reason: str) -> Effects:
         """
@@ -165,11 +167,13 @@ class Directory:
     def sweep(self, now: float) -> Effects:
         """
         Close everybody who has been silent for too long: clients after
-        C{heartbeat_timeout} (N1), strangers after C{greeting_timeout}.
+        C{heartbeat_timeout} (N1), strangers after C{greeting_timeout}.  Free what was kept
+        for long enough.
 
         @param now: Monotonic seconds.
         """
-        effects: list[Effect] = []
+        self.sessions.now = now
+        effects: list[Effect] = [*self.sessions.sweep(now)]
         for client_id in self._strangers.takeLost(now):
             effects.append(Close(client_id, "no hello came in time"))
             effects.extend(self.disconnect(client_id, "said no hello"))
@@ -211,6 +215,7 @@ class Directory:
             return None
         if not client.heartbeats.accept(sequence):
             return None
+        self.sessions.now = now
         self._greeted.heard(client_id, now)
         if not moved or not client.requests.spend(now):
             return ()
@@ -235,6 +240,7 @@ class Directory:
             return ()
         if len(entropy) != REQUEST_ENTROPY.get(type(request), 0):
             raise LocalProtocolError(f"{len(entropy)} random bytes for a {type(request).__name__}")
+        self.sessions.now = now
         if client.heartbeats is not None:
             self._greeted.heard(client_id, now)
         try:
@@ -296,6 +302,10 @@ class Directory:
                 return sessions.start(client, request, entropy)
             case EndMatch():
                 return sessions.end(client, request)
+            case ReportHost():
+                return sessions.reportHost(client, request)
+            case OfferResult():
+                return sessions.offerResult(client, request)
             case Hello():
                 return self._greet(client, request, now, entropy)
 
@@ -309,13 +319,14 @@ class Directory:
         if version is None:
             raise Refusal(
                 RefusalCode.UNSUPPORTED_VERSION,
-                f"this lobby speaks the versions {LOWEST_VERSION} to {PROTOCOL_VERSION}, "
+                f"this lobby speaks the versions {LOWEST_VERSION} to {LOBBY_VERSION}, "
                 f"you speak {hello.lowest_version} to {hello.highest_version}",
                 fatal=True,
             )
         problem = nameProblem(hello.name, NAME_LIMIT)
         if problem is not None:
             raise Refusal(RefusalCode.BAD_NAME, f"the name {problem}")
+        client.version = version
         client.name = hello.name
         client.link_key = hello.link_key
         client.statement_key = hello.statement_key

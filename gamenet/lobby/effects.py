@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from gamenet.lobby.results import OfferedResult
 from gamenet.wire.lobby_messages import Answer, MatchTicket, SessionView
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Close",
     "Effect",
     "Effects",
+    "HostReported",
     "ListChanged",
     "MatchOver",
     "MatchStarted",
@@ -23,6 +25,7 @@ __all__ = [
     "MemberLeft",
     "Moment",
     "OfferRelay",
+    "ResultOffered",
     "Send",
     "SessionCreated",
 ]
@@ -99,7 +102,7 @@ class MemberLeft:
 
 @frozen
 class MatchStarted:
-    """A member was sent its match ticket."""
+    """A member was sent its match ticket, at the start or because it came late."""
 
     client_id: bytes
     ticket: MatchTicket
@@ -111,6 +114,34 @@ class MatchOver:
 
     client_id: bytes
     match_id: bytes
+
+
+@frozen
+class HostReported:
+    """
+    A client says that it is the host of the match it plays.
+
+    @ivar epoch: By which epoch, as (number, host).
+    @ivar players: Who plays, by player numbers.
+    """
+
+    client_id: bytes
+    match_id: bytes
+    epoch: tuple[int, int]
+    players: tuple[int, ...]
+
+
+@frozen
+class ResultOffered:
+    """
+    A client offered the result of a match.
+
+    @ivar differs: Whether another player of the match has offered another result.
+    """
+
+    client_id: bytes
+    offered: OfferedResult
+    differs: bool
 
 
 @frozen
@@ -129,6 +160,8 @@ Moment: TypeAlias = (
     | MemberLeft
     | MatchStarted
     | MatchOver
+    | HostReported
+    | ResultOffered
     | ClientLost
 )
 

@@ -12,6 +12,7 @@ from gamenet.wire.lobby_messages import (
     RelayCredentials,
     SessionSummary,
     SessionView,
+    TicketMember,
 )
 
 __all__ = ["ILobbyListener"]
@@ -57,9 +58,27 @@ class ILobbyListener(Interface):
 
     def matchStarting(ticket: MatchTicket) -> None:
         """
-        The host has started the match.
+        The host has started the match, or this player has sat down in a session whose match
+        runs (C{ticket.late}).
 
         @param ticket: The same for every member but for C{ticket.player}.
+        """
+
+    def memberJoined(match_id: bytes, member: TicketMember) -> None:
+        """
+        Somebody sat down in the running match.
+
+        @param match_id: Of the running match.
+        @param member: Who, with their number, keys and candidates.
+        """
+
+    def memberLeft(match_id: bytes, player: int) -> None:
+        """
+        Somebody has no seat in the running match's session any more: they left it, or the
+        lobby has lost them.  In the second case they may play on.
+
+        @param match_id: Of the running match.
+        @param player: Who, by player number.
         """
 
     def candidatesChanged(

@@ -7,13 +7,16 @@ from __future__ import annotations
 from gamenet.lobby.effects import (
     ClientGreeted,
     ClientLost,
+    HostReported,
     MatchOver,
     MatchStarted,
     MemberJoined,
     MemberLeft,
     Moment,
+    ResultOffered,
     SessionCreated,
 )
+from gamenet.lobby.results import OfferedResult
 from gamenet.wire.lobby_messages import MatchTicket, SessionView
 
 __all__ = ["LobbyMoments", "momentName"]
@@ -65,7 +68,8 @@ class LobbyMoments:
 
     def matchStarted(self, ticket: MatchTicket) -> None:
         """
-        The host started the match and the client was sent its ticket.
+        The client was sent its ticket: the host started the match, or the client sat down
+        in one that runs (C{ticket.late}).
 
         @param ticket: That ticket.
         """
@@ -75,6 +79,25 @@ class LobbyMoments:
         The host ended the match; the session is open again.
 
         @param match_id: 16 bytes.
+        """
+
+    def hostReported(
+        self, match_id: bytes, epoch: tuple[int, int], players: tuple[int, ...]
+    ) -> None:
+        """
+        The client said that it is the host of the match it plays.
+
+        @param match_id: 16 bytes.
+        @param epoch: By which epoch: its number, and the host's player number.
+        @param players: Who plays, by player numbers.
+        """
+
+    def resultOffered(self, offered: OfferedResult, differs: bool) -> None:
+        """
+        The client offered a result of a match.  No signature of it was verified.
+
+        @param offered: What it offered.
+        @param differs: Whether another player has offered another result of that match.
         """
 
     def clientLost(self, reason: str) -> None:
@@ -103,5 +126,9 @@ class LobbyMoments:
                 self.matchStarted(moment.ticket)
             case MatchOver():
                 self.matchOver(moment.match_id)
+            case HostReported():
+                self.hostReported(moment.match_id, moment.epoch, moment.players)
+            case ResultOffered():
+                self.resultOffered(moment.offered, moment.differs)
             case ClientLost():
                 self.clientLost(moment.reason)

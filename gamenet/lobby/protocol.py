@@ -19,7 +19,6 @@ from collections import deque
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import ServerFactory, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gamenet.errors import FrameTooLong, MalformedMessage, UnknownMessage
@@ -31,7 +30,6 @@ from gamenet.lobby.effects import (
     Close,
     Effect,
     ListChanged,
-    MatchStarted,
     Moment,
     OfferRelay,
     Send,
@@ -39,25 +37,31 @@ from gamenet.lobby.effects import (
 from gamenet.lobby.moments import LobbyMoments, momentName
 from gamenet.lobby.presence import Presence
 from gamenet.lobby.relay_offer import credentialsFor
+from gamenet.lobby.request_budget import RequestBudget
 from gamenet.lobby.settings import LobbySettings
 from gamenet.lobby.standing import Refusal, unreadable
 from gamenet.lobby.stream import FramedStream
+from gamenet.lobby.stream_log import StreamLog
 from gamenet.machine.alarm import STALL, Alarm
 from gamenet.wire.framing import frame
 from gamenet.wire.lobby_messages import (
+    LOBBY_VERSION,
+    LOWEST_VERSION,
     Answer,
     Farewell,
     RefusalCode,
     Refused,
+    Welcome,
     decodeRequest,
     encodeMessage,
     requestNumber,
 )
+from gamenet.wire.lobby_versions import shapedFor
 
 __all__ = ["LobbyFactory", "LobbyProtocol"]
 
 
-class LobbyProtocol(FramedStream, LobbyMoments):
+class LobbyProtocol(FramedStream, LobbyMoments, StreamLog):
     """
     One client's stream, from the lobby's side.
 
@@ -67,13 +71,12 @@ class LobbyProtocol(FramedStream, LobbyMoments):
     @ivar factory: The L{LobbyFactory} that made it.
     @ivar client_id: 8 bytes; empty where the lobby turned the connection away.
     @ivar name: The player's name; empty until greeted.
+    @ivar version: The version of the protocol that both sides speak; the oldest until greeted.
     """
 
-    _log = Logger()
-
     factory: LobbyFactory
-    client_id = b""
     name = ""
+    version = LOWEST_VERSION
     _logged_reason = ""
 
     def connectionMade(self) -> None:
@@ -81,6 +84,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
         settings = self.factory.settings
         self.frame_limit = settings.request_bytes
         self.write_limit = settings.write_limit
+        self.log_lines = RequestBudget(settings.log_lines_per_second, settings.log_lines_burst)
         super().connectionMade()
         self.factory.streamOpened(self)
 
@@ -110,11 +114,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
 
     def readerTooSlow(self) -> None:
         """Give up a client that does not read what it is sent."""
-        self._log.info(
-            "lobby client {client} closed: it leaves more than {limit} bytes unread",
-            client=self.client_id.hex(),
-            limit=self.write_limit,
-        )
+        self.logUnread(self.write_limit)
         self.closing = True
         factory = self.factory
         factory.counters.closed += 1
@@ -128,20 +128,20 @@ class LobbyProtocol(FramedStream, LobbyMoments):
 
     def send(self, message: Answer) -> None:
         """
-        Send the client a message; lost where the stream is closing.
+        Send the client a message, as far as its version has it; lost where the stream is
+        closing.
 
-        @param message: Any answer or push of the lobby's protocol.
+        @param message: Any answer or push of the lobby's protocol, in its newest shape.
         """
         if isinstance(message, Refused):
             self._logged_reason = message.reason
             self.factory.counters.countRefusal(message.code.name)
-            self._log.info(
-                "lobby client {client} refused: {code} ({reason})",
-                client=self.client_id.hex(),
-                code=message.code.name,
-                reason=message.reason,
-            )
-        self.sendBytes(self.factory.framed(message))
+            self.logRefused(message)
+        elif isinstance(message, Welcome):
+            self.version = message.version
+        data = self.factory.framed(message, self.version)
+        if data:
+            self.sendBytes(data)
 
     def sayFarewell(self, reason: str) -> None:
         """
@@ -153,11 +153,7 @@ class LobbyProtocol(FramedStream, LobbyMoments):
         if self.closing:
             return
         if reason != self._logged_reason:
-            self._log.info(
-                "lobby client {client} closed: {reason}",
-                client=self.client_id.hex(),
-                reason=reason,
-            )
+            self.logClosed(reason)
         self.factory.counters.closed += 1
         self.close(frame(encodeMessage(Farewell(reason=reason))))
 
@@ -167,15 +163,12 @@ class LobbyProtocol(FramedStream, LobbyMoments):
 
         @param moment: What happened to this client.
         """
+        self.logMoment(moment, self.factory.machine.clock.seconds())
         try:
             self.callMoment(moment)
         except Exception:
             name = momentName(moment)
-            self._log.failure(
-                "{moment} of lobby client {client} raised",
-                moment=name,
-                client=self.client_id.hex(),
-            )
+            self.logRaised(name)
             self._logged_reason = f"the lobby's own {name} failed"
             factory = self.factory
             factory.perform(factory.directory.expel(self.client_id, self._logged_reason))
@@ -228,8 +221,7 @@ class LobbyFactory(ServerFactory):
         self._sweep_alarm = Alarm(machine.clock, self._sweep)
         self._list_alarm = Alarm(machine.clock, self._pushList)
         self._closing_reason: str | None = None
-        self._framed_message: Answer | None = None
-        self._framed_bytes = b""
+        self._framed: dict[int, tuple[Answer, bytes]] = {}
         self._closed: list[Deferred[None]] = []
 
     def streamOpened(self, stream: LobbyProtocol) -> None:
@@ -253,14 +245,21 @@ class LobbyFactory(ServerFactory):
         how = "lost the connection"
         self.perform((*self.directory.disconnect(stream.client_id, how), _Forget(stream)))
 
-    def framed(self, message: Answer) -> bytes:
+    def framed(self, message: Answer, version: int = LOBBY_VERSION) -> bytes:
         """
-        Return a message as it travels; encoded once for all who get the same one in a row.
+        Return a message as it travels; encoded once for all of a version who get the same one
+        in a row.
+
+        @param message: The message, in its newest shape.
+        @param version: The version of who gets it; nothing travels of what that does not have.
         """
-        if message is not self._framed_message:
-            self._framed_message = message
-            self._framed_bytes = frame(encodeMessage(message))
-        return self._framed_bytes
+        before = self._framed.get(version)
+        if before is not None and before[0] is message:
+            return before[1]
+        shaped = shapedFor(message, version)
+        data = b"" if shaped is None else frame(encodeMessage(shaped))
+        self._framed[version] = (message, data)
+        return data
 
     def perform(self, effects: tuple[Effect | _Forget, ...]) -> None:
         """
@@ -323,13 +322,10 @@ class LobbyFactory(ServerFactory):
                     wall_now = self.machine.wallClock()
                     offer = credentialsFor(relay, stream.client_id, wall_now, effect.session_id)
                     stream.send(offer)
-            case ClientGreeted():
-                self.counters.greeted += 1
-                stream.name = effect.name
-                stream.tell(effect)
             case _:
-                if isinstance(effect, MatchStarted) and effect.ticket.player == 1:
-                    self.counters.matches_started += 1
+                if isinstance(effect, ClientGreeted):
+                    stream.name = effect.name
+                self.counters.countMoment(effect)
                 stream.tell(effect)
 
     def _forget(self, stream: LobbyProtocol) -> None:
@@ -351,13 +347,13 @@ class LobbyFactory(ServerFactory):
         stream.sayFarewell(reason)
 
     def _pushList(self) -> None:
-        """Send everybody who is greeted the list, encoded once."""
+        """Send everybody who is greeted the list, encoded once for each version."""
         self.counters.lists_pushed += 1
-        data = frame(encodeMessage(self.directory.sessions.listing()))
+        listing = self.directory.sessions.listing()
         for client_id in self.directory.greeted:
             stream = self._clients.get(client_id)
             if stream is not None:
-                stream.sendBytes(data)
+                stream.send(listing)
 
     def _sweepSoon(self) -> None:
         """Make sure that a sweep is coming."""

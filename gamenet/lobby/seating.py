@@ -4,7 +4,7 @@ Who sits where: clients, sessions, and the matches that are played in them.
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
@@ -12,6 +12,7 @@ from gamenet.lobby.presence import Heartbeats
 from gamenet.lobby.request_budget import RequestBudget
 from gamenet.lobby.standing import Standing
 from gamenet.wire.lobby_messages import (
+    LOWEST_VERSION,
     OPEN,
     PLAYING,
     Candidate,
@@ -21,7 +22,10 @@ from gamenet.wire.lobby_messages import (
     SessionView,
 )
 
-__all__ = ["Client", "Match", "Session"]
+__all__ = ["LATE_SINCE", "Client", "Match", "Session"]
+
+#: The version of the protocol since which one can sit down while a match runs.
+LATE_SINCE = 2
 
 
 @define(eq=False)
@@ -31,6 +35,7 @@ class Client:
 
     @ivar client_id: 8 bytes, its name towards everybody else.
     @ivar host: Where its stream comes from, numeric.
+    @ivar version: The version of the protocol that its stream speaks.
     @ivar requests: How much it may still ask.
     @ivar refusals: How many refusals it may still earn.
     @ivar name: Its player's name; empty until greeted.
@@ -45,6 +50,7 @@ class Client:
     host: str
     requests: RequestBudget
     refusals: RequestBudget
+    version: int = LOWEST_VERSION
     name: str = ""
     link_key: bytes = b""
     statement_key: bytes = b""
@@ -81,23 +87,128 @@ class Client:
         return None if self.heartbeats is None else self.heartbeats.address
 
 
-@frozen
+@define(eq=False)
 class Match:
     """
     A match that runs.
 
+    A number is one player's for the whole match: who leaves keeps it, so that nobody else's
+    changes, and it goes to somebody else only when there is no number left that nobody
+    ever had.  The number of somebody who was I{lost} is kept for a while longer, and for as
+    long as the match's host says that they still play: their links need no lobby.
+
     @ivar match_id: 16 bytes.
-    @ivar players: The client ids in order of player number: the host at the
-        start first, guests in the order they had joined (N14).  Who leaves
-        keeps the number, so that nobody else's changes.
+    @ivar seed: The seed of its random numbers, 64 bits, for the tickets of who comes late.
+    @ivar capacity: How many seats it has; no number is above it.
+    @ivar players: By number, who has it or had it last: the host at the start is 1, guests
+        follow in the order they had joined (N14), then who comes late.
+    @ivar kept: The numbers of players who were lost, and whether their grace is over.
+    @ivar free: The numbers whose players are gone for good.
+    @ivar epoch: The newest epoch that a host has reported, as (number, host).
+    @ivar reported: Who plays, as that host says; empty before the first report.
     """
 
     match_id: bytes
-    players: tuple[bytes, ...]
+    seed: int
+    capacity: int
+    players: dict[int, Client]
+    kept: dict[int, bool] = field(init=False, factory=dict)
+    free: dict[int, None] = field(init=False, factory=dict)
+    epoch: tuple[int, int] = field(init=False, default=(1, 1))
+    reported: tuple[int, ...] = field(init=False, default=())
 
-    def playerOf(self, client_id: bytes) -> int:
-        """Return a client's player number, from 1."""
-        return self.players.index(client_id) + 1
+    def has(self, player: int) -> bool:
+        """Return whether a number is somebody's now, or kept for somebody who was lost."""
+        return player in self.players and player not in self.free
+
+    def playerOf(self, client: Client) -> int:
+        """
+        Return a client's player number.
+
+        @raise LocalProtocolError: It plays no more, and should not have been asked.
+        """
+        for player, other in self.players.items():
+            if other is client and player not in self.free and player not in self.kept:
+                return player
+        raise LocalProtocolError("the client does not play in this match")
+
+    def played(self, client: Client) -> int | None:
+        """Return the newest number that a client has or had; C{None} for one who never played."""
+        numbers = [player for player, other in self.players.items() if other is client]
+        return numbers[-1] if numbers else None
+
+    def clientAt(self, player: int) -> Client | None:
+        """Return who plays as a number now; C{None} where nobody who is in the lobby does."""
+        if player in self.kept or player in self.free:
+            return None
+        return self.players.get(player)
+
+    def nextNumber(self) -> int | None:
+        """
+        Return the number that the next who sits down gets: the lowest that nobody ever
+        had, else the lowest whose player is gone for good; C{None} where there is none.
+        """
+        for player in range(1, self.capacity + 1):
+            if player not in self.players:
+                return player
+        return min(self.free, default=None)
+
+    def take(self, client: Client) -> int:
+        """
+        Give a client its number.  The caller has made sure that there is one.
+
+        @raise LocalProtocolError: There is none.
+        """
+        player = self.nextNumber()
+        if player is None:
+            raise LocalProtocolError("no number is left in this match")
+        self.free.pop(player, None)
+        self.players.pop(player, None)
+        self.players[player] = client
+        return player
+
+    def giveUp(self, player: int, lost: bool) -> None:
+        """
+        Note that a player has no seat any more.
+
+        @param player: Which.
+        @param lost: Whether it was lost, so that its number is kept for it; else it left.
+        """
+        if lost:
+            self.kept[player] = False
+        else:
+            self.free[player] = None
+
+    def graceOver(self, player: int) -> bool:
+        """
+        Note that a lost player's grace is over.
+
+        @return: Whether its number is free now: the host does not say that it still plays.
+        """
+        self.kept[player] = True
+        return self._freeKept()
+
+    def report(self, epoch: tuple[int, int], players: tuple[int, ...]) -> bool:
+        """
+        Take a host's report.
+
+        @param epoch: Its epoch; not before the newest.
+        @param players: Who plays.
+        @return: Whether that frees a number.
+        """
+        self.epoch = epoch
+        self.reported = players
+        return self._freeKept()
+
+    def _freeKept(self) -> bool:
+        """Free every kept number whose grace is over and that is not said to play."""
+        gone = [
+            player for player, over in self.kept.items() if over and player not in self.reported
+        ]
+        for player in gone:
+            del self.kept[player]
+            self.free[player] = None
+        return bool(gone)
 
 
 @define(eq=False)
@@ -109,9 +220,10 @@ class Session:
     @ivar title: What it is called.
     @ivar capacity: How many seats there are.
     @ivar minimum: How many must be taken before the host can start.
-    @ivar members: Everybody seated, by client id, in joining order; never empty
-        while it is in the list.
+    @ivar members: Everybody seated, by client id, the host first and then in joining
+        order; never empty while it is in the list.
     @ivar match: What is being played, or C{None} while the session is open.
+    @ivar last_match: What was played before that, for results that come late.
     """
 
     session_id: str
@@ -120,10 +232,11 @@ class Session:
     minimum: int
     members: dict[bytes, Client] = field(factory=dict)
     match: Match | None = None
+    last_match: Match | None = None
 
     @property
     def host(self) -> Client:
-        """Who has been seated longest."""
+        """Who has been seated longest, or is the host of the match by its players' word."""
         return next(iter(self.members.values()))
 
     @property
@@ -144,8 +257,18 @@ class Session:
 
     @property
     def joinable(self) -> bool:
-        """Whether somebody could take a seat now."""
-        return self.match is None and not self.full
+        """
+        Whether somebody could take a seat now.  While a match runs that takes a number,
+        and members who all speak a version in which they are told of who comes late.
+        """
+        if self.match is None:
+            return not self.full
+        return self.match.nextNumber() is not None and self.extensible
+
+    @property
+    def extensible(self) -> bool:
+        """Whether all members know that somebody may sit down during a match."""
+        return all(member.version >= LATE_SINCE for member in self.members.values())
 
     def add(self, client: Client) -> None:
         """Give a client the next seat.  The caller has made sure there is one."""
@@ -157,16 +280,12 @@ class Session:
         del self.members[client.client_id]
         client.session = None
 
-    def memberAt(self, player: int) -> Client | None:
-        """
-        Return who plays as a number in the running match.
-
-        @param player: From 1.
-        @return: C{None} where nobody does, or whoever did has left.
-        """
-        if self.match is None or not 1 <= player <= len(self.match.players):
-            return None
-        return self.members.get(self.match.players[player - 1])
+    def putFirst(self, client: Client) -> None:
+        """Make a member the host."""
+        others = dict(self.members)
+        self.members.clear()
+        self.members[client.client_id] = client
+        self.members.update(others)
 
     def summary(self) -> SessionSummary:
         """Return what the list says of this session: no address, ever."""
@@ -178,6 +297,7 @@ class Session:
             capacity=self.capacity,
             minimum=self.minimum,
             state=self._state,
+            said_joinable=self.joinable,
         )
 
     def view(self) -> SessionView:

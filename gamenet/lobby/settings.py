@@ -41,6 +41,11 @@ class LobbySettings:
     @ivar clients_per_address: The most connections at once from one host.
     @ivar sessions_limit: The most sessions at once.
     @ivar capacity_limit: The most seats that a session can be created with.
+    @ivar seat_grace: Seconds for which the seat of a player who was lost to the lobby during
+        a match is kept; longer where the match's host says that they still play (K5).
+    @ivar results_limit: The most statements of results that are kept, of all matches
+        together; the oldest go first.  One has at most 3.2 kB.
+    @ivar result_lifetime: Seconds for which the results of a match are kept.
     @ivar candidates_limit: The most candidates that a client can offer; the
         lobby adds one more, the address it saw.
     @ivar list_limit: The most sessions in one list; its total says how many
@@ -49,6 +54,9 @@ class LobbySettings:
     @ivar requests_burst: How many it may send at once.
     @ivar refusals_per_second: How many refusals a client may earn in the long run.
     @ivar refusals_burst: How many it may earn at once; with one more it is closed.
+    @ivar log_lines_per_second: How many lines about its matches a client may cause in the
+        long run; others are left out, and counted all the same.
+    @ivar log_lines_burst: How many it may cause at once.
     @ivar request_bytes: The longest request in bytes; a longer frame is refused
         at its length prefix.
     @ivar write_limit: The most bytes that may wait for a client that does not
@@ -65,13 +73,18 @@ class LobbySettings:
     clients_limit: int = field(default=10_000, validator=wholeNumber())
     clients_per_address: int = field(default=64, validator=wholeNumber())
     sessions_limit: int = field(default=5_000, validator=wholeNumber())
-    capacity_limit: int = field(default=16, validator=wholeNumber(2, PLAYERS_LIMIT))
+    capacity_limit: int = field(default=16, validator=wholeNumber(1, PLAYERS_LIMIT))
+    seat_grace: float = field(default=30.0, validator=seconds())
+    results_limit: int = field(default=4_096, validator=wholeNumber())
+    result_lifetime: float = field(default=3600.0, validator=seconds(1.0, 604_800))
     candidates_limit: int = field(default=15, validator=wholeNumber(1, CANDIDATES_LIMIT - 1))
     list_limit: int = field(default=100, validator=wholeNumber(1, LISTED_LIMIT))
     requests_per_second: float = field(default=20.0, validator=_rate)
     requests_burst: int = field(default=60, validator=wholeNumber())
     refusals_per_second: float = field(default=1.0, validator=_rate)
     refusals_burst: int = field(default=60, validator=wholeNumber())
+    log_lines_per_second: float = field(default=1.0, validator=_rate)
+    log_lines_burst: int = field(default=20, validator=wholeNumber())
     request_bytes: int = field(default=8_192, validator=wholeNumber(1024, FRAME_LIMIT))
     write_limit: int = field(default=262_144, validator=wholeNumber())
     relay: RelayOffer | None = None

@@ -16,7 +16,9 @@ from gamenet.wire.lobby_messages import (
     Hello,
     JoinSession,
     LeaveSession,
+    OfferResult,
     RefusalCode,
+    ReportHost,
     SendStep,
     StartMatch,
 )
@@ -105,7 +107,7 @@ def _refusals() -> dict[tuple[Standing, type], RefusalCode]:
             table[Standing.STRANGER, request] = RefusalCode.NOT_GREETED
     for standing in (Standing.GREETED, *_SEATED):
         table[standing, Hello] = RefusalCode.ALREADY_GREETED
-    for seat_request in (LeaveSession, StartMatch, SendStep, EndMatch):
+    for seat_request in (LeaveSession, StartMatch, SendStep, EndMatch, OfferResult, ReportHost):
         table[Standing.GREETED, seat_request] = RefusalCode.NOT_SEATED
     for standing in _SEATED:
         table[standing, CreateSession] = RefusalCode.ALREADY_SEATED
@@ -114,8 +116,9 @@ def _refusals() -> dict[tuple[Standing, type], RefusalCode]:
         table[standing, StartMatch] = RefusalCode.NOT_HOST
         table[standing, EndMatch] = RefusalCode.NOT_HOST
     table[Standing.PLAYING_HOST, StartMatch] = RefusalCode.MATCH_RUNNING
-    table[Standing.GUEST, SendStep] = RefusalCode.NO_SUCH_MATCH
-    table[Standing.HOST, SendStep] = RefusalCode.NO_SUCH_MATCH
+    for match_request in (SendStep, ReportHost):
+        table[Standing.GUEST, match_request] = RefusalCode.NO_SUCH_MATCH
+        table[Standing.HOST, match_request] = RefusalCode.NO_SUCH_MATCH
     table[Standing.HOST, EndMatch] = RefusalCode.NO_SUCH_MATCH
     return table
 

@@ -1,8 +1,10 @@
 """
-The match ticket: what every member is told when the host starts.
+The match ticket: what every member is told when the host starts, or when it comes late.
 """
 
 from __future__ import annotations
+
+from attrs import evolve
 
 from gamenet.lobby.seating import Client, Match, Session
 from gamenet.wire.lobby_messages import (
@@ -14,7 +16,7 @@ from gamenet.wire.lobby_messages import (
     TicketMember,
 )
 
-__all__ = ["candidatesChanged", "candidatesOf", "ticketsFor"]
+__all__ = ["candidatesChanged", "candidatesOf", "memberOf", "ticketFor", "ticketsFor"]
 
 
 def candidatesOf(client: Client) -> tuple[Candidate, ...]:
@@ -33,38 +35,54 @@ def candidatesOf(client: Client) -> tuple[Candidate, ...]:
     return (*client.offered, Candidate(kind=SERVER_REFLEXIVE, address=seen))
 
 
-def ticketsFor(session: Session, match: Match, seed: int) -> tuple[tuple[bytes, MatchTicket], ...]:
+def memberOf(player: int, client: Client) -> TicketMember:
+    """Return what the others are told of one player."""
+    return TicketMember(
+        player=player,
+        client_id=client.client_id,
+        name=client.name,
+        link_key=client.link_key,
+        statement_key=client.statement_key,
+        candidates=candidatesOf(client),
+    )
+
+
+def ticketFor(session: Session, match: Match, player: int, late: bool) -> MatchTicket:
+    """
+    Return one player's ticket.  It names everybody whose number is in use: who was lost
+    to the lobby may still play.
+
+    @param session: Where the match is played.
+    @param match: The match.
+    @param player: Whose ticket.
+    @param late: Whether the match ran already.
+    """
+    return MatchTicket(
+        match_id=match.match_id,
+        session_id=session.session_id,
+        player=player,
+        seed=match.seed,
+        members=tuple(
+            memberOf(number, match.players[number])
+            for number in sorted(match.players)
+            if match.has(number)
+        ),
+        capacity=match.capacity,
+        late=late,
+    )
+
+
+def ticketsFor(session: Session, match: Match) -> tuple[tuple[bytes, MatchTicket], ...]:
     """
     Return each member's ticket with that member's client id, in order of
     player number.  They differ only in whose number is C{player}.
 
     @param session: Whose members play.
     @param match: The match that begins.
-    @param seed: The seed of the match's random numbers, 64 bits.
     """
-    members = tuple(
-        TicketMember(
-            player=player,
-            client_id=client_id,
-            name=session.members[client_id].name,
-            link_key=session.members[client_id].link_key,
-            statement_key=session.members[client_id].statement_key,
-            candidates=candidatesOf(session.members[client_id]),
-        )
-        for player, client_id in enumerate(match.players, 1)
-    )
+    ticket = ticketFor(session, match, 1, late=False)
     return tuple(
-        (
-            member.client_id,
-            MatchTicket(
-                match_id=match.match_id,
-                session_id=session.session_id,
-                player=member.player,
-                seed=seed,
-                members=members,
-            ),
-        )
-        for member in members
+        (member.client_id, evolve(ticket, player=member.player)) for member in ticket.members
     )
 
 
@@ -72,6 +90,6 @@ def candidatesChanged(client: Client, match: Match) -> CandidatesChanged:
     """Return the message that tells the others where a player can now be reached."""
     return CandidatesChanged(
         match_id=match.match_id,
-        player=match.playerOf(client.client_id),
+        player=match.playerOf(client),
         candidates=candidatesOf(client),
     )

@@ -2,7 +2,8 @@
 What a lobby sends to its clients over the stream: answers, and what it pushes unasked.
 
 They travel as L{gamenet.wire.lobby_requests} says.  C{request} is the number of
-the request that is answered; 0 says that none is.
+the request that is answered; 0 says that none is.  What is said of a match
+stands in L{gamenet.wire.lobby_match_answers}.
 """
 
 from __future__ import annotations
@@ -24,20 +25,21 @@ from gamenet.wire.lobby_fields import (
     TransportAddress,
     Whole,
 )
-from gamenet.wire.lobby_requests import REQUEST, SEQUENCE, STEP_KIND
+from gamenet.wire.lobby_match_answers import (
+    CandidatesChanged,
+    MatchTicket,
+    PlayerJoined,
+    PlayerLeft,
+    Step,
+)
 from gamenet.wire.lobby_values import (
-    ATTEMPT,
-    CANDIDATES,
     CLIENT_ID,
     LISTED_LIMIT,
-    MATCH_ID,
-    PLAYERS_LIMIT,
-    TICKET_MEMBERS,
-    Candidate,
+    REQUEST,
+    SEQUENCE,
     RefusalCode,
     SessionSummary,
     SessionView,
-    TicketMember,
 )
 
 __all__ = [
@@ -47,6 +49,8 @@ __all__ = [
     "Done",
     "Farewell",
     "MatchTicket",
+    "PlayerJoined",
+    "PlayerLeft",
     "Refused",
     "RelayCredentials",
     "SessionClosed",
@@ -62,7 +66,6 @@ REASON_LIMIT = 256
 
 _REQUEST_OR_PUSH = Whole(0, REQUEST.highest)
 _REASON = Text(0, REASON_LIMIT)
-_PLAYER = Whole(1, PLAYERS_LIMIT)
 
 
 class _CodeOfRefusal:
@@ -268,90 +271,6 @@ class RelayCredentials(Row):
 
 
 @attrs.frozen
-class MatchTicket(Row):
-    """
-    The match begins: what every member is told, the same but for C{player}.
-
-    C{[71, match_id, session_id, player, seed, members]}.
-
-    @ivar match_id: 16 bytes that the lobby chose.
-    @ivar session_id: The session that it came of, 16 hexadecimal digits.
-    @ivar player: Which of the members the receiver is, by player number.
-    @ivar seed: The seed of the match's random numbers, 0 to 2**64 - 1.
-    @ivar members: All players in order of their numbers, which run from 1; no client
-        twice.
-    """
-
-    number: ClassVar[int] = 71
-    layout: ClassVar[tuple[Field, ...]] = (
-        MATCH_ID,
-        SessionId(),
-        _PLAYER,
-        Whole(0, 2**64 - 1),
-        TICKET_MEMBERS,
-    )
-
-    match_id: bytes
-    session_id: str
-    player: int
-    seed: int
-    members: tuple[TicketMember, ...]
-
-    def requireConsistent(self) -> None:
-        """
-        @raise ValueError: The members are not numbered from 1 on, or the receiver is none
-            of them.
-        """
-        for place, member in enumerate(self.members):
-            if member.player != place + 1:
-                raise ValueError("MatchTicket: the members are not numbered from 1 on")
-        if self.player > len(self.members):
-            raise ValueError("MatchTicket: the receiver is no member")
-
-
-@attrs.frozen
-class CandidatesChanged(Row):
-    """
-    Another player of a running match may be reached elsewhere now.
-
-    C{[72, match_id, player, candidates]}.
-
-    @ivar match_id: Which match, 16 bytes.
-    @ivar player: Whose they are, by player number.
-    @ivar candidates: All of theirs, instead of those before.
-    """
-
-    number: ClassVar[int] = 72
-    layout: ClassVar[tuple[Field, ...]] = (MATCH_ID, _PLAYER, CANDIDATES)
-
-    match_id: bytes
-    player: int
-    candidates: tuple[Candidate, ...]
-
-
-@attrs.frozen
-class Step(Row):
-    """
-    A traversal step from another player, as SendStep gave it.
-
-    C{[73, match_id, player, attempt, kind]}.
-
-    @ivar match_id: Which match, 16 bytes.
-    @ivar player: From whom, by player number.
-    @ivar attempt: Which attempt the step belongs to, 16 bytes.
-    @ivar kind: What the step is, 0 to 255.
-    """
-
-    number: ClassVar[int] = 73
-    layout: ClassVar[tuple[Field, ...]] = (MATCH_ID, _PLAYER, ATTEMPT, STEP_KIND)
-
-    match_id: bytes
-    player: int
-    attempt: bytes
-    kind: int
-
-
-@attrs.frozen
 class StreamHeartbeatAnswer(Row):
     """
     The answer to a StreamHeartbeat.  C{[74, sequence]}.
@@ -393,4 +312,6 @@ Answer: TypeAlias = (
     | Step
     | StreamHeartbeatAnswer
     | Farewell
+    | PlayerJoined
+    | PlayerLeft
 )

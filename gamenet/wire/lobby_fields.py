@@ -31,6 +31,7 @@ __all__ = [
     "Row",
     "RowOf",
     "SessionId",
+    "SomeOctets",
     "Text",
     "TransportAddress",
     "Whole",
@@ -73,14 +74,25 @@ class Row:
     A frozen value that travels as an array, one element a field.
 
     @cvar layout: The fields, in the order of the attributes.
+    @cvar appended: How many of the last fields a later version of the protocol has
+        appended.  They have defaults, and travel all or none of them.
     """
 
     __slots__ = ()
 
     layout: ClassVar[tuple[Field, ...]] = ()
 
+    appended: ClassVar[int] = 0
+
     # attrs writes it: the names of the attributes, in their order.
     __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def saysAppended(self) -> bool:
+        """
+        Return whether the fields that were appended travel.  Where they do not, the array is
+        that of the version before.  A class that has such fields overrides it.
+        """
+        return True
 
     def requireConsistent(self) -> None:
         """
@@ -98,7 +110,8 @@ def packRow(row: Row) -> list[object]:
     @raise ValueError: A field is out of bounds; the text names it.
     """
     packed: list[object] = []
-    for name, field in zip(row.__match_args__, row.layout, strict=True):
+    told = len(row.layout) if row.saysAppended() else len(row.layout) - row.appended
+    for name, field in zip(row.__match_args__[:told], row.layout[:told], strict=True):
         try:
             packed.append(field.pack(getattr(row, name)))
         except ValueError as error:
@@ -112,13 +125,15 @@ def unpackRow(row_type: type[_R], wire: object) -> _R:
     Return the value that an array stands for.
 
     @param row_type: Which kind of value.
-    @param wire: The decoded array; exactly as long as the layout.
+    @param wire: The decoded array; exactly as long as the layout, or as that was
+        before fields were appended to it.
     @raise ValueError: It is not that; the text names the field.
     """
-    if type(wire) is not list or len(wire) != len(row_type.layout):
-        raise ValueError(f"{row_type.__name__} is an array of {len(row_type.layout)}")
+    length = len(row_type.layout)
+    if type(wire) is not list or len(wire) not in (length, length - row_type.appended):
+        raise ValueError(f"{row_type.__name__} is an array of {length}")
     values: list[Any] = []
-    for field, item in zip(row_type.layout, wire, strict=True):
+    for field, item in zip(row_type.layout, wire, strict=False):
         try:
             values.append(field.unpack(item))
         except ValueError as error:
@@ -187,6 +202,25 @@ class Octets(_Unchanged):
         """Return the bytes."""
         if type(wire) is not bytes or len(wire) != self.length:
             raise ValueError(f"must be {self.length} bytes")
+        return wire
+
+
+@attrs.frozen
+class SomeOctets(_Unchanged):
+    """
+    A byte string whose length may vary.
+
+    @ivar lowest: The fewest bytes that are accepted.
+    @ivar highest: The most bytes that are accepted.
+    """
+
+    lowest: int
+    highest: int
+
+    def unpack(self, wire: object) -> bytes:
+        """Return the bytes."""
+        if type(wire) is not bytes or not self.lowest <= len(wire) <= self.highest:
+            raise ValueError(f"must be {self.lowest} to {self.highest} bytes")
         return wire
 
 

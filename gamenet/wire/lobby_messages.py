@@ -22,6 +22,8 @@ from gamenet.wire.lobby_answers import (
     Done,
     Farewell,
     MatchTicket,
+    PlayerJoined,
+    PlayerLeft,
     Refused,
     RelayCredentials,
     SessionClosed,
@@ -33,7 +35,9 @@ from gamenet.wire.lobby_answers import (
 )
 from gamenet.wire.lobby_fields import Row, nameProblem, packRow, unpackRow
 from gamenet.wire.lobby_requests import (
+    EPOCH_LIMIT,
     LOOSE_LIMIT,
+    RESULT_LIMIT,
     CreateSession,
     EndMatch,
     Hello,
@@ -41,7 +45,10 @@ from gamenet.wire.lobby_requests import (
     LeaveSession,
     ListSessions,
     OfferCandidates,
+    OfferResult,
+    ReportHost,
     Request,
+    ResultSignature,
     SendStep,
     StartMatch,
     StreamHeartbeat,
@@ -50,6 +57,7 @@ from gamenet.wire.lobby_values import (
     CANDIDATES_LIMIT,
     HOST,
     LISTED_LIMIT,
+    LOBBY_VERSION,
     LOWEST_VERSION,
     MATCH_ID_BYTES,
     NAME_LIMIT,
@@ -72,8 +80,10 @@ from gamenet.wire.lobby_values import (
 __all__ = [
     "ANSWERS",
     "CANDIDATES_LIMIT",
+    "EPOCH_LIMIT",
     "HOST",
     "LISTED_LIMIT",
+    "LOBBY_VERSION",
     "LOOSE_LIMIT",
     "LOWEST_VERSION",
     "MATCH_ID_BYTES",
@@ -86,6 +96,7 @@ __all__ = [
     "REASON_LIMIT",
     "RELAYED",
     "REQUESTS",
+    "RESULT_LIMIT",
     "SERVER_REFLEXIVE",
     "TITLE_LIMIT",
     "Answer",
@@ -102,10 +113,15 @@ __all__ = [
     "MatchTicket",
     "Message",
     "OfferCandidates",
+    "OfferResult",
+    "PlayerJoined",
+    "PlayerLeft",
     "RefusalCode",
     "Refused",
     "RelayCredentials",
+    "ReportHost",
     "Request",
+    "ResultSignature",
     "SendStep",
     "SessionClosed",
     "SessionList",
@@ -144,6 +160,8 @@ REQUESTS: dict[int, type[Request]] = {
         SendStep,
         StreamHeartbeat,
         EndMatch,
+        OfferResult,
+        ReportHost,
     )
 }
 
@@ -163,6 +181,8 @@ ANSWERS: dict[int, type[Answer]] = {
         Step,
         StreamHeartbeatAnswer,
         Farewell,
+        PlayerJoined,
+        PlayerLeft,
     )
 }
 
@@ -179,7 +199,7 @@ def agreedVersion(lowest: int, highest: int) -> int | None:
     @param lowest: The oldest version that the client speaks.
     @param highest: The newest version that the client speaks.
     """
-    version = min(highest, PROTOCOL_VERSION)
+    version = min(highest, LOBBY_VERSION)
     return version if version >= max(lowest, LOWEST_VERSION) else None
 
 
@@ -218,7 +238,7 @@ def decodeRequest(data: bytes) -> Request:
     array = _arrayOf(data)
     if array[0] == Hello.number and len(array) > _HELLO_LENGTH:
         highest = array[3]
-        if type(highest) is int and highest > PROTOCOL_VERSION:
+        if type(highest) is int and highest > LOBBY_VERSION:
             del array[_HELLO_LENGTH:]
     return cast(Request, _messageOf(REQUESTS, array))
 

@@ -4,7 +4,8 @@ What clients send to their lobby over the stream.
 Every message travels as one frame (L{gamenet.wire.framing}) that holds one
 CBOR array (L{gamenet.wire.canonical_cbor}): the message's number, then its
 fields in the order in which they are declared.  Arrays are exactly as long as
-the version of the protocol says that both agreed upon.
+the version of the protocol says that both agreed upon.  What players of a match
+ask for stands in L{gamenet.wire.lobby_match_requests}.
 
 C{request} numbers a request, 1 to 2**32 - 1; the client chooses it and the lobby's
 answer repeats it, so answers may overtake one another.
@@ -23,20 +24,21 @@ from gamenet.wire.lobby_fields import (
     SessionId,
     Whole,
 )
-from gamenet.wire.lobby_values import (
-    ATTEMPT,
-    MATCH_ID,
-    OFFERED,
-    PLAYERS_LIMIT,
-    PUBLIC_KEY,
-    Candidate,
+from gamenet.wire.lobby_match_requests import (
+    EPOCH_LIMIT,
+    RESULT_LIMIT,
+    EndMatch,
+    OfferResult,
+    ReportHost,
+    ResultSignature,
+    SendStep,
 )
+from gamenet.wire.lobby_values import OFFERED, PUBLIC_KEY, REQUEST, SEQUENCE, Candidate
 
 __all__ = [
+    "EPOCH_LIMIT",
     "LOOSE_LIMIT",
-    "REQUEST",
-    "SEQUENCE",
-    "STEP_KIND",
+    "RESULT_LIMIT",
     "CreateSession",
     "EndMatch",
     "Hello",
@@ -44,7 +46,10 @@ __all__ = [
     "LeaveSession",
     "ListSessions",
     "OfferCandidates",
+    "OfferResult",
+    "ReportHost",
     "Request",
+    "ResultSignature",
     "SendStep",
     "StartMatch",
     "StreamHeartbeat",
@@ -54,17 +59,9 @@ __all__ = [
 #: above what is good, so that a bad one is refused as C{BAD_NAME}, not as malformed.
 LOOSE_LIMIT = 1024
 
-#: The number of a request.
-REQUEST = Whole(1, 2**32 - 1)
-
-#: The number of a heartbeat.
-SEQUENCE = Whole(0, 2**64 - 1)
-
-#: What a traversal step is; its meaning is the players' own.
-STEP_KIND = Whole(0, 255)
-
 _VERSION = Whole(1, 65_535)
 _LOOSE_COUNT = Whole(0, 2**32 - 1)
+_LOOSE_PLAYERS = Whole(0, 255)
 
 
 @attrs.frozen
@@ -133,7 +130,8 @@ class CreateSession(Row):
     """
     Open a session and sit in it as its host.
 
-    C{[3, request, title, capacity, minimum]}, answered by SessionState or Refused.
+    C{[3, request, title, capacity, minimum, players]}, answered by SessionState or Refused.
+    It ends with the minimum where one plays at the client, and in version 1.
 
     @ivar request: The request's number.
     @ivar title: What the list shall say; at most L{LOOSE_LIMIT} characters, and
@@ -141,6 +139,9 @@ class CreateSession(Row):
     @ivar capacity: How many players can sit in it, any 32-bit integer; the lobby refuses
         what cannot be as C{BAD_SETTING}.
     @ivar minimum: How many it takes to start; likewise.
+    @ivar players: How many play at the client, each in a seat: 1 to
+        L{gamenet.wire.lobby_values.LOCAL_PLAYERS_LIMIT}.  Any up to 255 can be asked for;
+        the lobby refuses what cannot be as C{BAD_SETTING}.
     """
 
     number: ClassVar[int] = 3
@@ -149,28 +150,43 @@ class CreateSession(Row):
         LooseText(LOOSE_LIMIT),
         _LOOSE_COUNT,
         _LOOSE_COUNT,
+        _LOOSE_PLAYERS,
     )
+    appended: ClassVar[int] = 1
 
     request: int
     title: str
     capacity: int
     minimum: int
+    players: int = 1
+
+    def saysAppended(self) -> bool:
+        """Return whether it is not one who plays at the client."""
+        return self.players != 1
 
 
 @attrs.frozen
 class JoinSession(Row):
     """
-    Sit in a session.  C{[4, request, session_id]}, answered by SessionState or Refused.
+    Sit in a session.  C{[4, request, session_id, players]}, answered by SessionState or
+    Refused.  It ends with the session's id where one plays at the client, and in version 1.
 
     @ivar request: The request's number.
     @ivar session_id: 16 hexadecimal digits, from the list.
+    @ivar players: As in CreateSession.
     """
 
     number: ClassVar[int] = 4
-    layout: ClassVar[tuple[Field, ...]] = (REQUEST, SessionId())
+    layout: ClassVar[tuple[Field, ...]] = (REQUEST, SessionId(), _LOOSE_PLAYERS)
+    appended: ClassVar[int] = 1
 
     request: int
     session_id: str
+    players: int = 1
+
+    def saysAppended(self) -> bool:
+        """Return whether it is not one who plays at the client."""
+        return self.players != 1
 
 
 @attrs.frozen
@@ -223,37 +239,6 @@ class OfferCandidates(Row):
 
 
 @attrs.frozen
-class SendStep(Row):
-    """
-    Pass a traversal step on to another player of the same match.
-
-    C{[8, request, match_id, player, attempt, kind]}, answered by Done or Refused;
-    the player is sent a Step.
-
-    @ivar request: The request's number.
-    @ivar match_id: Which match, 16 bytes.
-    @ivar player: To whom, by player number.
-    @ivar attempt: Which attempt to reach one another the step belongs to, 16 bytes.
-    @ivar kind: What the step is, 0 to 255; the players' own affair.
-    """
-
-    number: ClassVar[int] = 8
-    layout: ClassVar[tuple[Field, ...]] = (
-        REQUEST,
-        MATCH_ID,
-        Whole(1, PLAYERS_LIMIT),
-        ATTEMPT,
-        STEP_KIND,
-    )
-
-    request: int
-    match_id: bytes
-    player: int
-    attempt: bytes
-    kind: int
-
-
-@attrs.frozen
 class StreamHeartbeat(Row):
     """
     A sign of life over the stream, where datagrams do not get through.
@@ -269,24 +254,6 @@ class StreamHeartbeat(Row):
     sequence: int
 
 
-@attrs.frozen
-class EndMatch(Row):
-    """
-    Say that a match is over for this client.
-
-    C{[10, request, match_id]}, answered by Done or Refused.
-
-    @ivar request: The request's number.
-    @ivar match_id: Which match, 16 bytes.
-    """
-
-    number: ClassVar[int] = 10
-    layout: ClassVar[tuple[Field, ...]] = (REQUEST, MATCH_ID)
-
-    request: int
-    match_id: bytes
-
-
 #: Anything that a client sends.
 Request: TypeAlias = (
     Hello
@@ -299,4 +266,6 @@ Request: TypeAlias = (
     | SendStep
     | StreamHeartbeat
     | EndMatch
+    | OfferResult
+    | ReportHost
 )

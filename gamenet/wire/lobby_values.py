@@ -36,6 +36,8 @@ __all__ = [
     "CLIENT_ID",
     "HOST",
     "LISTED_LIMIT",
+    "LOBBY_VERSION",
+    "LOCAL_PLAYERS_LIMIT",
     "LOWEST_VERSION",
     "MATCH_ID",
     "MATCH_ID_BYTES",
@@ -48,7 +50,10 @@ __all__ = [
     "PROTOCOL_VERSION",
     "PUBLIC_KEY",
     "RELAYED",
+    "REQUEST",
+    "SEQUENCE",
     "SERVER_REFLEXIVE",
+    "STEP_KIND",
     "TICKET_MEMBERS",
     "TITLE_LIMIT",
     "Candidate",
@@ -59,8 +64,15 @@ __all__ = [
     "TicketMember",
 ]
 
-#: The newest version of the lobby protocol that this code speaks.
+#: The version of what players say to one another; their links' keys depend on it.
 PROTOCOL_VERSION = 1
+
+#: The newest version of the lobby protocol that this code speaks.  Version 2 appended
+#: fields to MatchTicket and to a session's line in the list, and added OfferResult,
+#: ReportHost, PlayerJoined and PlayerLeft; and several may play at one client, which
+#: CreateSession, JoinSession, SessionMember and TicketMember say in an appended field that
+#: travels only where it is so.
+LOBBY_VERSION = 2
 
 #: The oldest version of the lobby protocol that this code speaks.
 LOWEST_VERSION = 1
@@ -73,6 +85,9 @@ TITLE_LIMIT = 64
 
 #: The most players of a session.
 PLAYERS_LIMIT = 32
+
+#: The most players who play at one client, each in a seat of their own.
+LOCAL_PLAYERS_LIMIT = 4
 
 #: The most candidates of one player.
 CANDIDATES_LIMIT = 16
@@ -109,6 +124,7 @@ _NAME = Text(1, NAME_LIMIT)
 _TITLE = Text(1, TITLE_LIMIT)
 _COUNT = Whole(1, PLAYERS_LIMIT)
 _STATE = OneOf((OPEN, PLAYING))
+_SEVERAL = Whole(2, LOCAL_PLAYERS_LIMIT)
 
 #: A client's id.
 CLIENT_ID = Octets(CLIENT_ID_BYTES)
@@ -121,6 +137,15 @@ MATCH_ID = Octets(MATCH_ID_BYTES)
 
 #: The id of an attempt of two players to reach one another.
 ATTEMPT = Octets(ATTEMPT_BYTES)
+
+#: The number of a request.
+REQUEST = Whole(1, 2**32 - 1)
+
+#: The number of a heartbeat.
+SEQUENCE = Whole(0, 2**64 - 1)
+
+#: What a traversal step is; its meaning is the players' own.
+STEP_KIND = Whole(0, 255)
 
 
 class RefusalCode(IntEnum):
@@ -146,6 +171,7 @@ class RefusalCode(IntEnum):
     @cvar TOO_MANY: A limit of the lobby is reached.
     @cvar BAD_SETTING: The capacity or the minimum of a session cannot be.
     @cvar FRAME_TOO_LONG: A frame is longer than the limit; the stream ends.
+    @cvar STALE_EPOCH: The match has a host of a later epoch than the one reported.
     """
 
     MALFORMED = 1
@@ -166,6 +192,7 @@ class RefusalCode(IntEnum):
     TOO_MANY = 16
     BAD_SETTING = 17
     FRAME_TOO_LONG = 18
+    STALE_EPOCH = 19
 
 
 @attrs.frozen
@@ -208,10 +235,13 @@ class SessionSummary(Row):
     @ivar session_id: 16 hexadecimal digits.
     @ivar title: 1 to L{TITLE_LIMIT} characters.
     @ivar host_name: The host's name, 1 to L{NAME_LIMIT} characters.
-    @ivar members: How many sit in it, the host counted; from 1 to C{capacity}.
+    @ivar members: How many players sit in it, those of the host counted; from 1 to
+        C{capacity}.
     @ivar capacity: How many can; 1 to L{PLAYERS_LIMIT}.
     @ivar minimum: How many it takes to start; 1 to C{capacity}.
     @ivar state: L{OPEN} or L{PLAYING}.
+    @ivar said_joinable: Whether a seat can be taken now, by the lobby's own word; C{None}
+        where the lobby speaks version 1 and does not say.
     """
 
     layout: ClassVar[tuple[Field, ...]] = (
@@ -222,7 +252,9 @@ class SessionSummary(Row):
         _COUNT,
         _COUNT,
         _STATE,
+        Flag(),
     )
+    appended: ClassVar[int] = 1
 
     session_id: str
     title: str
@@ -231,11 +263,23 @@ class SessionSummary(Row):
     capacity: int
     minimum: int
     state: str
+    said_joinable: bool | None = None
 
     @property
     def full(self) -> bool:
         """Whether every seat is taken."""
         return self.members >= self.capacity
+
+    @property
+    def joinable(self) -> bool:
+        """Whether a seat can be taken now; in a session that is playing as well."""
+        if self.said_joinable is None:
+            return self.state == OPEN and not self.full
+        return self.said_joinable
+
+    def saysAppended(self) -> bool:
+        """Return whether the lobby said if the session can be joined."""
+        return self.said_joinable is not None
 
     def requireConsistent(self) -> None:
         """
@@ -246,6 +290,8 @@ class SessionSummary(Row):
             raise ValueError("SessionSummary: more members than the capacity")
         if self.minimum > self.capacity:
             raise ValueError("SessionSummary: the minimum is above the capacity")
+        if self.said_joinable and self.full:
+            raise ValueError("SessionSummary: joinable, but every seat is taken")
 
 
 @attrs.frozen
@@ -256,13 +302,21 @@ class SessionMember(Row):
     @ivar client_id: 8 bytes that the lobby chose.
     @ivar name: 1 to L{NAME_LIMIT} characters.
     @ivar is_host: Whether this is the host.
+    @ivar players: How many play there, 1 to L{LOCAL_PLAYERS_LIMIT}; it travels only where
+        they are several.
     """
 
-    layout: ClassVar[tuple[Field, ...]] = (CLIENT_ID, _NAME, Flag())
+    layout: ClassVar[tuple[Field, ...]] = (CLIENT_ID, _NAME, Flag(), _SEVERAL)
+    appended: ClassVar[int] = 1
 
     client_id: bytes
     name: str
     is_host: bool
+    players: int = 1
+
+    def saysAppended(self) -> bool:
+        """Return whether several play there."""
+        return self.players != 1
 
 
 def _clientIdOf(member: SessionMember | TicketMember) -> bytes:
@@ -280,8 +334,8 @@ class SessionView(Row):
     @ivar capacity: How many can sit in it; 1 to L{PLAYERS_LIMIT}.
     @ivar minimum: How many it takes to start; 1 to C{capacity}.
     @ivar state: L{OPEN} or L{PLAYING}.
-    @ivar members: Who sits in it, in joining order: 1 to C{capacity}, no client
-        twice; the first and nobody else is the host.
+    @ivar members: Who sits in it, the host first and then in joining order, no client
+        twice; the first and nobody else is the host.  Their players are 1 to C{capacity}.
     """
 
     layout: ClassVar[tuple[Field, ...]] = (
@@ -300,13 +354,18 @@ class SessionView(Row):
     state: str
     members: tuple[SessionMember, ...]
 
+    @property
+    def seated(self) -> int:
+        """How many players sit in it, over all members."""
+        return sum([member.players for member in self.members])
+
     def requireConsistent(self) -> None:
         """
-        @raise ValueError: There are more members than seats, more needed than
+        @raise ValueError: There are more players than seats, more needed than
             there can be, or the host is not the first member alone.
         """
-        if len(self.members) > self.capacity:
-            raise ValueError("SessionView: more members than the capacity")
+        if self.seated > self.capacity:
+            raise ValueError("SessionView: more players than the capacity")
         if self.minimum > self.capacity:
             raise ValueError("SessionView: the minimum is above the capacity")
         for place, member in enumerate(self.members):
@@ -317,10 +376,11 @@ class SessionView(Row):
 @attrs.frozen
 class TicketMember(Row):
     """
-    One player of a match.
+    One member of a match: a player, or several who play at the same client.
 
-    @ivar player: The player's number; the host is 1, guests follow in joining
-        order.
+    @ivar player: The player's number; of several their lowest, the others' follow it one
+        by one.  At the start the host is 1 and guests follow in joining order.  Who comes
+        later gets a number that nobody had before, as long as there is one.
     @ivar client_id: 8 bytes that the lobby chose.
     @ivar name: 1 to L{NAME_LIMIT} characters.
     @ivar link_key: The player's X25519 public key, 32 bytes (RFC 7748): seals
@@ -329,6 +389,8 @@ class TicketMember(Row):
         signs what must hold for everybody.
     @ivar candidates: Where the player may be reached, at most
         L{CANDIDATES_LIMIT}, none twice.
+    @ivar players: How many play there, 1 to L{LOCAL_PLAYERS_LIMIT}; it travels only where
+        they are several.
     """
 
     layout: ClassVar[tuple[Field, ...]] = (
@@ -338,7 +400,9 @@ class TicketMember(Row):
         PUBLIC_KEY,
         PUBLIC_KEY,
         CANDIDATES,
+        _SEVERAL,
     )
+    appended: ClassVar[int] = 1
 
     player: int
     client_id: bytes
@@ -346,7 +410,24 @@ class TicketMember(Row):
     link_key: bytes
     statement_key: bytes
     candidates: tuple[Candidate, ...]
+    players: int = 1
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all who play there, ascending."""
+        return tuple(range(self.player, self.player + self.players))
+
+    def saysAppended(self) -> bool:
+        """Return whether several play there."""
+        return self.players != 1
+
+    def requireConsistent(self) -> None:
+        """
+        @raise ValueError: A number is above the highest that there is.
+        """
+        if self.numbers[-1] > PLAYERS_LIMIT:
+            raise ValueError("TicketMember: a player's number is above the limit")
 
 
-#: The players of a match; 1 to L{PLAYERS_LIMIT}, no client twice.
+#: The members of a match; 1 to L{PLAYERS_LIMIT}, no client twice.
 TICKET_MEMBERS = ListOf(RowOf(TicketMember), 1, PLAYERS_LIMIT, identity=_clientIdOf)
