@@ -67,6 +67,31 @@ class ChildTests(SynchronousTestCase):
         self.assertEqual(self.process.written, b"")
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_sacrificed(self) -> None:
+        """A process that was killed because that was asked for has no fault, and fell."""
+        self.assertFalse(self.child.fell)
+        self.process.stubborn = True
+        self.child.sacrifice()
+        self.assertEqual(self.process.signals, ["KILL"])
+        self.assertEqual(self.endings, [Ending(None, 9)])
+        self.assertTrue(self.child.fell)
+        self.assertEqual(self.child.faults(2.0), [])
+        self.child.sacrifice()
+        self.assertEqual(self.process.signals, ["KILL"])
+
+    def test_sacrificedTooLate(self) -> None:
+        """A process that ended before the signal reached it was not killed."""
+        self.process.pid = None
+        self.child.sacrifice()
+        self.process.end(status=0)
+        self.assertFalse(self.child.fell)
+
+    def test_killedByAnother(self) -> None:
+        """A process that somebody else killed did not fall as it was asked for."""
+        self.process.end(signal=9)
+        self.child.sacrifice()
+        self.assertFalse(self.child.fell)
+
     def test_alreadyExited(self) -> None:
         """A process that has exited while its last words are still being read is no error."""
         self.process.pid = None

@@ -13,9 +13,10 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.demo.briefing import Briefing
 from gamenet.demo.command import main, parseArguments
 from gamenet.demo.commands import childEnvironment, lobbyCommand, playerCommand, relayCommand
-from gamenet.demo.settings import Briefing, DemoSettings
+from gamenet.demo.settings import DemoSettings
 from gamenet.errors import BadSetting
 
 __all__ = ["BriefingTests", "CommandLineTests", "CommandsTests"]
@@ -94,10 +95,63 @@ class CommandLineTests(SynchronousTestCase):
             self.assertIn("gamenet demo: error:", said)
 
     def test_players(self) -> None:
-        """Any other number of players than two is refused by name."""
-        for players in ("1", "3", "8", "0", "-2", "two", ""):
+        """Two to eight play; any other number of players is refused by name."""
+        for count in range(2, 9):
+            settings = parseArguments([f"--players={count}"]).settings
+            self.assertEqual((settings.players, len(settings.names)), (count, count))
+        for players, reason in (
+            ("1", "1 is not from 2 to 8 players"),
+            ("9", "9 is not from 2 to 8 players"),
+            ("0", "not from 2 to 8"),
+            ("-2", "not from 2 to 8"),
+            ("two", "'two' is not a whole number"),
+            ("", "not a whole number"),
+        ):
             said = self.refused(f"--players={players}")
-            self.assertIn(f"a match of {players!r} players is not built yet", said)
+            self.assertIn("argument --players: ", said)
+            self.assertIn(reason, said)
+
+    def test_casualties(self) -> None:
+        """Done when: who is killed and comes back arrives, alone and together."""
+        settings = parseArguments(
+            ["--players=8", "--kill-host-at=100", "--rejoin-at=101", "--kill-lobby-at=0"]
+        ).settings
+        self.assertEqual(
+            (settings.kill_host_at, settings.rejoin_at, settings.kill_lobby_at), (100, 101, 0)
+        )
+        self.assertEqual(parseArguments(["--kill-host-at=599"]).settings.kill_host_at, 599)
+        self.assertEqual(parseArguments(["--kill-lobby-at=599"]).settings.kill_lobby_at, 599)
+
+    def test_badCasualties(self) -> None:
+        """Bad input: a plan that cannot work is refused by the name of its option."""
+        for options, named, reason in (
+            (["--kill-host-at=600"], "--kill-host-at", "frame 600 is never played"),
+            (["--kill-lobby-at=600"], "--kill-lobby-at", "the last one is 599"),
+            (["--kill-host-at=1", "--rejoin-at=600"], "--rejoin-at", "never played"),
+            (["--rejoin-at=5"], "--rejoin-at", "nobody can come back where nobody is killed"),
+            (["--kill-host-at=5", "--rejoin-at=5"], "--rejoin-at", "is not after frame 5"),
+            (["--kill-host-at=5", "--rejoin-at=4"], "--rejoin-at", "is not after frame 5"),
+            (["--kill-host-at=-1"], "--kill-host-at", "not from 0 to"),
+            (["--kill-lobby-at=soon"], "--kill-lobby-at", "not a whole number"),
+        ):
+            said = self.refused(*options)
+            self.assertIn(f"argument {named}: ", said)
+            self.assertIn(reason, said)
+
+    def test_badPlans(self) -> None:
+        """Bad input: settings made without a command line are checked by name as well."""
+        for values, named in (
+            ({"kill_host_at": 600}, "kill_host_at: frame 600 is never played"),
+            ({"kill_lobby_at": 600}, "kill_lobby_at: "),
+            ({"rejoin_at": 5}, "rejoin_at: "),
+            ({"kill_host_at": 9, "rejoin_at": 9}, "rejoin_at: "),
+            ({"kill_host_at": -1}, "kill_host_at must be "),
+            ({"rejoin_at": 1.5}, "rejoin_at must be "),
+            ({"kill_lobby_at": True}, "kill_lobby_at must be "),
+            ({"players": 1}, "players must be "),
+        ):
+            error = self.assertRaises(BadSetting, DemoSettings, **values)
+            self.assertIn(named, str(error))
 
     def test_unknown(self) -> None:
         """Bad input: an option that does not exist, one cut short, and a stray word."""
@@ -127,6 +181,9 @@ class CommandLineTests(SynchronousTestCase):
             "--relay-only",
             "--corrupt-at",
             "--seed",
+            "--kill-host-at",
+            "--rejoin-at",
+            "--kill-lobby-at",
             "--json",
             "--report",
         ):
@@ -168,6 +225,7 @@ class CommandsTests(SynchronousTestCase):
         self.assertIn("/d/s", relay)
         self.assertIn("/d/s", lobby)
         self.assertEqual(playerCommand(), [sys.executable, "-m", "gamenet.demo.player"])
+        self.assertEqual(playerCommand(returning=True), [*playerCommand(), "rejoin"])
 
 
 class BriefingTests(SynchronousTestCase):

@@ -4,115 +4,22 @@ Tests for L{gamenet.demo.launcher}, with processes that only exist in the test.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.demo.launcher import DemoInterrupted, Launcher, Limits
+from gamenet.demo.briefing import Briefing
+from gamenet.demo.launcher import DemoInterrupted
 from gamenet.demo.script import playerSecret
-from gamenet.demo.settings import Briefing, DemoSettings
-from gamenet.demo.table import ProgressLine
-from gamenet.demo.verdict import Verdict
-from tests.fake_processes import FakeProcess, FakeReactor
+from tests.demo_launch import LaunchedDemo, report
 from tests.test_demo_tracking import resultLine, sampleLine
 
 __all__ = ["LauncherTests"]
 
-FRAMES = 4
-LIMITS = Limits(start=10.0, meeting=20.0, silence=5.0, end=2.0)
 
-
-class FakeMachine:
-    """Where random bytes come from."""
-
-    def randomBytes(self, count: int) -> bytes:
-        """Return as many."""
-        return b"\x5a" * count
-
-
-def report(**values: object) -> bytes:
-    """Return one report of a player."""
-    return json.dumps(values).encode()
-
-
-class LauncherTests(SynchronousTestCase):
+class LauncherTests(LaunchedDemo):
     """The parent."""
-
-    def setUp(self) -> None:
-        """Prepare a demo of four frames."""
-        self.reactor = FakeReactor()
-        self.stream = StringIO()
-        self.status: Callable[[object, str], Deferred[dict[str, Any]]] = self.answerStatus
-        self.fetched: list[str] = []
-        self.launcher = Launcher(
-            reactor=self.reactor,
-            machine=FakeMachine(),
-            settings=DemoSettings(frames=FRAMES),
-            progress=ProgressLine(self.stream, terminal=False),
-            environment={"HOME": "/nowhere"},
-            limits=LIMITS,
-            fetchStatus=self.fetchStatus,
-        )
-
-    def tearDown(self) -> None:
-        """However a demo ends, no timer, process or directory is left."""
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.assertEqual([one.command for one in self.reactor.processes if one.pid], [])
-        if self.launcher.directory is not None:
-            self.assertFalse(self.launcher.directory.exists())
-
-    def fetchStatus(self, reactor: object, address: str) -> Deferred[dict[str, Any]]:
-        """Do what the test wants the status page to do."""
-        return self.status(reactor, address)
-
-    def answerStatus(self, reactor: object, address: str) -> Deferred[dict[str, Any]]:
-        """Answer as the relay's status page would."""
-        self.fetched.append(address)
-        return succeed({"packets_from_clients": 33})
-
-    @property
-    def players(self) -> list[FakeProcess]:
-        """The players' processes."""
-        return [one for one in self.reactor.processes if "gamenet.demo.player" in one.command]
-
-    def service(self, name: str) -> FakeProcess:
-        """Return the process of a service."""
-        (found,) = [one for one in self.reactor.processes if name in one.command]
-        return found
-
-    def begin(self) -> Deferred[Verdict]:
-        """Start the demo."""
-        self.running = self.launcher.run()
-        return self.running
-
-    def getReady(self, name: str, content: dict[str, object]) -> None:
-        """Let a service say which ports it got."""
-        path = Path(self.service(name).option("--ready-file"))
-        path.write_text("{", "utf-8")
-        self.reactor.pump([0.02] * 3)
-        path.write_text(json.dumps(content), "utf-8")
-        self.reactor.pump([0.02] * 3)
-
-    def serve(self) -> None:
-        """Start the demo and let both services get ready."""
-        self.begin()
-        self.getReady(
-            "gamenet-relay", {"udp": ["127.0.0.1", 4001], "status": "http://127.0.0.1:4002/status"}
-        )
-        self.getReady("gamenet-lobby", {"listen": [["127.0.0.1", 4003]]})
-
-    def meet(self) -> None:
-        """As far as the players' first frame."""
-        self.serve()
-        self.players[0].say(report(event="session", session="5e" * 8))
-        for player in self.players:
-            player.say(report(event="started"))
 
     def play(self, second: list[int] | None = None) -> None:
         """As far as the end of the match."""
@@ -126,11 +33,6 @@ class LauncherTests(SynchronousTestCase):
         for number, player in enumerate(self.players, start=1):
             player.say(resultLine(number, 3, 4 if second is None or number == 1 else second[3]))
             player.end(status=0)
-
-    def failedChecks(self) -> dict[str, str]:
-        """Return what failed, with the reason."""
-        self.verdict = self.successResultOf(self.running)
-        return {check.name: check.text for check in self.verdict.checks if not check.passed}
 
     def test_allWell(self) -> None:
         """A demo in which all goes well passes, and stops the services at its end."""

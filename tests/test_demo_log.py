@@ -13,12 +13,12 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.demo.arena import Arena
+from gamenet.demo.briefing import Briefing
 from gamenet.demo.command import parseArguments
 from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.log_file import PlayerLogFile
 from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
 from gamenet.demo.script import PlayerScript
-from gamenet.demo.settings import Briefing
 from gamenet.rollback.state_difference import INamedParts
 from gamenet.wire.match_log_records import LogHeader
 from tests.match_logs import MATCH, headerOf, read
@@ -66,6 +66,18 @@ class LogFileTests(SynchronousTestCase):
         file.log.noted(0.0, "hello")
         file.close()
         self.assertEqual((file.path, file.log.writing), (None, False))
+
+    def test_ownDirectory(self) -> None:
+        """Who came back writes below the others' logs, and makes that directory if need be."""
+        above = Path(self.mktemp())
+        above.mkdir()
+        for _ in range(2):
+            file = PlayerLogFile(above / "returned", make=True)
+            file.begin(FakeMatch())
+            file.close()
+        self.assertEqual(
+            [one.name for one in (above / "returned").iterdir()], ["0badcafe-player-2.gamelog"]
+        )
 
     def test_notTwice(self) -> None:
         """A log that is there is not written over."""

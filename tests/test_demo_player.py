@@ -16,8 +16,9 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.demo import player as player_module
+from gamenet.demo.briefing import Briefing, ReturnBriefing
 from gamenet.demo.player import LOOPBACK, ParentLines, playBriefing, servePlayer
-from gamenet.demo.settings import Briefing
+from gamenet.demo.script import SECRET_LENGTH, PlayerScript
 from gamenet.errors import NoPath
 from gamenet.match.protocol import Outcome
 from tests.test_demo_impairment import RecordingMachine
@@ -27,6 +28,8 @@ __all__ = ["PlayBriefingTests"]
 BRIEFING = Briefing(
     1, 2, "Ada", "tcp:127.0.0.1:5", 3, True, None, 0.040, 0.0, 0.0, "5a" * 32, road_seed=7
 )
+
+RETURN = ReturnBriefing("5ec7e7", 2, 3, 0.040, 0.0, 0.0, road_seed=7, lost_after=3.0)
 
 STATISTICS = SimpleNamespace(
     path="relay",
@@ -58,6 +61,8 @@ class FakePlayer:
         self.outcome = Outcome.FINISHED
         self.checksum: int | None = None
         self.ending: Deferred[Any] | None = None
+        self.links: list[SimpleNamespace] = []
+        self.pressed: list[bytes] = []
 
     def connect(self, machine: Any, lobby: str, name: str, **options: object) -> Deferred[Any]:
         """Connect, with a game socket."""
@@ -81,9 +86,12 @@ class FakePlayer:
         """Play as many frames as asked for, without anybody."""
         if self.ending is not None:
             return self.ending
+        self.settings = settings
         simulation.begin(3)
+        others = [b""] * (simulation.arena.players - 1)
         for frame in range(settings.frames):
-            simulation.advance([protocol.localInput(1, frame), b""])
+            self.pressed.append(protocol.localInput(1, frame))
+            simulation.advance([self.pressed[-1], *others])
         checksum = crc32(simulation.save()) if self.checksum is None else self.checksum
         return succeed(
             SimpleNamespace(
@@ -91,9 +99,15 @@ class FakePlayer:
                 outcome=self.outcome,
                 last_frame=settings.frames - 1,
                 checksum=checksum,
-                statistics=STATISTICS,
+                statistics=SimpleNamespace(**vars(STATISTICS), links=self.links),
             )
         )
+
+    def leave(self) -> Deferred[None]:
+        """Leave, and close the socket."""
+        self.asked.append(("leave",))
+        self.socket.close()
+        return succeed(None)
 
     def close(self) -> Deferred[None]:
         """Say farewell and close the socket."""
@@ -159,7 +173,7 @@ class PlayBriefingTests(SynchronousTestCase):
         self.machine.clock.advance(1)
         self.successResultOf(playing)
         self.assertEqual(self.player.asked[1], ("join", "ab" * 8))
-        self.assertEqual([report["event"] for report in self.reports], ["result"])
+        self.assertEqual([report["event"] for report in self.reports], ["member", "result"])
 
     def test_unsettledScore(self) -> None:
         """Points are told only of a state that is confirmed."""
@@ -209,6 +223,63 @@ class PlayBriefingTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(running), 1)
         self.assertEqual(
             self.reports[-1], {"event": "failed", "error": "NoPath", "text": "no way"}
+        )
+
+    def returning(self, player: FakePlayer) -> Deferred[int]:
+        """Come back in the place of a killed player 1, to play on in a match of its."""
+
+        def rejoin(machine: Any, secret: bytes, *, interface: str) -> Deferred[Any]:
+            self.asked = (secret, interface)
+            player.socket = machine.openDatagramSocket(lambda data, address: None, interface)
+            return succeed(player)
+
+        self.patch(player_module, "rejoin", rejoin)
+        return Deferred.fromCoroutine(servePlayer(self.machine, self.parent, returning=True))
+
+    def test_return(self) -> None:
+        """
+        Done when: a new process that gets its resume secret and no script of the past.  What
+        it presses is drawn from a secret of its own.
+        """
+        running = self.returning(self.player)
+        self.parent.dataReceived(RETURN.asLine())
+        self.machine.clock.advance(1)
+        self.assertEqual(self.successResultOf(running), 0)
+        self.assertEqual(self.asked, (b"\x5e\xc7\xe7", LOOPBACK))
+        self.assertEqual(self.player.asked, [("leave",)])
+        (result,) = self.reports
+        self.assertEqual((result["event"], result["player"]), ("result", 1))
+        settings = self.player.settings
+        self.assertEqual((settings.lost_after, settings.plays_alone), (3.0, True))
+        self.assertEqual(settings.countdown, 0.0)
+        script = PlayerScript(self.machine.randomBytes(SECRET_LENGTH))
+        self.assertEqual(self.player.pressed, [script.nextInput() for _ in range(3)])
+
+    def test_returnFails(self) -> None:
+        """Bad input: a secret that is none is named, and the status is 1."""
+        running = self.returning(self.player)
+        self.parent.dataReceived(evolve(RETURN, resume="xyz").asLine())
+        self.assertEqual(self.successResultOf(running), 1)
+        (failed,) = self.reports
+        self.assertEqual((failed["event"], failed["error"]), ("failed", "ValueError"))
+
+    def test_briefingOfTheFirst(self) -> None:
+        """Bad input: whoever comes back understands no other briefing, and the reverse."""
+        for returning, line in ((True, BRIEFING.asLine()), (False, RETURN.asLine())):
+            self.setUp()
+            running = Deferred.fromCoroutine(servePlayer(self.machine, self.parent, returning))
+            self.parent.dataReceived(line)
+            self.assertEqual(self.successResultOf(running), 1)
+
+    def test_links(self) -> None:
+        """The result tells the way to each other player."""
+        self.player.links = [
+            SimpleNamespace(player=2, kind="direct", round_trip=0.08),
+            SimpleNamespace(player=3, kind="none", round_trip=None),
+        ]
+        self.begin(evolve(BRIEFING, players=3))
+        self.assertEqual(
+            self.reports[-1]["links"], [[2, "direct", 0.08], [3, "none", None]]
         )
 
     def test_linesWait(self) -> None:

@@ -32,6 +32,10 @@ class FakeMatch:
         """Return what a match has cost so far."""
         return SimpleNamespace(frame=self.frame, path=self.path, round_trip=0.08, rollbacks=3)
 
+    def resumeSecret(self) -> bytes:
+        """Return what a new process needs to take our place."""
+        return b"\x5e\xc7\xe7"
+
 
 class RecordedSimulationTests(SynchronousTestCase):
     """The arena that writes down how far it goes back."""
@@ -53,6 +57,20 @@ class RecordedSimulationTests(SynchronousTestCase):
         recorded.advance(NOTHING)
         recorded.load(snapshots[0])
         self.assertEqual(depths, [4, 7])
+
+    def test_takenOver(self) -> None:
+        """A state ahead of all that was played here came from another; its bytes are counted."""
+        other = Arena(2)
+        for _ in range(9):
+            other.advance(NOTHING)
+        arena, depths = Arena(2), []
+        recorded = RecordedSimulation(arena, arena, depths.append)
+        recorded.load(other.save())
+        self.assertEqual((recorded.bytes_taken_over, arena.frame), (len(other.save()), 9))
+        own = recorded.save()
+        recorded.advance(NOTHING)
+        recorded.load(own)
+        self.assertEqual((recorded.bytes_taken_over, depths), (len(own), [1]))
 
     def test_sameGame(self) -> None:
         """Being recorded changes nothing about the game, sound or spoiled."""
@@ -130,6 +148,61 @@ class ScriptedPlayerTests(SynchronousTestCase):
                 {"event": "path", "time": 1.25, "kind": "direct"},
                 {"event": "desynchronized", "frame": 229},
             ],
+        )
+
+    def test_others(self) -> None:
+        """Who was dropped, who is back and who is host is told at once, with the frame."""
+        self.player.matchStarted(FakeMatch())
+        self.clock.advance(1.5)
+        self.player.playerDropped(1, 206)
+        self.player.hostChanged(2, 7)
+        self.player.playerJoined(1, 360)
+        self.assertEqual(
+            self.reports[2:],
+            [
+                {"event": "dropped", "time": 1.5, "player": 1, "frame": 206},
+                {"event": "path", "time": 1.5, "kind": "none"},
+                {"event": "host", "player": 2, "epoch": 7},
+                {"event": "joined", "time": 1.5, "player": 1, "frame": 360},
+            ],
+        )
+
+    def test_resumeSecret(self) -> None:
+        """The resume secret is told as soon as play begins, by whom it is asked of alone."""
+        self.player.matchStarted(FakeMatch())
+        self.assertNotIn("resume", [one["event"] for one in self.reports])
+        self.player.resumable = True
+        self.player.matchStarted(FakeMatch())
+        self.assertEqual(self.reports[-2], {"event": "resume", "secret": "5ec7e7"})
+
+    def test_comesBack(self) -> None:
+        """
+        On the way to a seat the frames may begin anywhere and leave some out; all of those
+        before the seat are told before it, with the bytes of the state that came.
+        """
+        self.player.stateBytes = lambda: 412
+        self.player.matchStarted(FakeMatch())
+        for frame, checksum in ((300, None), (301, 11), (320, None), (321, None)):
+            self.player.frameConfirmed(frame, NOTHING, checksum)
+        self.player.seatTaken(322)
+        self.player.frameConfirmed(322, NOTHING, 12)
+        self.player.matchEnded(None)
+        told = [one for one in self.reports if one["event"] in ("sample", "seat")]
+        self.assertEqual(
+            [(one.get("first"), one.get("checksums")) for one in told],
+            [(300, [None, 11]), (320, [None, None]), (None, None), (322, [12])],
+        )
+        self.assertEqual(told[2], {"event": "seat", "frame": 322, "bytes": 412})
+
+    def test_severalPaths(self) -> None:
+        """With several others what is told is what carries the game to all of them together."""
+        self.player.matchStarted(FakeMatch())
+        for player, kind in ((2, "relay"), (3, "relay"), (2, "direct"), (3, "direct")):
+            self.clock.advance(1)
+            self.player.pathChanged(player, kind, ("127.0.0.1", 5))
+        self.assertEqual(
+            [(one["time"], one["kind"]) for one in self.reports if one["event"] == "path"][1:],
+            [(1.0, "relay"), (3.0, "mixed"), (4.0, "direct")],
         )
 
     def test_neverBegan(self) -> None:

@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.demo.history import PathSpan, PlayerHistory, RoundTrip
-from gamenet.demo.report import drawReport, ticks
+from gamenet.demo.aftermath import Aftermath
+from gamenet.demo.comparison import compareChecksums
+from gamenet.demo.drawing import ticks
+from gamenet.demo.history import Mark, PathSpan, PlayerHistory, RoundTrip
+from gamenet.demo.report import drawReport
 from gamenet.demo.settings import DemoSettings
-from gamenet.demo.verdict import PlayerSummary, compareChecksums, judge
+from gamenet.demo.summary import LinkSummary, PlayerSummary
+from gamenet.demo.verdict import judge
 
 __all__ = ["HistoryTests", "ReportTests"]
 
@@ -79,6 +83,36 @@ class HistoryTests(SynchronousTestCase):
             self.assertEqual(before.end, after.start)
             self.assertNotEqual(before.kind, after.kind)
 
+    def test_continued(self) -> None:
+        """A process that came back goes on where the one before it ended, after a gap."""
+        before = PlayerHistory(
+            "Ada", [RoundTrip(2.0, 120, 0.08)], [(1.0, 3)], [(0.0, "direct")]
+        )
+        after = PlayerHistory("Ada", [RoundTrip(1.0, 400, 0.09)], [(0.5, 2)], [(0.25, "relay")])
+        whole = before.continued(after, 5.0)
+        self.assertEqual(whole.rollbacks, [(1.0, 3), (5.5, 2)])
+        self.assertEqual(
+            whole.round_trips,
+            [RoundTrip(2.0, 120, 0.08), RoundTrip(2.0, 120, None), RoundTrip(6.0, 400, 0.09)],
+        )
+        self.assertEqual(
+            whole.pathSpans(),
+            [
+                PathSpan(0.0, 2.0, "direct"),
+                PathSpan(2.0, 5.25, "none"),
+                PathSpan(5.25, 6.0, "relay"),
+            ],
+        )
+        self.assertEqual(before.rollbacks, [(1.0, 3)])
+
+    def test_brokenLine(self) -> None:
+        """Where nothing was measured for a while no line is drawn."""
+        before = PlayerHistory("Ada", [RoundTrip(1.0, 60, 0.08), RoundTrip(2.0, 120, 0.08)])
+        later = PlayerHistory("Ada", [RoundTrip(1.0, 400, 0.09), RoundTrip(2.0, 460, 0.09)])
+        picture = draw([before.continued(later, 5.0), PlayerHistory("Grace")])
+        curves = [element.attrib["points"] for element in picture.iter(f"{SVG}polyline")]
+        self.assertEqual([len(points.split()) for points in curves], [2, 2])
+
     def test_timeOf(self) -> None:
         """A frame's time lies between the samples around it; one never played has none."""
         history = usual("Ada")
@@ -126,6 +160,94 @@ class ReportTests(SynchronousTestCase):
             "Ada 80 ms",
         ):
             self.assertIn(wanted, words)
+
+    def test_eightPlayers(self) -> None:
+        """
+        Eight players have a panel each, and their names at the ends of the lines lie within
+        the picture, none on top of another.
+        """
+        names = DemoSettings(players=8).names
+        picture = draw([usual(name) for name in names], DemoSettings(players=8))
+        words = texts(picture)
+        for name in names:
+            self.assertIn(f"{name}rollback depth, frames", words)
+        places = [
+            float(element.attrib["y"])
+            for element in picture.iter(f"{SVG}text")
+            if "".join(element.itertext()).endswith(" 80 ms")
+        ]
+        self.assertEqual(len(places), 8)
+        for before, after in pairwise(sorted(places)):
+            self.assertGreaterEqual(after - before, 14.9)
+        _, _, width, height = (float(part) for part in picture.attrib["viewBox"].split())
+        self.assertLess(max(places), height - 50)
+        self.assertLess(height, 1.4 * width)
+
+    def test_links(self) -> None:
+        """The report shows the way of each link: its round trip, and its kind as a color."""
+        names = ("Ada", "Grace", "Alan")
+        players = [
+            PlayerSummary(
+                number,
+                name,
+                links=tuple(
+                    LinkSummary(to, "relay" if number + to == 5 else "direct", number * 0.011)
+                    for to in (1, 2, 3)
+                    if to != number
+                ),
+            )
+            for number, name in enumerate(names, start=1)
+        ]
+        asked = DemoSettings(players=3)
+        comparison = compareChecksums(600, [[1] * 600] * 3)
+        verdict = judge(asked, comparison, players, 0, ())
+        before = drawReport(asked, [usual(name) for name in names], judge(
+            asked, comparison, [PlayerSummary(1, "A")] * 3, 0, ()
+        ))
+        picture = ElementTree.fromstring(
+            drawReport(asked, [usual(name) for name in names], verdict)
+        )
+        words = texts(picture)
+        self.assertIn("Linksround trip at the end, ms, from the left to the top", words)
+        self.assertEqual([words.count(rtt) for rtt in ("11", "22", "33")], [2, 2, 2])
+        fills = [element.attrib["fill"] for element in picture.iter(f"{SVG}rect")]
+        former = [
+            element.attrib["fill"]
+            for element in ElementTree.fromstring(before).iter(f"{SVG}rect")
+        ]
+        self.assertEqual(fills.count("#f0b429") - former.count("#f0b429"), 2)
+        self.assertEqual(fills.count("#2fa67a") - former.count("#2fa67a"), 4)
+
+    def test_marks(self) -> None:
+        """Who is killed and comes back is a line across the picture, each with its words."""
+        asked = DemoSettings()
+        histories = [usual("Ada"), usual("Grace")]
+        comparison = compareChecksums(600, [[1] * 600] * 2)
+        players = [PlayerSummary(number, "A") for number in (1, 2)]
+        verdict = judge(asked, comparison, players, 0, ())
+        marks = [Mark(2.0, "Ada is killed"), Mark(9.0, "frame 500: Ada plays again")]
+        picture = ElementTree.fromstring(drawReport(asked, histories, verdict, marks))
+        found = {
+            "".join(element.itertext()): element.attrib for element in picture.iter(f"{SVG}text")
+        }
+        killed, back = (found[mark.text] for mark in marks)
+        self.assertEqual((killed["text-anchor"], back["text-anchor"]), ("start", "end"))
+        self.assertGreaterEqual(float(back["y"]) - float(killed["y"]), 14)
+        self.assertNotIn("Verdictpassed", found)
+
+    def test_verdict(self) -> None:
+        """Where somebody was killed all that had to hold is in the picture, cut to its width."""
+        asked = DemoSettings(kill_host_at=100)
+        comparison = compareChecksums(600, [[1] * 600] * 2)
+        players = [PlayerSummary(number, "A") for number in (1, 2)]
+        verdict = judge(asked, comparison, players, 0, ("x" * 500,), Aftermath())
+        picture = ElementTree.fromstring(drawReport(asked, [usual("A"), usual("B")], verdict))
+        words = texts(picture)
+        self.assertIn("Verdictfailed", words)
+        for check in verdict.checks[:-1]:
+            self.assertIn(check.name, words)
+            self.assertIn(check.text, words)
+        self.assertLess(max(len(one) for one in words), 120)
 
     def test_data(self) -> None:
         """Every rollback is a bar as high as it was deep, every measurement a point, each

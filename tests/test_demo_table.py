@@ -4,6 +4,7 @@ Tests for L{gamenet.demo.table}.
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 from attrs import evolve
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.demo.aftermath import Aftermath, Witness
+from gamenet.demo.comparison import compareChecksums
 from gamenet.demo.settings import DemoSettings
+from gamenet.demo.summary import LinkSummary, PlayerSummary
 from gamenet.demo.table import PlayerProgress, ProgressLine, formatProgress, formatTable
-from gamenet.demo.verdict import PlayerSummary, compareChecksums, judge
+from gamenet.demo.verdict import judge
 from tests.test_demo_verdict import ADA, GRACE
 
 __all__ = ["ProgressTests", "TableTests"]
@@ -47,6 +51,53 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(lines[7], "points: Ada 7, Grace 7")
         self.assertLess(max(len(line) for line in lines), 80)
         self.assertEqual(lines[-1], "Passed.")
+
+    def eight(self, **changes: object) -> str:
+        """Return the table of a demo of eight players, as wide as it gets."""
+        asked = DemoSettings(players=8, kill_host_at=100, frames=600)
+        players = [
+            evolve(
+                ADA,
+                player=number,
+                name=name,
+                rtt=0.1815,
+                rollbacks=1234,
+                deepest_rollback=12,
+                packets_sent=4200,
+                bytes_sent=1234560,
+                score=-100,
+                links=tuple(
+                    LinkSummary(other, "relay" if other == 5 else "direct", 0.0815)
+                    for other in range(1, 9)
+                    if other != number
+                ),
+                **changes,
+            )
+            for number, name in enumerate(asked.names, start=1)
+        ]
+        comparison = compareChecksums(600, [[1] * 600] * 8)
+        witnesses = tuple(
+            Witness(player.name, player.player, {1: 103}, {}, 2) for player in players[1:]
+        )
+        aftermath = Aftermath(witnesses, host_killed_at=102)
+        return formatTable(asked, judge(asked, comparison, players, 24, (), aftermath))
+
+    def test_eightPlayers(self) -> None:
+        """Eight players fit into 80 columns, with their points, their links and the verdict."""
+        text = self.eight()
+        lines = text.splitlines()
+        self.assertLess(max(len(line) for line in lines), 80, text)
+        self.assertEqual(len({len(line) for line in lines[3:12]}), 1)
+        self.assertIn("1-2 82 ms, 1-3 82 ms", text)
+        self.assertEqual(len(re.findall(r"\b\d-\d 82 ms\b", text)), 28)
+        self.assertEqual(len(re.findall(r"\b\d-\d 82 ms relay\b", text)), 7 - 3)
+        self.assertIn("from frame 103 on", text)
+        self.assertEqual(lines[-1], "Passed.")
+
+    def test_pair(self) -> None:
+        """Of two players the table says it all: there is no line of links."""
+        ada = evolve(ADA, links=(LinkSummary(2, "direct", 0.08),))
+        self.assertNotIn("links", self.table(ada, GRACE))
 
     def test_failure(self) -> None:
         """What failed says so in its own line and in the last one, with the frame."""
@@ -99,6 +150,25 @@ class ProgressTests(SynchronousTestCase):
         )
         self.assertEqual(
             len(formatProgress(600, ("Ada", "Grace"), [ada, PlayerProgress(300)], 30)), 30
+        )
+
+    def test_many(self) -> None:
+        """Where the players do not fit into the line it tells of all of them together."""
+        names = DemoSettings(players=8).names
+        players = [PlayerProgress(312, "direct", 0.0824, 41)] * 6
+        players += [PlayerProgress(300, "relay", 0.1, 40), PlayerProgress(9, "gone")]
+        text = formatProgress(600, names, players, 79)
+        self.assertEqual(
+            text,
+            "300/600 | 6 direct, 1 relay, 1 gone | 82-100 ms | last: Donald | 286 rollbacks",
+        )
+
+    def test_gone(self) -> None:
+        """A player who was killed holds up nobody's count."""
+        ada, grace = PlayerProgress(200, "gone"), PlayerProgress(300, "none", None, 1)
+        self.assertEqual(
+            formatProgress(600, ("Ada", "Grace"), [ada, grace], 79),
+            "300/600 | Ada: gone | Grace: none, 1 rollback",
         )
 
     def test_terminal(self) -> None:

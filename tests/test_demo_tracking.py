@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.demo.comparison import Run
+from gamenet.demo.history import Mark
+from gamenet.demo.summary import LinkSummary
 from gamenet.demo.table import PlayerProgress
 from gamenet.demo.tracking import BadReport, PlayerTrack
 
-__all__ = ["PlayerTrackTests", "resultLine", "sampleLine"]
+__all__ = ["PlayerTrackTests", "ReturnedTrackTests", "resultLine", "sampleLine"]
 
 
 def line(**report: object) -> bytes:
@@ -56,6 +59,7 @@ def resultLine(player: int, last_frame: int, checksum: int, **changes: object) -
         "duration": 10.0,
         "score": 12,
         "checksum": checksum,
+        "links": [[3 - player, "direct", 0.08]],
     }
     return line(**{**values, **changes})
 
@@ -90,6 +94,7 @@ class PlayerTrackTests(SynchronousTestCase):
         summary = track.summary
         self.assertEqual((summary.name, summary.score, summary.checksum), ("Ada", 12, 13))
         self.assertEqual((summary.packets_direct, summary.deepest_rollback), (500, 4))
+        self.assertEqual(summary.links, (LinkSummary(2, "direct", 0.08),))
 
     def test_unfinished(self) -> None:
         """Of a player who never came to a result the summary tells what is known."""
@@ -126,6 +131,34 @@ class PlayerTrackTests(SynchronousTestCase):
             self.assertRaises(BadReport, self.track.lineReceived, wrong)
         self.assertFalse(self.track.finished)
 
+    def test_others(self) -> None:
+        """What a player is told of the others is kept: the first time each, and the last host."""
+        track = self.track
+        for frame in (200, 300):
+            track.lineReceived(line(event="dropped", time=1.5, player=2, frame=frame))
+            track.lineReceived(line(event="joined", time=1.5, player=2, frame=frame + 50))
+        for host in (2, 3):
+            track.lineReceived(line(event="host", player=host, epoch=host))
+        self.assertEqual((track.drops, track.joins, track.host), ({2: 200}, {2: 250}, 3))
+        self.assertEqual(track.marks[0], Mark(1.5, "frame 200: Grace dropped"))
+        track.lineReceived(line(event="resume", secret="5EC7"))
+        self.assertEqual(track.resume, "5ec7")
+        self.assertNotIn("5ec7", repr(track))
+
+    def test_badOthers(self) -> None:
+        """Bad input: a player or a frame that cannot be, and a secret that is none."""
+        for bad in (
+            line(event="dropped", time=1.5, player=9, frame=1),
+            line(event="dropped", time=1.5, player=2, frame=-1),
+            line(event="joined", time=1.5, player=0, frame=1),
+            line(event="host", player="x"),
+            line(event="resume", secret="xyz"),
+            line(event="resume", secret=5),
+            line(event="seat", frame=5, bytes=3),
+            sampleLine(0, [None]),
+        ):
+            self.assertRaises(BadReport, self.track.lineReceived, bad)
+
     @given(
         st.binary(max_size=80)
         | st.recursive(
@@ -146,3 +179,41 @@ class PlayerTrackTests(SynchronousTestCase):
             track.lineReceived(data)
         except BadReport as error:
             self.assertIn("Ada", str(error))
+
+
+class ReturnedTrackTests(SynchronousTestCase):
+    """What the parent makes of the lines of a process that came back."""
+
+    def setUp(self) -> None:
+        """Follow player 1, which is back."""
+        self.track = PlayerTrack(1, "Ada", returned=True)
+
+    def test_wayToTheSeat(self) -> None:
+        """Until it has its seat its frames may begin anywhere, and once more further on."""
+        track = self.track
+        track.lineReceived(sampleLine(0, []))
+        track.lineReceived(sampleLine(300, [None, 11]))
+        track.lineReceived(sampleLine(302, [12]))
+        track.lineReceived(sampleLine(310, [None]))
+        track.lineReceived(line(event="seat", frame=311, bytes=412))
+        track.lineReceived(sampleLine(311, [13]))
+        self.assertEqual(track.runs, [Run(300, [None, 11, 12]), Run(310, [None, 13])])
+        self.assertEqual((track.seat, track.state_bytes, track.confirmed), (311, 412, 312))
+        self.assertEqual(track.progress.frame, 312)
+        track.lineReceived(resultLine(1, 311, 13))
+        self.assertTrue(track.finished)
+        self.assertTrue(track.summary.returned)
+
+    def test_noGapAfterIt(self) -> None:
+        """Bad input: once it has its seat none of its frames may go uncompared."""
+        self.track.lineReceived(sampleLine(300, [11]))
+        self.assertRaises(BadReport, self.track.lineReceived, sampleLine(299, [11]))
+        self.track.lineReceived(line(event="seat", frame=301, bytes=412))
+        for first in (300, 302, 10**12):
+            self.assertRaises(BadReport, self.track.lineReceived, sampleLine(first, [11]))
+
+    def test_seatedOnce(self) -> None:
+        """The first seat is what counts."""
+        for frame in (300, 400):
+            self.track.lineReceived(line(event="seat", frame=frame, bytes=frame + 1))
+        self.assertEqual((self.track.seat, self.track.state_bytes), (300, 301))

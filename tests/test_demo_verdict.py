@@ -11,16 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gamenet.demo.comparison import Comparison, compareChecksums
 from gamenet.demo.settings import DemoSettings
-from gamenet.demo.verdict import (
-    Comparison,
-    PlayerSummary,
-    Verdict,
-    compareChecksums,
-    judge,
-)
+from gamenet.demo.summary import LinkSummary, PlayerSummary
+from gamenet.demo.verdict import Verdict, judge
 
-__all__ = ["CompareTests", "JudgeTests"]
+__all__ = ["JSON_KEYS", "CompareTests", "JudgeTests"]
+
+#: The keys of the object that C{--json} prints.
+JSON_KEYS = [
+    "frames",
+    "identical",
+    "desyncs",
+    "relay_packets",
+    "players",
+    "drop_frame",
+    "new_host",
+    "rejoined_at_frame",
+    "state_bytes_received",
+    "paths",
+]
 
 CHECKSUMS = st.lists(st.integers(0, 3), max_size=12)
 
@@ -76,8 +86,9 @@ class CompareTests(SynchronousTestCase):
         self.assertEqual(found.compared, min(len(one) for one in checksums))
         if found.first_difference is not None:
             first = found.first_difference
-            self.assertEqual(len({tuple(one[:first]) for one in checksums}), 1)
-            self.assertGreater(len({one[first] for one in checksums}), 1)
+            for frame in range(first + 1):
+                told = {one[frame] for one in checksums if frame < len(one)}
+                self.assertEqual(len(told) > 1, frame == first)
 
 
 class JudgeTests(SynchronousTestCase):
@@ -165,6 +176,19 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.failedChecks(self.judged(asked, players=leaked)), ["relay only"])
         self.assertEqual(self.failedChecks(self.judged(asked)), ["relay only"])
 
+    def test_nobodyToReach(self) -> None:
+        """No path has to lead to who was killed; to everybody else it has to."""
+        killed = evolve(ADA, outcome="killed", path="relay", packets_direct=0)
+        alone = evolve(GRACE, path="none", links=(LinkSummary(1, "none", None),))
+        comparison = Comparison(600, (200, 600), 600, None, 0, (1,))
+        verdict = self.judged(comparison=comparison, players=(killed, alone))
+        self.assertEqual(self.failedChecks(verdict), [])
+        lost = evolve(alone, links=(*alone.links, LinkSummary(3, "relay", None)))
+        verdict = self.judged(comparison=comparison, players=(killed, lost))
+        self.assertEqual(self.failedChecks(verdict), ["direct"])
+        verdict = self.judged(players=(ADA, alone))
+        self.assertEqual(self.failedChecks(verdict), ["direct"])
+
     def test_unclean(self) -> None:
         """A process that did not end clean fails, with what is known of it."""
         verdict = self.judged(unclean=("the lobby printed a traceback",))
@@ -172,11 +196,9 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(verdict.checks[-1].text, "the lobby printed a traceback")
 
     def test_json(self) -> None:
-        """The object for programs has exactly the keys of the issue, in its order."""
+        """The object for programs has exactly the keys of the issues, in their order."""
         shown = json.loads(json.dumps(self.judged().asJson()))
-        self.assertEqual(
-            list(shown), ["frames", "identical", "desyncs", "relay_packets", "players"]
-        )
+        self.assertEqual(list(shown), JSON_KEYS)
         self.assertEqual(
             shown["players"][1],
             {

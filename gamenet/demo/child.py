@@ -18,6 +18,9 @@ from twisted.python.failure import Failure
 
 __all__ = ["Child", "Ending"]
 
+#: What kills; not every system's C{signal} module has a name for it.
+_SIGKILL = 9
+
 _LINE_LIMIT = 1 << 20
 _TAIL = 30
 
@@ -56,6 +59,7 @@ class Child(ProcessProtocol):
     @ivar ending: How it ended, C{None} while it runs.
     @ivar killed: Whether it did not end when it was told to, and was killed.
     @ivar told: Whether it was told to end.
+    @ivar sacrificed: Whether it was killed because that was asked for.
     @ivar traceback: Whether it printed a traceback.
     """
 
@@ -66,12 +70,18 @@ class Child(ProcessProtocol):
     ending: Ending | None = field(init=False, default=None)
     killed: bool = field(init=False, default=False)
     told: bool = field(init=False, default=False)
+    sacrificed: bool = field(init=False, default=False)
     traceback: bool = field(init=False, default=False)
     transport: IProcessTransport = field(init=False, default=None)
     _output: bytes = field(init=False, default=b"")
     _errors: bytes = field(init=False, default=b"")
     _waiting: list[Deferred[None]] = field(init=False, factory=list)
     _kill: IDelayedCall | None = field(init=False, default=None)
+
+    @property
+    def fell(self) -> bool:
+        """Whether it ended as it was asked for: of the signal that L{sacrifice} sent."""
+        return self.sacrificed and self.ending is not None and self.ending.signal == _SIGKILL
 
     @property
     def pid(self) -> int | None:
@@ -164,6 +174,12 @@ class Child(ProcessProtocol):
         """Kill the process, if it still runs."""
         if self.ending is None:
             self.killed = True
+            self._signal("KILL")
+
+    def sacrifice(self) -> None:
+        """Kill the process, if it still runs, because somebody asked to see that."""
+        if self.ending is None:
+            self.sacrificed = True
             self._signal("KILL")
 
     def start(

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from gamenet.demo.launcher import DemoInterrupted, Launcher
 from gamenet.demo.report import drawReport
-from gamenet.demo.settings import DemoSettings
+from gamenet.demo.settings import PLAYER_NAMES, DemoSettings, casualtyFault
 from gamenet.demo.table import ProgressLine, formatTable
 from gamenet.demo.verdict import Verdict
 from gamenet.errors import BadSetting
@@ -79,20 +79,10 @@ def _number(lowest: float, highest: float, unit: str) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
         # Written so that nan, which is neither, is refused as well.
         if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(
-                f"{text} is not from {lowest:g} to {highest:g} {unit}"
-            )
+            raise argparse.ArgumentTypeError(f"{text} is not from {lowest:g} to {highest:g} {unit}")
         return value
 
     return check
-
-
-def _players(text: str) -> int:
-    if text != "2":
-        raise argparse.ArgumentTypeError(
-            f"a match of {text!r} players is not built yet: it takes 2"
-        )
-    return 2
 
 
 def _directory(text: str) -> Path:
@@ -108,11 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Start a lobby and a relay, let players meet and play a match through a bad"
         " network, each in a process of its own, and compare their games frame by frame.",
         epilog="The exit status is 0 if every frame was the same everywhere, rollbacks happened,"
-        " the path was the one asked for, and every process ended clean; 1 if not; 2 if an option"
-        " makes no sense.",
+        " the path was the one asked for, whoever was to be killed was killed, was missed by all"
+        " from the same frame on and came back where that was asked for, and every other process"
+        " ended clean; 1 if not; 2 if an option makes no sense.",
         allow_abbrev=False,
     )
     _addMatch(parser)
+    _addCasualties(parser)
     _addOutput(parser)
     return parser
 
@@ -120,7 +112,14 @@ def _parser() -> argparse.ArgumentParser:
 def _addMatch(parser: argparse.ArgumentParser) -> None:
     """Add what tells how is played."""
     add = parser.add_argument
-    add("--players", type=_players, default=2, metavar="N", help="how many play (2)")
+    most = len(PLAYER_NAMES)
+    add(
+        "--players",
+        type=_integer(2, most, "players"),
+        default=2,
+        metavar="N",
+        help=f"how many play, 2 to {most} (2)",
+    )
     add(
         "--frames",
         type=_integer(1, _FRAME_LIMIT, "frames"),
@@ -165,6 +164,31 @@ def _addMatch(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _addCasualties(parser: argparse.ArgumentParser) -> None:
+    """Add what tells who is killed and comes back."""
+    add = parser.add_argument
+    frame = _integer(0, _FRAME_LIMIT, "")
+    add(
+        "--kill-host-at",
+        type=frame,
+        metavar="FRAME",
+        help="kill player 1's process once it has confirmed that frame: the others play on",
+    )
+    add(
+        "--rejoin-at",
+        type=frame,
+        metavar="FRAME",
+        help="bring player 1 back, in a new process that knows nothing but its resume secret,"
+        " once the others have confirmed that frame",
+    )
+    add(
+        "--kill-lobby-at",
+        type=frame,
+        metavar="FRAME",
+        help="kill the lobby once all players have confirmed that frame",
+    )
+
+
 def _addOutput(parser: argparse.ArgumentParser) -> None:
     """Add what tells what is printed, drawn and written."""
     add = parser.add_argument
@@ -174,7 +198,8 @@ def _addOutput(parser: argparse.ArgumentParser) -> None:
         "--log",
         type=_directory,
         metavar="DIR",
-        help="write each player's match log into DIR, for gamenet inspect",
+        help="write each player's match log into DIR, for gamenet inspect; that of a player who"
+        " came back goes into DIR/returned",
     )
 
 
@@ -197,6 +222,10 @@ def parseArguments(arguments: Sequence[str]) -> DemoRequest:
             f"argument --corrupt-at: frame {options.corrupt_at} is never played: the last one"
             f" is {options.frames - 1}"
         )
+    casualties = options.kill_host_at, options.rejoin_at, options.kill_lobby_at
+    fault = casualtyFault(options.frames, *casualties)
+    if fault is not None:
+        parser.error(f"argument --{fault[0].replace('_', '-')}: {fault[1]}")
     settings = DemoSettings(
         players=options.players,
         frames=options.frames,
@@ -206,6 +235,9 @@ def parseArguments(arguments: Sequence[str]) -> DemoRequest:
         relay_only=options.relay_only,
         corrupt_at=options.corrupt_at,
         seed=options.seed,
+        kill_host_at=options.kill_host_at,
+        rejoin_at=options.rejoin_at,
+        kill_lobby_at=options.kill_lobby_at,
     )
     return DemoRequest(settings, options.json, options.report, options.log)
 
@@ -287,9 +319,9 @@ def _conclude(request: DemoRequest, launcher: Launcher, verdict: Verdict) -> int
     status = 0 if verdict.passed else 1
     if request.report is not None:
         picture = request.report / "demo.svg"
-        histories = [track.history for track in launcher.tracks]
+        drawn = drawReport(request.settings, launcher.histories, verdict, launcher.marks)
         try:
-            picture.write_text(drawReport(request.settings, histories, verdict), "utf-8")
+            picture.write_text(drawn, "utf-8")
         except OSError as error:
             print(f"gamenet demo: no picture: {error}", file=sys.stderr)
             status = 1

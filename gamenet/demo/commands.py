@@ -12,7 +12,10 @@ from pathlib import Path
 import gamenet
 from gamenet.interfaces import Address
 
-__all__ = ["childEnvironment", "lobbyCommand", "playerCommand", "relayCommand"]
+__all__ = ["REJOIN", "childEnvironment", "lobbyCommand", "playerCommand", "relayCommand"]
+
+#: What tells a player's process that it takes the place of one that was killed.
+REJOIN = "rejoin"
 
 
 def childEnvironment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -58,9 +61,7 @@ def relayCommand(directory: Path, secret_file: Path, ready_file: Path) -> list[s
     )
 
 
-def lobbyCommand(
-    directory: Path, secret_file: Path, ready_file: Path, relay: Address
-) -> list[str]:
+def lobbyCommand(directory: Path, secret_file: Path, ready_file: Path, relay: Address) -> list[str]:
     """
     Return what starts the lobby.
 
@@ -84,6 +85,11 @@ def lobbyCommand(
     )
 
 
-def playerCommand() -> list[str]:
-    """Return what starts a player; whatever it has to know comes on standard input."""
-    return [sys.executable, "-m", "gamenet.demo.player"]
+def playerCommand(*, returning: bool = False) -> list[str]:
+    """
+    Return what starts a player; whatever it has to know comes on standard input.
+
+    @param returning: Whether it takes the place of a process that was killed.
+    """
+    command = [sys.executable, "-m", "gamenet.demo.player"]
+    return [*command, REJOIN] if returning else command

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from attrs import define, field, frozen
 
-__all__ = ["PathSpan", "PlayerHistory", "RoundTrip"]
+__all__ = ["Mark", "PathSpan", "PlayerHistory", "RoundTrip"]
 
 
 @frozen
@@ -24,6 +24,19 @@ class RoundTrip:
     time: float
     frame: int
     rtt: float | None
+
+
+@frozen
+class Mark:
+    """
+    A moment that is worth a line across the picture.
+
+    @ivar time: When, in seconds.
+    @ivar text: What happened.
+    """
+
+    time: float
+    text: str
 
 
 @frozen
@@ -65,6 +78,23 @@ class PlayerHistory:
             + [trip.time for trip in self.round_trips[-1:]]
             + [time for time, _ in self.rollbacks[-1:]]
             + [time for time, _ in self.path_changes[-1:]]
+        )
+
+    def continued(self, later: PlayerHistory, offset: float) -> PlayerHistory:
+        """
+        Return this history with that of the process that took this one's place.
+
+        @param offset: The seconds from the beginning of play here to that of C{later}.
+        """
+        frame = self.round_trips[-1].frame if self.round_trips else 0
+        trips = [RoundTrip(one.time + offset, one.frame, one.rtt) for one in later.round_trips]
+        rollbacks = [(time + offset, depth) for time, depth in later.rollbacks]
+        changes = [(time + offset, kind) for time, kind in later.path_changes]
+        return PlayerHistory(
+            self.name,
+            [*self.round_trips, RoundTrip(self.end, frame, None), *trips],
+            [*self.rollbacks, *rollbacks],
+            [*self.path_changes, (self.end, "none"), *changes],
         )
 
     def pathSpans(self) -> list[PathSpan]:

@@ -24,11 +24,13 @@ class PlayerLogFile:
     goes on.
 
     @ivar directory: Where the file is put.
+    @ivar make: Whether to make that directory if it is not there.
     @ivar log: What the match is told to write to.
     @ivar path: The file, once there is one.
     """
 
     directory: Path
+    make: bool = False
     log: MatchLog = field(init=False, factory=MatchLog)
     path: Path | None = field(init=False, default=None)
     _file: BufferedWriter | None = field(init=False, default=None)
@@ -43,6 +45,8 @@ class PlayerLogFile:
         """
         path = self.directory / logName(match.match_id, match.player)
         try:
+            if self.make:
+                self.directory.mkdir(exist_ok=True)
             file = path.open("xb")
         except OSError as error:
             self._logger.warn("no match log: {error}", error=error)

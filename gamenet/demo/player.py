@@ -3,9 +3,13 @@ One player of the demo, as a process of its own.
 
 The parent writes to standard input: first a L{Briefing}, and to a guest then
 the id of the session to join, as a line.  Standard output carries one JSON
-object a line, each with an C{event}: C{session}, C{started}, C{sample},
-C{path}, C{desynchronized} and, as the last, C{result} or C{failed}.  The
-process ends when standard input does, for then its parent is gone.
+object a line, each with an C{event}: C{session}, C{member}, C{started},
+C{resume}, C{sample}, C{path}, C{desynchronized}, C{dropped}, C{joined}, C{host}, C{seat}
+and, as the last, C{result} or C{failed}.  The process ends when standard input
+does, for then its parent is gone.
+
+With the argument C{rejoin} it takes the place of a player whose process was
+killed: all it is told is a L{ReturnBriefing}.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import json
 import signal
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,22 +40,24 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from gamenet.demo.arena import Arena
+from gamenet.demo.briefing import Briefing, ReturnBriefing
+from gamenet.demo.commands import REJOIN
 from gamenet.demo.corrupted_arena import CorruptedArena
 from gamenet.demo.impairment import ImpairedMachine, Impairment
 from gamenet.demo.log_file import PlayerLogFile
 from gamenet.demo.orphans import leaveTerminal
 from gamenet.demo.recorder import RecordedSimulation, ScriptedPlayer
-from gamenet.demo.script import PlayerScript
-from gamenet.demo.settings import FRAME_RATE, Briefing
+from gamenet.demo.script import SECRET_LENGTH, PlayerScript
+from gamenet.demo.settings import FRAME_RATE
 from gamenet.errors import GamenetError
 from gamenet.interfaces import IMachine
 from gamenet.machine.reactor_machine import asMachine
-from gamenet.match import Player, Session, connect
+from gamenet.match import Player, ReturnedSession, Session, connect, rejoin
 from gamenet.match.protocol import MatchResult, Outcome
 from gamenet.match.settings import MatchSettings
 from gamenet.seeded_random import SeededRandom
 
-__all__ = ["LOOPBACK", "ParentLines", "main", "playBriefing", "servePlayer"]
+__all__ = ["LOOPBACK", "ParentLines", "main", "playBriefing", "playReturn", "servePlayer"]
 
 #: Where the demo's sockets are bound.
 LOOPBACK = "127.0.0.1"
@@ -111,11 +118,7 @@ async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLine
     @return: How the match ended.
     @raise GamenetError: Whatever went wrong.
     """
-    road = ImpairedMachine(
-        machine,
-        Impairment(briefing.latency, briefing.jitter, briefing.loss),
-        SeededRandom.fromLabel(briefing.road_seed, "road"),
-    )
+    road = _road(machine, briefing)
     player = await connect(
         road,
         briefing.lobby,
@@ -125,10 +128,41 @@ async def playBriefing(machine: IMachine, briefing: Briefing, parent: ParentLine
     )
     try:
         session = await _takeSeat(player, briefing, parent)
-        return await _playSession(session, road, briefing, parent)
+        script = PlayerScript(bytes.fromhex(briefing.secret))
+        protocol = ScriptedPlayer(road.clock, script, parent.report, resumable=briefing.resumable)
+        return await _playSession(session, protocol, briefing, parent, briefing.corrupt_at)
     finally:
         await player.close()
         await road.drained()
+
+
+async def playReturn(machine: IMachine, briefing: ReturnBriefing, parent: ParentLines) -> Outcome:
+    """
+    Come back into a match in the place of a process that was killed, and play on.  What
+    it would have pressed is not known here: we press something else.
+
+    @param machine: As for L{playBriefing}.
+    @return: How the match ended.
+    @raise GamenetError: Whatever went wrong.
+    """
+    road = _road(machine, briefing)
+    session = await rejoin(road, bytes.fromhex(briefing.resume), interface=LOOPBACK)
+    try:
+        script = PlayerScript(machine.randomBytes(SECRET_LENGTH))
+        protocol = ScriptedPlayer(road.clock, script, parent.report)
+        return await _playSession(session, protocol, briefing, parent, None)
+    finally:
+        await session.leave()
+        await road.drained()
+
+
+def _road(machine: IMachine, briefing: Briefing | ReturnBriefing) -> ImpairedMachine:
+    """Return a machine whose datagrams take the bad road that a briefing describes."""
+    return ImpairedMachine(
+        machine,
+        Impairment(briefing.latency, briefing.jitter, briefing.loss),
+        SeededRandom.fromLabel(briefing.road_seed, "road"),
+    )
 
 
 async def _takeSeat(player: Player, briefing: Briefing, parent: ParentLines) -> Session:
@@ -137,26 +171,42 @@ async def _takeSeat(player: Player, briefing: Briefing, parent: ParentLines) -> 
         session = await player.createSession("demo", capacity=count, minimum=count)
         parent.report({"event": "session", "session": session.session_id})
         return session
-    return await player.joinSession((await parent.nextLine()).decode())
+    session = await player.joinSession((await parent.nextLine()).decode())
+    parent.report({"event": "member"})
+    return session
 
 
 async def _playSession(
-    session: Session, machine: IMachine, briefing: Briefing, parent: ParentLines
+    session: Session | ReturnedSession,
+    protocol: ScriptedPlayer,
+    briefing: Briefing | ReturnBriefing,
+    parent: ParentLines,
+    spoiled: int | None,
 ) -> Outcome:
+    """
+    Play, and report how it ended.
+
+    @param spoiled: The frame in which to spoil our own state, or C{None}.
+    """
     arena = Arena(briefing.players)
-    log = None if briefing.log is None else PlayerLogFile(Path(briefing.log))
-    script = PlayerScript(bytes.fromhex(briefing.secret))
-    protocol = ScriptedPlayer(machine.clock, script, parent.report)
+    returning = isinstance(briefing, ReturnBriefing)
+    log = None if briefing.log is None else PlayerLogFile(Path(briefing.log), make=returning)
     if log is not None:
         protocol.started = log.begin
-    spoiled = briefing.corrupt_at
     rules = arena if spoiled is None else CorruptedArena(arena, spoiled)
+    recorded = RecordedSimulation(arena, rules, protocol.wentBack)
+    protocol.stateBytes = lambda: recorded.bytes_taken_over
     settings = MatchSettings(
-        frame_rate=FRAME_RATE, frames=briefing.frames, rules="gamenet demo arena 1"
+        frame_rate=FRAME_RATE,
+        frames=briefing.frames,
+        rules="gamenet demo arena 1",
+        countdown=0.0,
+        lost_after=briefing.lost_after,
+        plays_alone=briefing.plays_alone,
     )
     try:
         result = await session.play(
-            RecordedSimulation(arena, rules, protocol.wentBack),
+            recorded,
             protocol,
             settings,
             log=None if log is None else log.log,
@@ -170,6 +220,7 @@ async def _playSession(
 
 def _summary(result: MatchResult, arena: Arena) -> dict[str, object]:
     statistics = result.statistics
+    links = [(link.player, link.kind, link.round_trip) for link in statistics.links]
     settled = crc32(arena.save()) == result.checksum
     return {
         "event": "result",
@@ -188,29 +239,35 @@ def _summary(result: MatchResult, arena: Arena) -> dict[str, object]:
         "duration": statistics.duration,
         "score": arena.scores[result.player - 1] if settled else None,
         "checksum": result.checksum,
+        "links": links,
     }
 
 
-async def servePlayer(machine: IMachine, parent: ParentLines) -> int:
+async def servePlayer(machine: IMachine, parent: ParentLines, returning: bool = False) -> int:
     """
     Do what the parent's briefing says.
 
+    @param returning: Whether we take the place of a process that was killed.
     @return: The exit status: 0 only if the match was played to its end.
     """
     try:
-        briefing = Briefing.fromLine(await parent.nextLine())
-        outcome = await playBriefing(machine, briefing, parent)
+        line = await parent.nextLine()
+        if returning:
+            outcome = await playReturn(machine, ReturnBriefing.fromLine(line), parent)
+        else:
+            outcome = await playBriefing(machine, Briefing.fromLine(line), parent)
     except (GamenetError, ValueError) as error:
         parent.report({"event": "failed", "error": type(error).__name__, "text": str(error)})
         return 1
     return 0 if outcome is Outcome.FINISHED else 1
 
 
-def main(reactor: Any) -> int:
+def main(reactor: Any, arguments: Sequence[str] = ()) -> int:
     """
     Play one match.
 
     @param reactor: The reactor, not running yet.
+    @param arguments: The command line, as L{gamenet.demo.commands.playerCommand} makes it.
     @return: The exit status: 0 only if the match was played to its end.
     """
     leaveTerminal()
@@ -230,7 +287,8 @@ def main(reactor: Any) -> int:
         parent.gone.addCallback(stop)
         # Twisted's own handler complains where the reactor is about to stop anyway.
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-        playing = Deferred.fromCoroutine(servePlayer(asMachine(reactor), parent))
+        returning = REJOIN in arguments
+        playing = Deferred.fromCoroutine(servePlayer(asMachine(reactor), parent, returning))
         playing.addCallback(ended)
         playing.addErrback(failed)
 
@@ -250,4 +308,4 @@ def main(reactor: Any) -> int:
 if __name__ == "__main__":
     from twisted.internet import reactor as the_reactor
 
-    sys.exit(main(the_reactor))
+    sys.exit(main(the_reactor, sys.argv[1:]))

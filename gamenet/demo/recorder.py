@@ -33,11 +33,14 @@ class RecordedSimulation:
     @ivar arena: The arena underneath.
     @ivar rules: What plays: the arena itself, or a spoiled one on top of it.
     @ivar wentBack: Called with the number of frames, each time.
+    @ivar bytes_taken_over: How many bytes of state came from other players: whatever is
+        ahead of all that was played here.
     """
 
     arena: Arena
     rules: Arena | CorruptedArena
     wentBack: Callable[[int], object]
+    bytes_taken_over: int = field(init=False, default=0)
 
     def begin(self, seed: int) -> None:
         """Become the state before frame 0 of the game that belongs to C{seed}."""
@@ -61,6 +64,8 @@ class RecordedSimulation:
         self.rules.load(snapshot)
         if self.arena.frame < before:
             self.wentBack(before - self.arena.frame)
+        elif self.arena.frame > before:
+            self.bytes_taken_over += len(snapshot)
 
 
 @define(eq=False)
@@ -73,6 +78,8 @@ class ScriptedPlayer(PeerProtocol):
     @ivar script: What to press.
     @ivar report: Called with each report, an object ready for JSON.
     @ivar started: Called with the match when play begins, before anything else.
+    @ivar stateBytes: Returns how many bytes of state came from other players so far.
+    @ivar resumable: Whether to report the resume secret.
     @ivar match: The match being played, once it began.
     """
 
@@ -80,11 +87,14 @@ class ScriptedPlayer(PeerProtocol):
     script: PlayerScript
     report: Callable[[dict[str, object]], object]
     started: Callable[[Any], object] = field(default=lambda match: None)
+    stateBytes: Callable[[], int] = field(default=lambda: 0)
+    resumable: bool = False
     match: Any = field(init=False, default=None)
+    _kinds: dict[int, str] = field(init=False, factory=dict)
     _began: float = field(init=False, default=0.0)
     _due: float = field(init=False, default=0.0)
     _confirmed: int = field(init=False, default=0)
-    _checksums: list[int] = field(init=False, factory=list)
+    _checksums: list[int | None] = field(init=False, factory=list)
     _depths: list[tuple[float, int]] = field(init=False, factory=list)
 
     @property
@@ -92,12 +102,20 @@ class ScriptedPlayer(PeerProtocol):
         """Seconds since play began."""
         return round(self.clock.seconds() - self._began, 4)
 
+    @property
+    def _path(self) -> str:
+        """What carries the game, to all other players together."""
+        kinds = sorted(set(self._kinds.values()))
+        return "mixed" if len(kinds) > 1 else "".join(kinds) or "none"
+
     def matchStarted(self, match: Any) -> None:
         """Play begins."""
         self.started(match)
         self.match = match
         self._began = self._due = self.clock.seconds()
         self.report({"event": "started"})
+        if self.resumable:
+            self.report({"event": "resume", "secret": match.resumeSecret().hex()})
         self.report({"event": "path", "time": 0.0, "kind": match.statistics().path})
 
     def localInput(self, player: int, frame: int) -> bytes:
@@ -111,8 +129,15 @@ class ScriptedPlayer(PeerProtocol):
             self._due = max(self._due + SAMPLE_INTERVAL, now)
             self.sample()
 
-    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int) -> None:
-        """Keep the checksum for the next sample."""
+    def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: int | None) -> None:
+        """
+        Keep the checksum for the next sample.  Whoever follows a match may be given a
+        newer state to go on from, and the frames before it are never seen.
+        """
+        if frame != self._confirmed:
+            if self._checksums:
+                self.sample()
+            self._confirmed = frame
         self._checksums.append(checksum)
         self._confirmed += 1
 
@@ -122,12 +147,38 @@ class ScriptedPlayer(PeerProtocol):
 
     def pathChanged(self, player: int, kind: str, address: Address) -> None:
         """Datagrams to C{player} take another path."""
-        if self.match is not None:
-            self.report({"event": "path", "time": self.time, "kind": kind})
+        before = self._path
+        self._kinds[player] = kind
+        if self.match is not None and self._path != before:
+            self.report({"event": "path", "time": self.time, "kind": self._path})
 
     def desynchronized(self, frame: int, local: int, remote: int, player: int) -> None:
         """The players themselves noticed that their games differ."""
         self.report({"event": "desynchronized", "frame": frame})
+
+    def playerDropped(self, player: int, frame: int) -> None:
+        """The players have agreed that one of them is out."""
+        self._kinds.pop(player, None)
+        self.report({"event": "dropped", "time": self.time, "player": player, "frame": frame})
+        self.report({"event": "path", "time": self.time, "kind": self._path})
+
+    def playerJoined(self, player: int, frame: int) -> None:
+        """The players have agreed that one of them is back."""
+        self.report({"event": "joined", "time": self.time, "player": player, "frame": frame})
+
+    def seatTaken(self, frame: int) -> None:
+        """We are back ourselves; what was confirmed before is reported before."""
+        self.sample()
+        self.report({"event": "seat", "frame": frame, "bytes": self.stateBytes()})
+
+    def hostChanged(self, player: int, epoch: int) -> None:
+        """
+        The session has another host now.
+
+        @param player: Their number.
+        @param epoch: The number of the epoch that begins with it.
+        """
+        self.report({"event": "host", "player": player, "epoch": epoch})
 
     def matchEnded(self, result: MatchResult | None) -> None:
         """The match is over: report what is left to report."""

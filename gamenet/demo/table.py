@@ -5,12 +5,14 @@ What a person reads: a line while the demo runs, and a table at its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TextIO
 
 from attrs import define, field, frozen
 
 from gamenet.demo.settings import DemoSettings
-from gamenet.demo.verdict import PlayerSummary, Verdict
+from gamenet.demo.summary import PlayerSummary
+from gamenet.demo.verdict import Verdict
 
 __all__ = ["PlayerProgress", "ProgressLine", "formatProgress", "formatTable"]
 
@@ -26,6 +28,15 @@ _HEADINGS = (
     ("bytes", "a second"),
     ("last", "checksum"),
 )
+#: Stands for a space at which no line may end.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+#: Of two players each one's path says it all.
+_PAIR = 2
+
+#: The longest line, where that can be helped.
+_WIDTH = 79
+
 _WORDS = 2  # The first columns hold words and are flush left; the others hold numbers.
 
 
@@ -70,21 +81,21 @@ def formatTable(settings: DemoSettings, verdict: Verdict, colors: bool = False) 
         f" seed {settings.seed}",
         "",
     ]
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= _WIDTH else " "
     for number, row in enumerate(rows):
         cells = (
             cell.ljust(width) if column < _WORDS else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        line = "  ".join(cells).rstrip()
+        line = gap.join(cells).rstrip()
         lines.append(_paint(line, _DIM, colors) if number < len(headings) else line)
-    points = [
-        f"{player.name} {player.score}" for player in verdict.players if player.score is not None
-    ]
-    lines += ["", f"points: {', '.join(points)}", ""] if points else [""]
+    lines += [*_below(verdict), ""]
     width = max(len(check.name) for check in verdict.checks)
     for check in verdict.checks:
         mark = _paint(" ok ", _GREEN, colors) if check.passed else _paint("FAIL", _RED, colors)
-        lines.append(f"{mark}  {check.name.ljust(width)}  {check.text}")
+        first, *more = wrap(check.text, _WIDTH - width - 8, break_on_hyphens=False) or [""]
+        lines.append(f"{mark}  {check.name.ljust(width)}  {first}")
+        lines += [" " * (width + 8) + line for line in more]
     lines.append("")
     if verdict.passed:
         lines.append(_paint("Passed.", _GREEN, colors))
@@ -94,13 +105,39 @@ def formatTable(settings: DemoSettings, verdict: Verdict, colors: bool = False) 
     return "\n".join(lines)
 
 
+def _below(verdict: Verdict) -> list[str]:
+    """Return what stands below the table: the points, and the ways between many players."""
+    points = [
+        f"{player.name} {player.score}" for player in verdict.players if player.score is not None
+    ]
+    lines = ["", *_listed("points: ", points)] if points else []
+    if len(verdict.players) > _PAIR:
+        ways = [
+            f"{player.player}-{link.to} {'?' if link.rtt is None else f'{link.rtt * 1000:.0f} ms'}"
+            + ("" if link.kind == "direct" else f" {link.kind}")
+            for player in verdict.players
+            for link in player.links
+            if player.player < link.to
+        ]
+        lines += _listed("links:  ", ways) if ways else []
+    return lines
+
+
+def _listed(label: str, words: Sequence[str]) -> list[str]:
+    """Return a list in lines that fit, none of whose items is cut in two."""
+    whole = label + ", ".join(word.replace(" ", _NO_BREAK) for word in words)
+    lines = wrap(whole, _WIDTH, subsequent_indent=" " * len(label), break_on_hyphens=False)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
 @frozen
 class PlayerProgress:
     """
     How far one player is.
 
     @ivar frame: How many frames are confirmed.
-    @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
+    @ivar path: C{"direct"}, C{"relay"}, C{"none"} where no path carries the game, or
+        C{"gone"} where the player's process is not there.
     @ivar rtt: The round trip in seconds, or C{None}.
     @ivar rollbacks: How many there were so far.
     """
@@ -171,16 +208,35 @@ def formatProgress(
 ) -> str:
     """
     Return how far the players are, in one line: frames, and each player's path, round
-    trip and rollbacks.
+    trip and rollbacks; where that is too long, the same of all of them together.
 
     @param frames: How many frames they play.
     @param names: Who plays, in order of player number.
     @param progress: How far each is, in the same order.
     @param width: The longest line, in characters.
     """
-    done = min((one.frame for one in progress), default=0)
+    there = [one for one in progress if one.path != "gone"]
+    done = min((one.frame for one in there), default=0)
     parts = [f"{done:>{len(str(frames))}}/{frames}"]
     for name, one in zip(names, progress, strict=True):
         rtt = "" if one.rtt is None else f" {one.rtt * 1000:.0f} ms"
-        parts.append(f"{name}: {one.path}{rtt}, {_count(one.rollbacks, 'rollback')}")
-    return " | ".join(parts)[:width]
+        rollbacks = "" if one.path == "gone" else f", {_count(one.rollbacks, 'rollback')}"
+        parts.append(f"{name}: {one.path}{rtt}{rollbacks}")
+    whole = " | ".join(parts)
+    return whole if len(whole) <= width else _together(parts[0], names, progress)[:width]
+
+
+def _together(done: str, names: Sequence[str], progress: Sequence[PlayerProgress]) -> str:
+    """Return how far many players are: how many take which path, and who is the last."""
+    kinds = [one.path for one in progress]
+    parts = [done, ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))]
+    trips = [one.rtt * 1000 for one in progress if one.rtt is not None]
+    if trips:
+        parts.append(f"{min(trips):.0f}-{max(trips):.0f} ms")
+    there = [
+        (one.frame, name) for name, one in zip(names, progress, strict=True) if one.path != "gone"
+    ]
+    if there:
+        parts.append(f"last: {min(there)[1]}")
+    parts.append(_count(sum(one.rollbacks for one in progress), "rollback"))
+    return " | ".join(parts)

@@ -10,9 +10,11 @@ from typing import Any
 
 from attrs import define, field
 
-from gamenet.demo.history import PlayerHistory, RoundTrip
+from gamenet.demo.comparison import Run
+from gamenet.demo.history import Mark, PlayerHistory, RoundTrip
+from gamenet.demo.settings import PLAYER_NAMES
+from gamenet.demo.summary import LinkSummary, PlayerSummary
 from gamenet.demo.table import PlayerProgress
-from gamenet.demo.verdict import PlayerSummary
 from gamenet.errors import GamenetError
 
 __all__ = ["BadReport", "PlayerTrack"]
@@ -25,35 +27,66 @@ class BadReport(GamenetError, ValueError):
 @define
 class PlayerTrack:
     """
-    One player, as the parent knows it.
+    One player's process, as the parent knows it.
 
     @ivar player: The player's number, from 1.
     @ivar name: The player's name.
+    @ivar returned: Whether the process took the place of one that was killed.
     @ivar history: What happened to it over time.
-    @ivar checksums: Those of every frame it confirmed, from frame 0 on.
+    @ivar runs: The frames that it confirmed.  There is one run, from frame 0 on; of a
+        process that returned there may be several, until it has its seat.
     @ivar progress: How far it is.
     @ivar session_id: The session it opened, as host.
+    @ivar member: Whether it has joined that session, as guest.
+    @ivar resume: Its resume secret, as hexadecimal digits, as far as it told it.
     @ivar started: Whether its play has begun.
+    @ivar started_at: When it said so, by the parent's clock, in seconds.
     @ivar finished: Whether it reported a result.
     @ivar failure: What it says went wrong.
     @ivar noticed: The first frame in which the players themselves noticed that
         their games differ.
+    @ivar drops: The first frame without each other player who was dropped.
+    @ivar joins: The first frame with each other player who took a seat again.
+    @ivar marks: When it was told of each of these, in seconds since its play began.
+    @ivar host: Whom it was told to be the new host, C{None} if it was told nothing.
+    @ivar seat: The first frame that its inputs count in, where it had to ask for a seat.
+    @ivar state_bytes: How many bytes of state it had taken over by then.
     """
 
     player: int
     name: str
+    returned: bool = False
     history: PlayerHistory = field(init=False)
-    checksums: list[int] = field(init=False, factory=list)
+    runs: list[Run] = field(init=False, factory=lambda: [Run()])
     progress: PlayerProgress = field(init=False, factory=PlayerProgress)
     session_id: str | None = field(init=False, default=None)
+    member: bool = field(init=False, default=False)
+    resume: str | None = field(init=False, default=None, repr=False)
     started: bool = field(init=False, default=False)
+    started_at: float = field(init=False, default=0.0)
     finished: bool = field(init=False, default=False)
     failure: str | None = field(init=False, default=None)
     noticed: int | None = field(init=False, default=None)
+    drops: dict[int, int] = field(init=False, factory=dict)
+    joins: dict[int, int] = field(init=False, factory=dict)
+    marks: list[Mark] = field(init=False, factory=list)
+    host: int | None = field(init=False, default=None)
+    seat: int | None = field(init=False, default=None)
+    state_bytes: int | None = field(init=False, default=None)
     _result: PlayerSummary | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.history = PlayerHistory(self.name)
+
+    @property
+    def checksums(self) -> list[int | None]:
+        """Those of the frames of the newest run."""
+        return self.runs[-1].checksums
+
+    @property
+    def confirmed(self) -> int:
+        """The frame after the last one that it confirmed; 0 before the first."""
+        return self.runs[-1].end
 
     @property
     def summary(self) -> PlayerSummary:
@@ -69,7 +102,8 @@ class PlayerTrack:
             rollbacks=progress.rollbacks,
             deepest_rollback=max((depth for _, depth in self.history.rollbacks), default=0),
             noticed=self.noticed,
-            checksum=self.checksums[-1] if self.checksums else None,
+            checksum=self.runs[-1].newest,
+            returned=self.returned,
         )
 
     def lineReceived(self, line: bytes) -> None:
@@ -91,6 +125,12 @@ class PlayerTrack:
     def _takeSession(self, report: dict[str, Any]) -> None:
         self.session_id = str(report["session"])
 
+    def _takeMember(self, report: dict[str, Any]) -> None:
+        self.member = True
+
+    def _takeResume(self, report: dict[str, Any]) -> None:
+        self.resume = bytes.fromhex(report["secret"]).hex()
+
     def _takeStarted(self, report: dict[str, Any]) -> None:
         self.started = True
 
@@ -101,25 +141,67 @@ class PlayerTrack:
         if self.noticed is None:
             self.noticed = int(report["frame"])
 
+    def _takeDropped(self, report: dict[str, Any]) -> None:
+        # Whoever is dropped once more was back meanwhile: the first time is what counts.
+        self.drops.setdefault(self._note(report, "dropped"), _frame(report))
+
+    def _takeJoined(self, report: dict[str, Any]) -> None:
+        self.joins.setdefault(self._note(report, "plays again"), _frame(report))
+
+    def _note(self, report: dict[str, Any], what: str) -> int:
+        """Note when something became of another player, and return which."""
+        player, time = _player(report), float(report["time"])
+        text = f"frame {_frame(report)}: {PLAYER_NAMES[player - 1]} {what}"
+        self.marks.append(Mark(time, text))
+        return player
+
+    def _takeHost(self, report: dict[str, Any]) -> None:
+        self.host = _player(report)
+
+    def _takeSeat(self, report: dict[str, Any]) -> None:
+        frame, size = _frame(report), int(report["bytes"])
+        if not self.returned:
+            raise BadReport(f"{self.name} took a seat, having had one all the time")
+        if self.seat is None:
+            self.seat, self.state_bytes = frame, size
+
     def _takeSample(self, report: dict[str, Any]) -> None:
-        checksums = [int(checksum) for checksum in report["checksums"]]
-        if report["first"] != len(self.checksums):
-            raise BadReport(
-                f"{self.name} reported checksums from frame {report['first']} on, but those up"
-                f" to frame {len(self.checksums)} were there"
-            )
+        checksums = [
+            None if checksum is None and self.returned else int(checksum)
+            for checksum in report["checksums"]
+        ]
+        first = int(report["first"])
+        if first != self.confirmed and (checksums or not self.returned):
+            self._jump(first)
         rtt = None if report["rtt"] is None else float(report["rtt"])
-        self.checksums += checksums
+        self.checksums.extend(checksums)
         trip = RoundTrip(float(report["time"]), int(report["frame"]), rtt)
         self.history.round_trips.append(trip)
         self.history.rollbacks += [(float(at), int(depth)) for at, depth in report["depths"]]
         self.progress = PlayerProgress(
-            len(self.checksums), str(report["path"]), rtt, int(report["rollbacks"])
+            self.confirmed, str(report["path"]), rtt, int(report["rollbacks"])
         )
 
+    def _jump(self, first: int) -> None:
+        """
+        The next frame is not the one after the last.  While a process follows the match
+        it may be given a newer state to go on from.
+
+        @raise BadReport: This one plays.
+        """
+        if not self.returned or self.seat is not None or first < self.confirmed:
+            raise BadReport(
+                f"{self.name} reported checksums from frame {first} on, but those up"
+                f" to frame {self.confirmed} were there"
+            )
+        if self.checksums:
+            self.runs.append(Run(first))
+        else:
+            self.runs[-1] = Run(first)
+
     def _takeResult(self, report: dict[str, Any]) -> None:
-        confirmed = self.checksums[-1] if self.checksums else 0
-        if report["checksum"] != confirmed or report["last_frame"] != len(self.checksums) - 1:
+        checksum = self.runs[-1].newest
+        if report["checksum"] != (checksum or 0) or report["last_frame"] != self.confirmed - 1:
             raise BadReport(
                 f"{self.name}'s result names frame {report['last_frame']} with another checksum"
                 " than the frames that were confirmed"
@@ -127,9 +209,17 @@ class PlayerTrack:
         values = {key: value for key, value in report.items() if key not in _NOT_IN_SUMMARY}
         if values["player"] != self.player:
             raise BadReport(f"{self.name} played as player {values['player']}, not {self.player}")
-        checksum = self.checksums[-1] if self.checksums else None
+        links = tuple(
+            LinkSummary(int(to), str(kind), None if rtt is None else float(rtt))
+            for to, kind, rtt in report["links"]
+        )
         self._result = PlayerSummary(
-            name=self.name, checksum=checksum, noticed=self.noticed, **values
+            name=self.name,
+            checksum=checksum,
+            noticed=self.noticed,
+            links=links,
+            returned=self.returned,
+            **values,
         )
         self.finished = True
 
@@ -137,13 +227,43 @@ class PlayerTrack:
         self.failure = f"{report['error']}: {report['text']}"
 
 
-_NOT_IN_SUMMARY = ("event", "last_frame", "checksum")
+def _player(report: dict[str, Any]) -> int:
+    """
+    Return the player that a report is about.
+
+    @raise ValueError: There is none of that number.
+    """
+    player = int(report["player"])
+    if not 1 <= player <= len(PLAYER_NAMES):
+        raise ValueError(f"there is no player {player}")
+    return player
+
+
+def _frame(report: dict[str, Any]) -> int:
+    """
+    Return the frame that a report is about.
+
+    @raise ValueError: It is none.
+    """
+    frame = int(report["frame"])
+    if frame < 0:
+        raise ValueError(f"there is no frame {frame}")
+    return frame
+
+
+_NOT_IN_SUMMARY = ("event", "last_frame", "checksum", "links")
 
 _TAKERS: dict[str, Callable[[PlayerTrack, dict[str, Any]], None]] = {
     "session": PlayerTrack._takeSession,
+    "member": PlayerTrack._takeMember,
+    "resume": PlayerTrack._takeResume,
     "started": PlayerTrack._takeStarted,
     "path": PlayerTrack._takePath,
     "desynchronized": PlayerTrack._takeDesynchronized,
+    "dropped": PlayerTrack._takeDropped,
+    "joined": PlayerTrack._takeJoined,
+    "host": PlayerTrack._takeHost,
+    "seat": PlayerTrack._takeSeat,
     "sample": PlayerTrack._takeSample,
     "result": PlayerTrack._takeResult,
     "failed": PlayerTrack._takeFailed,

@@ -1,5 +1,6 @@
 """
-Whether a demo passed: the players' checksums and counters, compared.
+Whether a demo passed: the players' checksums and counters, and what became of those
+who were killed.
 """
 
 from __future__ import annotations
@@ -8,144 +9,15 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+from gamenet.demo.aftermath import Aftermath, Check
+from gamenet.demo.comparison import Comparison
 from gamenet.demo.settings import DemoSettings
+from gamenet.demo.summary import PlayerSummary
 
-__all__ = ["Check", "Comparison", "PlayerSummary", "Verdict", "compareChecksums", "judge"]
+__all__ = ["KILLED", "Verdict", "judge"]
 
-
-@frozen
-class Comparison:
-    """
-    All players' checksums, frame by frame.
-
-    @ivar frames: How many frames were asked for.
-    @ivar confirmed: How many frames each player confirmed, in order of player
-        number.
-    @ivar compared: How many frames all players confirmed.
-    @ivar first_difference: The first frame with more than one checksum, or
-        C{None}.
-    @ivar desyncs: How many of the compared frames have more than one checksum.
-    """
-
-    frames: int
-    confirmed: tuple[int, ...]
-    compared: int
-    first_difference: int | None
-    desyncs: int
-
-    @property
-    def identical(self) -> bool:
-        """Whether every frame that was asked for has one checksum, everywhere."""
-        complete = bool(self.confirmed) and all(count == self.frames for count in self.confirmed)
-        return complete and self.desyncs == 0
-
-
-def compareChecksums(frames: int, checksums: Sequence[Sequence[int]]) -> Comparison:
-    """
-    Compare what the players confirmed.
-
-    @param frames: How many frames were asked for.
-    @param checksums: One sequence per player: the checksums from frame 0 on.
-    """
-    confirmed = tuple(len(of_player) for of_player in checksums)
-    different = [
-        frame for frame, row in enumerate(zip(*checksums, strict=False)) if len({*row}) > 1
-    ]
-    return Comparison(
-        frames=frames,
-        confirmed=confirmed,
-        compared=min(confirmed, default=0),
-        first_difference=different[0] if different else None,
-        desyncs=len(different),
-    )
-
-
-@frozen
-class PlayerSummary:
-    """
-    What one player's process reported at its end.
-
-    @ivar player: The player's number, from 1.
-    @ivar name: The player's name.
-    @ivar outcome: How the match ended for this player: C{"finished"} is well.
-    @ivar path: What carried the last packets: C{"direct"}, C{"relay"} or C{""}.
-    @ivar rtt: The round trip in seconds, or C{None} where it was never measured.
-    @ivar rollbacks: How often this player's game went back.
-    @ivar deepest_rollback: The most frames it went back at once.
-    @ivar stalls: How often it had to wait for the others.
-    @ivar packets_direct: Game packets sent straight to the other players.
-    @ivar packets_relayed: Game packets sent by way of the relay.
-    @ivar packets_sent: All datagrams to the other players, path checks among them.
-    @ivar bytes_sent: Their bytes, without IP and UDP headers.
-    @ivar duration: Seconds from the first frame to the last.
-    @ivar score: The points at the end, or C{None} where they are not known.
-    @ivar noticed: The first frame in which this player itself noticed that the
-        games differ (players compare only some frames), or C{None}.
-    @ivar checksum: crc32 of the last confirmed state, or C{None} if there is none.
-    """
-
-    player: int
-    name: str
-    outcome: str = "never started"
-    path: str = ""
-    rtt: float | None = None
-    rollbacks: int = 0
-    deepest_rollback: int = 0
-    stalls: int = 0
-    packets_direct: int = 0
-    packets_relayed: int = 0
-    packets_sent: int = 0
-    bytes_sent: int = 0
-    duration: float = 0.0
-    score: int | None = None
-    noticed: int | None = None
-    checksum: int | None = None
-
-    @property
-    def packets_per_second(self) -> float:
-        """Datagrams sent a second."""
-        return self.packets_sent / self.duration if self.duration > 0 else 0.0
-
-    @property
-    def bytes_per_second(self) -> float:
-        """Bytes sent a second."""
-        return self.bytes_sent / self.duration if self.duration > 0 else 0.0
-
-    @property
-    def checksum_text(self) -> str:
-        """The checksum as eight hexadecimal digits, or nothing."""
-        return "" if self.checksum is None else f"{self.checksum:08x}"
-
-    def asJson(self) -> dict[str, object]:
-        """Return the object that C{--json} prints for this player."""
-        return {
-            "player": self.player,
-            "path": self.path,
-            "rtt_ms": None if self.rtt is None else round(self.rtt * 1000, 1),
-            "rollbacks": self.rollbacks,
-            "deepest_rollback": self.deepest_rollback,
-            "stalls": self.stalls,
-            "packets_direct": self.packets_direct,
-            "packets_relayed": self.packets_relayed,
-            "packets_per_second": round(self.packets_per_second, 1),
-            "bytes_per_second": round(self.bytes_per_second, 1),
-            "checksum": self.checksum_text,
-        }
-
-
-@frozen
-class Check:
-    """
-    One thing that must hold.
-
-    @ivar name: What, in a word.
-    @ivar passed: Whether it does.
-    @ivar text: What was found, in a sentence.
-    """
-
-    name: str
-    passed: bool
-    text: str
+#: The outcome of a player who was killed, as was asked for, and did not come back.
+KILLED = "killed"
 
 
 @frozen
@@ -157,12 +29,14 @@ class Verdict:
     @ivar players: What each player reported, in order of player number.
     @ivar relay_packets: How many datagrams the relay says it carried.
     @ivar checks: What had to hold, and whether it does.
+    @ivar aftermath: Who was killed and came back, and what the others made of it.
     """
 
     comparison: Comparison
     players: tuple[PlayerSummary, ...]
     relay_packets: int
-    checks: tuple[Check, ...] = field()
+    checks: tuple[Check, ...]
+    aftermath: Aftermath = field(factory=Aftermath)
 
     @property
     def passed(self) -> bool:
@@ -177,6 +51,13 @@ class Verdict:
             "desyncs": self.comparison.desyncs,
             "relay_packets": self.relay_packets,
             "players": [player.asJson() for player in self.players],
+            "drop_frame": self.aftermath.drop_frame,
+            "new_host": self.aftermath.new_host,
+            "rejoined_at_frame": self.aftermath.rejoined_at_frame,
+            "state_bytes_received": self.aftermath.state_bytes_received,
+            "paths": [
+                link.asJson(player.player) for player in self.players for link in player.links
+            ],
         }
 
 
@@ -186,6 +67,7 @@ def judge(
     players: Sequence[PlayerSummary],
     relay_packets: int,
     unclean: Sequence[str],
+    aftermath: Aftermath | None = None,
 ) -> Verdict:
     """
     Decide whether a demo passed.
@@ -194,7 +76,9 @@ def judge(
     @param players: What each player reported, in order of player number.
     @param relay_packets: How many datagrams the relay says it carried.
     @param unclean: One sentence about each process that did not end clean.
+    @param aftermath: Who was killed and came back; C{None} for nobody.
     """
+    aftermath = aftermath or Aftermath()
     return Verdict(
         comparison=comparison,
         players=tuple(players),
@@ -203,12 +87,14 @@ def judge(
             _checkIdentical(comparison, players),
             _checkRollbacks(players),
             _checkPath(settings, players, relay_packets),
+            *aftermath.checks(settings),
             Check(
                 "clean",
                 not unclean,
                 "; ".join(unclean) if unclean else "every process ended clean",
             ),
         ),
+        aftermath=aftermath,
     )
 
 
@@ -225,15 +111,16 @@ def _checkIdentical(comparison: Comparison, players: Sequence[PlayerSummary]) ->
     if noticed:
         text = f"the players noticed a difference in frame {min(noticed)} that is not there"
         return Check("identical", False, text)
-    for player, confirmed in zip(players, comparison.confirmed, strict=True):
-        if confirmed != comparison.frames:
-            return Check(
-                "identical",
-                False,
-                f"{player.name} confirmed {confirmed} of {comparison.frames} frames",
-            )
+    lacking = comparison.incomplete
+    if lacking is not None:
+        name, confirmed = players[lacking - 1].name, comparison.confirmed[lacking - 1]
+        text = f"{name} confirmed {confirmed} of {comparison.frames} frames"
+        return Check("identical", False, text)
     everyone = "both players" if len(players) == 2 else f"all {len(players)} players"
-    text = f"{everyone} have the same state after every frame, {comparison.frames} in all"
+    whole = f"after every frame, {comparison.frames} in all"
+    if len(comparison.excused) or any(player.returned for player in players):
+        whole = f"after every frame that they played, of {comparison.frames}"
+    text = f"{everyone} have the same state {whole}"
     return Check("identical", comparison.identical, text)
 
 
@@ -248,13 +135,26 @@ def _checkRollbacks(players: Sequence[PlayerSummary]) -> Check:
 def _checkPath(
     settings: DemoSettings, players: Sequence[PlayerSummary], relay_packets: int
 ) -> Check:
+    to_the_end = [player for player in players if player.outcome != KILLED]
     direct = sum(player.packets_direct for player in players)
     relayed = sum(player.packets_relayed for player in players)
     found = f"{direct} game packets direct, {relayed} by relay; the relay carried {relay_packets}"
+    wanted = "relay" if settings.relay_only else "direct"
+    gone = [player.player for player in players if player.outcome == KILLED]
+    same = all(_takes(player, wanted, gone) for player in to_the_end)
     if settings.relay_only:
-        passed = (
-            direct == 0 and relay_packets > 0 and all(player.path == "relay" for player in players)
-        )
+        passed = same and direct == 0 and relay_packets > 0
         return Check("relay only", passed, found)
-    passed = all(player.path == "direct" and player.packets_direct > 0 for player in players)
-    return Check("direct", passed, found)
+    return Check("direct", same and all(player.packets_direct > 0 for player in to_the_end), found)
+
+
+def _takes(player: PlayerSummary, wanted: str, gone: Sequence[int]) -> bool:
+    """
+    Return whether a player reached all others in the end on the kind of path that was
+    asked for.
+
+    @param gone: The players who were killed: no path has to lead to them any more.
+    """
+    if not gone:
+        return player.path == wanted
+    return all(link.kind == wanted for link in player.links if link.to not in gone)
