@@ -32,7 +32,7 @@ def main() -> None:
         for name in in_wheel
         if name not in code and ".dist-info/" not in name
     ]
-    wanted = tracked("gamenet", "tests", "docs", "newsfragments", "twisted")
+    wanted = tracked("gamenet", "tests", "docs", "examples", "newsfragments", "twisted")
     wanted += ["README.rst", "NEWS.rst", "LICENSE", "MANIFEST.in", "pyproject.toml", "setup.cfg"]
     wrong += [f"{name} is not in the sdist" for name in wanted if name not in in_sdist]
     wrong += [

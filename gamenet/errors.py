@@ -14,10 +14,13 @@ __all__ = [
     "BadAddress",
     "BadSetting",
     "CannotBind",
+    "CommandRefused",
     "ConnectionFailed",
     "FrameTooLong",
     "GamenetError",
+    "IdentityTimeout",
     "InsecureConnection",
+    "InvalidSessionId",
     "LobbyLost",
     "LocalProtocolError",
     "MalformedMessage",
@@ -25,10 +28,13 @@ __all__ = [
     "MomentFailed",
     "NoPath",
     "PeerLost",
+    "PeerTimeout",
     "RelayRefused",
     "RemoteProtocolError",
     "RequestRefused",
     "RequestTimedOut",
+    "SendFailed",
+    "SyncTimeout",
     "UnknownMessage",
 ]
 
@@ -47,6 +53,10 @@ class BadAddress(GamenetError, ValueError):
 
 class CannotBind(GamenetError):
     """A socket could not be opened; the text names the address and the cause."""
+
+
+class InvalidSessionId(BadSetting):
+    """A text that should be the id of a session is none; the text says what to check."""
 
 
 class LocalProtocolError(GamenetError):
@@ -154,3 +164,69 @@ class MomentFailed(GamenetError):
         super().__init__(f"the game's {moment!r} raised{where}")
         self.moment = moment
         self.frame = frame
+
+
+class CommandRefused(GamenetError):
+    """
+    The host of a shared session refused a command; nothing came of it.
+
+    @ivar code: Why, a L{gamenet.wire.log_values.RefusalCode}; its number is the wire's.
+    @ivar reason: The host's text for a person.
+    """
+
+    def __init__(self, code: IntEnum, reason: str) -> None:
+        super().__init__(f"{code.name}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class SendFailed(GamenetError):
+    """
+    A command of a shared session could not be sent, or its answer cannot come any more;
+    the text says why.
+    """
+
+
+class IdentityTimeout(GamenetError):
+    """
+    The lobby did not say in time who we are in the match.
+
+    @ivar limit: How long that may take, in seconds.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(
+            f"the lobby has not told our player number within {limit:g} s: check that the"
+            " session's host is there and has started, and that the lobby still answers"
+        )
+        self.limit = limit
+
+
+class PeerTimeout(GamenetError):
+    """
+    None of the other players could be reached in time.
+
+    @ivar limit: How long that may take, in seconds.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(
+            f"no other player was reached within {limit:g} s: check that the host is still"
+            " there, that UDP is not blocked, and that a relay is running"
+        )
+        self.limit = limit
+
+
+class SyncTimeout(GamenetError):
+    """
+    Another player was reached, but the state of the session did not come in time.
+
+    @ivar limit: How long that may take, in seconds.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(
+            f"the session's state has not come within {limit:g} s: check that its host is still"
+            " there, and that all play with the same version of gamenet"
+        )
+        self.limit = limit

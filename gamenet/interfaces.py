@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from zope.interface import Attribute, Interface
 
-from gamenet.match_interfaces import IPeerProtocol, IPicturedSimulation
+from gamenet.match_interfaces import IPeerProtocol, IPicturedSimulation, ISessionProtocol
 from gamenet.rollback_interfaces import (
     IBotSimulation,
     IChecksummed,
@@ -43,6 +43,7 @@ __all__ = [
     "ISavesInto",
     "ISeatedSimulation",
     "ISeededSimulation",
+    "ISessionProtocol",
     "ISimulation",
     "ITransfer",
 ]

@@ -132,6 +132,9 @@ class LobbyService(Service):
         return {
             "clients": len(directory.clients),
             "sessions": len(directory.sessions.by_id),
+            "results_kept": directory.sessions.results.statements,
+            "matches_with_results": directory.sessions.results.matches,
+            "matches_with_differing_results": directory.sessions.results.differing,
             **asdict(self.factory.counters),
             "datagrams_unclaimed": self.demultiplexer.unclaimed,
             "send_errors": self.demultiplexer.send_errors,

@@ -14,7 +14,7 @@ from gamenet.rollback_interfaces import ISimulation
 if TYPE_CHECKING:
     from gamenet.interfaces import Address
 
-__all__ = ["IPeerProtocol", "IPicturedSimulation"]
+__all__ = ["IPeerProtocol", "IPicturedSimulation", "ISessionProtocol"]
 
 
 class IPicturedSimulation(ISimulation):
@@ -27,7 +27,88 @@ class IPicturedSimulation(ISimulation):
         """
 
 
-class IPeerProtocol(Interface):
+class ISessionProtocol(Interface):
+    """
+    One player's side of a shared session: the moments of what all know together.
+
+    Programs subclass L{gamenet.match.session_protocol.SessionProtocol}, or
+    L{gamenet.match.protocol.PeerProtocol} where a match is played.  Every method is called
+    on the reactor's thread, synchronously; one that raises ends the match with
+    L{gamenet.errors.MomentFailed}.  C{docs/session_log.rst} says what events are.
+    """
+
+    def synced(state: object) -> None:
+        """
+        The whole state is known: for the first time, or in place of events that are to be
+        had no more.
+
+        @param state: The L{gamenet.event_log.shared_state.SharedState}.
+        """
+
+    def eventApplied(event: object) -> None:
+        """
+        Something happened, and the state has changed by it.  Called once per event, in
+        order; those that a new state stands for are not told one by one.
+
+        @param event: The L{gamenet.wire.log_events.Event}.
+        """
+
+    def eventDropped(event: object) -> None:
+        """
+        An event of ours is undone: it happened in the half of a partition that does not
+        stand.  Called once; submit its command again if it shall happen after all.
+
+        @param event: The L{gamenet.wire.log_events.Event}.
+        """
+
+    def hostChanged(player: int, epoch: int) -> None:
+        """
+        Another epoch began: this player orders the events from now on.  It may be the one
+        that did so before, where some others were lost.
+
+        @param player: The host's player number.
+        @param epoch: The epoch's number.
+        """
+
+    def participantLost(player: int) -> None:
+        """
+        The host does not hear a participant any more; its seat is kept for a while.
+
+        @param player: Their number.
+        """
+
+    def participantReturned(player: int) -> None:
+        """
+        A lost participant is back.
+
+        @param player: Their number.
+        """
+
+    def participantLeft(player: int, reason: object) -> None:
+        """
+        Somebody takes part no more.
+
+        @param player: Their number.
+        @param reason: A L{gamenet.wire.log_values.LeaveReason}.
+        """
+
+    def statesDisagree(sequence: int, player: int) -> None:
+        """
+        Somebody has applied the same events and come to another state.
+
+        @param sequence: The number of the last event.
+        @param player: Their number.
+        """
+
+    def peersChanged(players: Sequence[int]) -> None:
+        """
+        A path to somebody was found, or lost.
+
+        @param players: To whom there is a path now, ascending.
+        """
+
+
+class IPeerProtocol(ISessionProtocol):
     """
     One player's side of a match: the moments a game cares about.
 
@@ -37,9 +118,27 @@ class IPeerProtocol(Interface):
     L{gamenet.errors.MomentFailed}.
     """
 
+    def load() -> object:
+        """
+        Load what the game needs.  Called once, before play: nobody begins before all
+        have loaded.
+
+        @return: A C{Deferred} that fires when that is done; anything else is done now.
+            One that fails ends the match like a method that raises.
+        """
+
+    def countdown(seconds: int) -> None:
+        """
+        Everybody is there and has loaded; play begins soon, at the same moment for all.
+        Called once for each whole second that is left.
+
+        @param seconds: How many are left, from 1.
+        """
+
     def matchStarted(match: object) -> None:
         """
-        Play begins: frame 0 is about to run.
+        Play begins: frame 0 is about to run, or where the match goes on already, the
+        others' state is about to be taken over.
 
         @param match: The L{gamenet.match.match.Match} being played.
         """
@@ -97,7 +196,8 @@ class IPeerProtocol(Interface):
 
     def peerLost(player: int, silence: float) -> None:
         """
-        A player has been silent beyond the limit; the match is about to end.
+        A player has been silent beyond the limit: the others agree to drop them, or, where
+        nobody else is left, the match is about to end.
 
         @param silence: Seconds since the last packet of theirs.
         """
@@ -110,6 +210,14 @@ class IPeerProtocol(Interface):
         @param local: Our checksum of it.
         @param remote: Theirs.
         @param player: Whose it is.
+        """
+
+    def gameOutcome() -> bytes:
+        """
+        Say how the match ended, for the result that all players sign: who won, for
+        example.  Called once, after the last frame is final, and must be the same for all.
+
+        @return: At most L{gamenet.wire.match_statements.OUTCOME_LIMIT} bytes.
         """
 
     def matchEnded(result: object) -> None:

@@ -39,12 +39,18 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         VALUES,
         "wire",
         """
-        __init__ backfill_packets canonical_cbor demultiplexing feed_packets frame_runs
-        framing heartbeats input_frames lobby_answers lobby_fields
-        lobby_messages lobby_requests lobby_values match_log_format match_log_records
+        __init__ backfill_packets canonical_cbor channel_frames channel_values demultiplexing
+        feed_packets frame_runs
+        framing handshake_packets goodbyes heartbeats input_frames lobby_answers lobby_fields
+        lobby_match_answers
+        lobby_match_requests lobby_messages lobby_requests lobby_values lobby_versions
+        log_commands log_election log_events log_fields
+        log_messages log_values match_log_format match_log_records mesh_messages
+        match_statements start_packets
         nat_discovery
-        opaque_string password_algorithms peer_packets replay_chunks replay_columns
-        replay_file replay_reader run_length source_network
+        opaque_string password_algorithms path_checks peer_packets peer_terms replay_chunks
+        replay_columns
+        replay_file replay_reader run_length session_id source_network
         state_packets stun stun_attributes transfer_packets transport_address turn
         turn_credentials turn_stream turn_transport view_messages view_values
         """,
@@ -64,6 +70,15 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         """
         __init__ acceptance agreement commits events proposal reception settings state turns
         view
+        """,
+    ),
+    (
+        DECISIONS,
+        "channel",
+        """
+        __init__ channel congestion_control controls errors outgoing_pieces packets_in_flight
+        path_control queue_delay reassembly received_numbers receipts round_trip
+        session_transfer settings statistics streams transfer_ends transfers
         """,
     ),
     (
@@ -112,7 +127,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (
         DECISIONS,
         "turn_client",
-        "__init__ alternate_servers channel_numbers credential raising_sender settings",
+        "__init__ alternate_servers channel_numbers credential ice_servers raising_sender settings",
     ),
     (
         PROTOCOLS,
@@ -127,15 +142,31 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "lobby",
         """
         __init__ counters directory effects endpoint_security presence relay_offer request_budget
-        seating sessions settings standing ticket
+        results seating sessions settings standing ticket
         """,
     ),
     (
         PROTOCOLS,
         "lobby",
         """
-        client client_binding client_heartbeats client_stream datagrams listener moments
-        protocol stream
+        client client_binding client_heartbeats client_requests client_stream datagrams
+        listener moments protocol stream stream_log
+        """,
+    ),
+    (
+        DECISIONS,
+        "event_log",
+        """
+        __init__ branches changes commands election errors event_log following history hosting
+        outbox outcomes own_commands reach replica rivals settings shared_state snapshot standing
+        """,
+    ),
+    (
+        DECISIONS,
+        "sealing",
+        """
+        __init__ cookies handshakes initiator known_peer link_keys player_keys replay_window
+        responder sealed_link settings transcript
         """,
     ),
     (DECISIONS, "traversal", "__init__ candidates punch"),
@@ -144,18 +175,28 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "match",
         """
-        attachments barrier configuration difference farewell keys lockstep_turns pace path
-        rollback_choices sealed_link settings silence
+        attachments barrier clock_offset configuration difference farewell link_report
+        link_settings lockstep_turns loss_meter pace path result resume_secret
+        rollback_choices seats settings silence start
         """,
     ),
     (
         PROTOCOLS,
         "match",
         """
-        __init__ announcements frame_loop link match moments observed_simulation peer player
-        protocol recording session sockets stages statistics
+        __init__ announcements conclusion frame_loop handshake_exchange leaving link
+        link_channel link_checks
+        loading match mesh mesh_listener mesh_peer mesh_transfer moments
+        observed_simulation peer peers player playing protocol reaching recording
+        returning route_watch session sockets stage statistics whereabouts
         """,
     ),
+    (
+        PROTOCOLS,
+        "polled",
+        "errors events interfaces mailbox polled_session session_driver session_plan settings",
+    ),
+    (DOORS, "polled", "__init__ loops session_builder"),
     (SERVICES, "", "listening lobby_service relay_service services status"),
     (DOORS, "", "__main__ cli lobby_tap relay_tap"),
     (DECISIONS, "operation", "__init__ worker_messages worker_plan"),
@@ -172,8 +213,9 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DOORS,
         "demo",
         """
-        __init__ arena awaiting child command commands corrupted_arena history impairment
-        launcher log_file orphans player recorder relay_status report script settings table tracking
+        __init__ aftermath arena awaiting briefing casualties child command commands comparison
+        conclusion corrupted_arena drawing history impairment launcher log_file orphans player
+        recorder relay_status report report_tables script settings summary table tracking
         twistd_child verdict
         """,
     ),

@@ -26,6 +26,7 @@ KNOWN_SUBJECTS = {
     "machine": "wire",
     "agreement": "wire",
     "feed": "wire",
+    "channel": "wire feed",
     "rollback": "wire agreement feed",
     "spectator": "wire feed rollback",
     "replay": "wire rollback",
@@ -38,7 +39,10 @@ KNOWN_SUBJECTS = {
     "lobby": "wire machine",
     "storage": "wire machine",
     "traversal": "wire machine turn_client lobby",
-    "match": "wire machine turn_client lobby traversal rollback replay",
+    "sealing": "wire",
+    "event_log": "wire",
+    "match": "wire machine channel event_log sealing turn_client lobby traversal rollback replay",
+    "polled": "wire machine event_log turn_client lobby match",
     "inspector": "wire rollback match_log",
     "demo": "",
     "operation": "relay",
@@ -74,7 +78,9 @@ KEPT_IN = {
     "OpenSSL": ("gamenet.machine.certificates",),
     "prometheus_client": ("gamenet.operation.metrics", "gamenet.operation.relay_options"),
     "cbor2": ("gamenet.wire.canonical_cbor",),
-    "cryptography": ("gamenet.match.keys", "gamenet.match.sealed_link"),
+    "cryptography": (
+        "gamenet.sealing.link_keys", "gamenet.sealing.player_keys", "gamenet.sealing.sealed_link",
+    ),
 }
 
 #: Clocks and entropy, which everybody but the machine room and the doors is handed.

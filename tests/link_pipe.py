@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
-from gamenet.match.keys import PlayerKeys
 from gamenet.match.link import PeerLink
 from gamenet.match.path import Path, PathKind, PathSettings
-from gamenet.match.sealed_link import SealedLink
+from gamenet.sealing.player_keys import PlayerKeys
+from gamenet.sealing.sealed_link import SealedLink
 from gamenet.seeded_random import SeededRandom
 from gamenet.traversal.punch import PunchRole, PunchSettings
 from gamenet.wire.lobby_values import Candidate

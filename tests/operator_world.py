@@ -40,6 +40,7 @@ class QuietListener:
         """Do nothing."""
 
     sessionsChanged = sessionChanged = sessionClosed = relayOffered = _ignore
+    memberJoined = memberLeft = _ignore
     matchStarting = candidatesChanged = stepReceived = _ignore
 
 

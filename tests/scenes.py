@@ -208,6 +208,7 @@ class Seat:
         self.relay_only = relay_only
         self.protocol = RecordingPlayer(blake2b(name.encode()).digest())
         self.game = HashGame()
+        self.countdown = 0.0
         self.attached: dict[str, Any] = {}
         self.result: MatchResult | None = None
         self.failure: BaseException | None = None
@@ -232,7 +233,8 @@ class Seat:
 
     def play(self, settings: MatchSettings) -> None:
         """Play; what comes of it is in C{result} or C{failure}."""
-        self.playing = self.session.play(self.game, self.protocol, settings, **self.attached)
+        chosen = attrs.evolve(settings, countdown=self.countdown)
+        self.playing = self.session.play(self.game, self.protocol, chosen, **self.attached)
         self.playing.addCallbacks(self._ended, self._failed)
 
     @property

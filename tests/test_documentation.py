@@ -32,7 +32,7 @@ class WireProtocolPageTests(SynchronousTestCase):
                 if isinstance(number, int):
                     found += 1
                     self.assertRegex(self.page, rf"(?m)^{number} +{name} ", name)
-        self.assertEqual(found, 22)
+        self.assertEqual(found, 26)
 
     def test_namesEveryRefusal(self) -> None:
         """Every refusal code stands there with its number."""

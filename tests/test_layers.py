@@ -159,8 +159,8 @@ class PlantedTests(SynchronousTestCase):
         """What the floors may import from outside gamenet."""
         for name, source in [
             ("gamenet.wire.canonical_cbor", "import cbor2"),
-            ("gamenet.match.keys", "from cryptography.hazmat.primitives import hashes"),
-            ("gamenet.match.sealed_link", "import cryptography.exceptions"),
+            ("gamenet.sealing.player_keys", "from cryptography.hazmat.primitives import hashes"),
+            ("gamenet.sealing.sealed_link", "import cryptography.exceptions"),
             ("gamenet.errors", "from attrs import frozen\nfrom zope.interface import Interface"),
             ("gamenet.wire.stun", "from socket import AF_INET, inet_pton"),
             ("gamenet.lobby.protocol", "from twisted.internet.defer import Deferred"),
@@ -190,7 +190,7 @@ class PlantedTests(SynchronousTestCase):
             self.assertTrue(self.found("gamenet.world.planted_host", source))
             self.assertSound("gamenet.machine.reactor_machine", source)
             self.assertSound("gamenet.lobby_tap", source)
-        self.assertFound("gamenet.match.keys", "key = Key.generate()", "generate")
+        self.assertFound("gamenet.sealing.player_keys", "key = Key.generate()", "generate")
 
     def test_reactor(self) -> None:
         """The reactor outside of the doors, and LoopingCall anywhere."""

@@ -93,6 +93,31 @@ class DemultiplexerTests(SynchronousTestCase):
         self.assertEqual(face.address, ("192.0.2.1", 7000))
         self.assertEqual(len(self.machine.sockets), 1)
 
+    def test_reopen(self) -> None:
+        """
+        A changed local address: another port takes the place of the first, every face goes
+        on there, and errors so far still count.
+        """
+        face = self.demultiplexer.face(self.receiver("a"), (DatagramKind.STUN,))
+        former = self.machine.sockets[0]
+        former.send_errors = 3
+        self.demultiplexer.reopen()
+        self.assertEqual(len(self.machine.sockets), 2)
+        self.assertEqual(former.closings, 1)
+        self.assertIs(self.demultiplexer.socket, self.machine.sockets[1])
+        self.assertFalse(face.closed)
+        self.assertTrue(face.send(b"\x00", ("192.0.2.9", 9)))
+        self.assertEqual(self.demultiplexer.send_errors, 3)
+
+    def test_reopenRefused(self) -> None:
+        """Where there is no port the present one stays; a closed one is not reopened."""
+        self.machine.taken = True
+        self.assertRaises(CannotBind, self.demultiplexer.reopen)
+        self.assertIs(self.demultiplexer.socket, self.machine.sockets[0])
+        self.assertEqual(self.machine.sockets[0].closings, 0)
+        self.demultiplexer.close()
+        self.assertRaises(LocalProtocolError, self.demultiplexer.reopen)
+
     def test_cannotBind(self) -> None:
         """A taken port is the caller's L{CannotBind}."""
         self.machine.taken = True

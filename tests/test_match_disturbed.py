@@ -127,10 +127,10 @@ class DisturbedMatchTests(SynchronousTestCase):
         self.assertEqual([each.title for each in scene.ada.player.lobby.sessions], ["this one"])
 
     def test_moreSeatsThanCanBePlayedAreRefusedByName(self) -> None:
-        """A session of three cannot be created by a player yet."""
+        """A session of seventeen cannot be created by a player."""
         scene = TwoPlayers(1)
         scene.ada.connect()
-        self.failureResultOf(scene.ada.player.createSession("three", 3), BadSetting)
+        self.failureResultOf(scene.ada.player.createSession("many", 17), BadSetting)
 
     def test_relayCredentialsThatNameTheLobby(self) -> None:
         """A relay offered at the lobby's own address is a relay that refuses, nothing worse."""

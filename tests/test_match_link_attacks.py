@@ -17,12 +17,14 @@ from gamenet.wire.peer_packets import (
     Inputs,
     PeerPacket,
     Ready,
+    Reception,
     decodePeerPacket,
     encodePeerPacket,
 )
 from tests.link_pipe import LinkPipe, LinkTestCase, SentDatagram, kinds
 
 DIRECT, RELAY = PathKind.DIRECT, PathKind.RELAY
+RECEPTION = Reception(0, 0, 0)
 STRANGER: Address = ("203.0.113.66", 666)
 
 
@@ -205,11 +207,11 @@ class MaliciousPeerTests(AttackTestCase):
         sizes: list[int] = []
         for number in range(5000):
             sent = self.receive(
-                self.fromPeer(Check(number.to_bytes(8, "big"))),
+                self.fromPeer(Check(number.to_bytes(8, "big"), RECEPTION)),
                 (f"203.0.{number >> 8}.{number & 255}", 1 + number),
             )
             sizes.append(len(sent))
-            self.assertLessEqual(sum(len(d.data) for d in sent), 2 * 42)
+            self.assertLessEqual(sum(len(d.data) for d in sent), 2 * 50)
         self.assertEqual(dict.fromkeys(sizes), {2: None, 1: None})
         self.assertEqual(sizes.count(2), 14)
         paths = self.victim.paths
@@ -267,7 +269,7 @@ class MaliciousPeerTests(AttackTestCase):
         self.pipe.play(60.0)
         aimed = [d for d in self.pipe.sent[before:] if d.destination[0].startswith("192.0.2.")]
         self.assertEqual(len(dict.fromkeys(d.destination for d in aimed)), 8)
-        self.assertTrue(all(len(d.data) == 42 for d in aimed))
+        self.assertTrue(all(len(d.data) == 50 for d in aimed))
         self.assertLess(len(aimed) / 60 / 8, 2.5)
 
     def test_ready(self) -> None:

@@ -11,7 +11,7 @@ from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import Address
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind, PathSettings
-from gamenet.match.sealed_link import OVERHEAD
+from gamenet.sealing.sealed_link import OVERHEAD
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_frames import BODY_LIMIT
 from gamenet.wire.peer_packets import Check, Goodbye, GoodbyeReason, Inputs
@@ -119,7 +119,7 @@ class StatisticsTests(LinkTestCase):
             mine = (player.game.address, player.relayed.address)
             left = [d for d in self.pipe.sent if d.source in mine]
             games = counted.packets_direct + counted.packets_relayed
-            checks = [d for d in left if len(d.data) == OVERHEAD + 9]
+            checks = [d for d in left if len(d.data) == OVERHEAD + 17]
             self.assertEqual(counted.checks_sent, len(checks))
             self.assertEqual(games, len(left) - len(checks))
             self.assertEqual(counted.bytes_sent, sum(len(d.data) for d in left))

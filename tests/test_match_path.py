@@ -8,11 +8,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from gamenet.errors import BadSetting
 from gamenet.interfaces import Address, IDatagramSocket
 from gamenet.match.path import Path, PathKind, PathRecord, PathSettings, PathTable
 
 #: Powers of two, so that every sum in these tests is exact.
 EXACT = PathSettings(
+    first_checks=0,
     check_interval=0.5,
     unproven_interval=0.25,
     doubt_after=1.5,
@@ -401,9 +403,110 @@ class DoubtTests(SynchronousTestCase):
         """
         for n in range(2000):
             added = 3.0 + n * 0.0017
-            table = PathTable(PathSettings(lost_after=5.0))
+            table = PathTable(PathSettings(lost_after=5.0, first_checks=0))
             table.add(DIRECT, added)
             due = table.nextDue()
             assert due is not None
             table.expire(due)
             self.assertIsNone(table.record(DIRECT), added)
+
+
+class FirstChecksTests(SynchronousTestCase):
+    """The first checks of a path come more often, so that a clock is known before a countdown."""
+
+    def test_firstChecks(self) -> None:
+        """Sixteen checks of a path 0.1 s apart, then two a second; seventeen within 2 s."""
+        table = PathTable()
+        table.add(DIRECT, 0.0, insisted=True)
+        sent: list[float] = []
+        now = 0.0
+        while now < 4.0:
+            if table.dueChecks(now):
+                table.checkSent(DIRECT, b"%d" % len(sent), now)
+                table.answered(DIRECT, b"%d" % len(sent), now)
+                sent.append(now)
+            now += 1 / 64
+        self.assertGreaterEqual(len([time for time in sent if time < 2.0]), 16)
+        self.assertLessEqual(len([time for time in sent if time >= 2.0]), 5)
+
+    def test_sentAt(self) -> None:
+        """When a check left is known until it is answered, over its own path alone."""
+        table = PathTable()
+        table.add(DIRECT, 0.0)
+        table.checkSent(DIRECT, b"nonce", 1.5)
+        self.assertEqual(table.sentAt(DIRECT, b"nonce"), 1.5)
+        self.assertIsNone(table.sentAt(DIRECT, b"other"))
+        self.assertIsNone(table.sentAt(RELAY, b"nonce"))
+        table.answered(DIRECT, b"nonce", 1.75)
+        self.assertIsNone(table.sentAt(DIRECT, b"nonce"))
+
+    def test_settings(self) -> None:
+        """Each limit has bounds."""
+        self.assertRaises(BadSetting, PathSettings, first_interval=0.0)
+        self.assertRaises(BadSetting, PathSettings, first_checks=-1)
+        self.assertRaises(BadSetting, PathSettings, first_checks=257)
+
+
+class MovedTests(SynchronousTestCase):
+    """Our own address may be another, or we stood still."""
+
+    def setUp(self) -> None:
+        self.table = PathTable(EXACT)
+        self.table.add(RELAY, 100.0, announced=True)
+        prove(self.table, DIRECT, 100.0)
+        prove(self.table, RELAY, 100.0)
+        self.table.heard(100.125)
+
+    def test_insisted(self) -> None:
+        """A path on which somebody has proven to be is checked until it is proven or forgotten."""
+        self.table.add(SECOND, 100.25, insisted=True)
+        for now in (100.25, 100.5, 100.75):
+            self.assertIn(SECOND, self.table.dueChecks(now))
+            self.table.checkSent(SECOND, b"%f" % now, now)
+            self.assertNotIn(SECOND, self.table.dueChecks(now))
+        self.assertFalse(self.table.record(SECOND).proven)  # type: ignore[union-attr]
+        self.table.expire(100.25 + EXACT.lost_after)
+        self.assertIsNone(self.table.record(SECOND))
+
+    def test_stoodStill(self) -> None:
+        """After twenty seconds of standing still no path is lost, and each is checked at once."""
+        self.table.recheck(120.0)
+        self.assertEqual(self.table.expire(120.0), [])
+        self.assertEqual(self.table.dueChecks(120.0), [RELAY, DIRECT])
+        self.assertEqual(self.table.carriers(120.0), (RELAY, DIRECT))
+        self.table.checkSent(DIRECT, b"again", 120.0)
+        self.table.heard(120.0625)
+        self.table.answered(DIRECT, b"again", 120.0625)
+        self.assertEqual(self.table.carriers(120.0625), (DIRECT,))
+
+    def test_oldAnswers(self) -> None:
+        """An answer that waited in the socket meanwhile measures nothing."""
+        self.table.checkSent(DIRECT, b"old", 100.125)
+        self.table.recheck(120.0)
+        self.assertFalse(self.table.answered(DIRECT, b"old", 120.0))
+        self.assertEqual(self.table.roundTrip(), 0.125)
+
+    def test_moved(self) -> None:
+        """From another address of ours no path is proven; each is checked until it is again."""
+        self.table.moved(101.0)
+        self.assertIsNone(self.table.chosen)
+        self.assertEqual(self.table.carriers(101.0), ())
+        self.assertEqual(self.table.dueChecks(101.0), [RELAY, DIRECT])
+        self.table.checkSent(DIRECT, b"one", 101.0)
+        self.assertIn(DIRECT, self.table.dueChecks(101.25))
+        self.assertTrue(self.table.answered(DIRECT, b"one", 101.25))
+        self.assertEqual(self.table.chosen, DIRECT)
+
+    def test_clear(self) -> None:
+        """Of another process nothing is believed."""
+        self.table.clear()
+        self.assertIsNone(self.table.chosen)
+        self.assertIsNone(self.table.nextDue())
+        self.assertEqual(self.table.through(PathKind.DIRECT), [])
+
+    def test_silent(self) -> None:
+        """Silence counts where there is a path."""
+        self.assertFalse(self.table.isSilent(100.5, 0.75))
+        self.assertTrue(self.table.isSilent(100.875, 0.75))
+        self.table.clear()
+        self.assertFalse(self.table.isSilent(200.0, 0.75))

@@ -28,7 +28,9 @@ PATHS = tuple(
 DIRECT, OTHER = PATHS[:2]
 RELAY = PATHS[4]
 
-EXACT = PathSettings(lost_after=4.0, path_limit=4, outstanding_limit=3)
+EXACT = PathSettings(
+    lost_after=4.0, path_limit=4, outstanding_limit=3, first_checks=0
+)
 
 
 def prove(table: PathTable, path: Path, now: float) -> None:

@@ -190,10 +190,11 @@ class LoopTests(SynchronousTestCase):
                 settings: MatchSettings,
                 players: int,
                 local_player: int,
+                vacant: tuple[int, ...] = (),
                 policy: LeaverPolicy = policy,
             ) -> RollbackSettings:
                 return attrs.evolve(
-                    original(settings, players, local_player),
+                    original(settings, players, local_player, vacant),
                     leaver_policy=policy,
                     history_limit=170,
                 )

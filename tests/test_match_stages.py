@@ -10,54 +10,56 @@ import attrs
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.errors import NoPath, PeerLost, RemoteProtocolError
+from gamenet.errors import PeerLost, RemoteProtocolError
 from gamenet.match import ConfigurationDiffers, MatchSettings, Outcome, PeerProtocol
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.configuration import Configuration
 from gamenet.match.difference import DUMP_PATIENCE, DifferenceWatch, StatesDiffered
 from gamenet.match.farewell import Farewell
+from gamenet.match.leaving import Leaving
+from gamenet.match.playing import Playing
+from gamenet.match.reaching import Reaching
+from gamenet.match.result import StatementExchange
 from gamenet.match.silence import SilenceWatch
-from gamenet.match.stages import Ground, Leaving, Playing, Reaching
+from gamenet.match.stage import Ground
+from gamenet.match.start import Start
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_events import StatesDiffer
 from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready
+from gamenet.wire.start_packets import CallOff, CallOffReason
 
 OURS = Configuration.of(RollbackSettings(), "ours")
 THEIRS = Configuration.of(RollbackSettings(), "theirs")
 
+def ready(heard: bool, reached: bool = False) -> Ready:
+    """Return the READY of who is loaded."""
+    return Ready(OURS.digest, heard, True, reached)
+
 
 @attrs.define(eq=False)
-class FakeLink:
-    """A link that keeps what is sent."""
+class FakePeer:
+    """Player 2, unless told otherwise; keeps what is sent."""
 
+    player: int = 2
     sent: list[PeerPacket] = attrs.field(factory=list)
     works: bool = True
     round_trip: float | None = 0.25
-
-    @property
-    def paths(self) -> FakeLink:
-        """Stand in for the paths too."""
-        return self
-
-    def roundTrip(self) -> float | None:
-        """Return what was measured."""
-        return self.round_trip
+    has_path: bool = True
+    heard_at: float = 0.0
+    clock_offset: float | None = None
+    barrier: StartBarrier = attrs.field(factory=lambda: StartBarrier(2, OURS))
+    watch: SilenceWatch = attrs.field(factory=lambda: SilenceWatch(0.5, 10.0))
+    parted: bool = False
+    returns: int = 0
 
     def send(self, packet: PeerPacket) -> bool:
         """Keep a packet."""
         self.sent.append(packet)
         return self.works
 
-
-@attrs.define(eq=False)
-class FakePeer:
-    """Player 2."""
-
-    player: int = 2
-    link: FakeLink = attrs.field(factory=FakeLink)
-    barrier: StartBarrier = attrs.field(factory=lambda: StartBarrier(2, OURS))
-    watch: SilenceWatch = attrs.field(factory=lambda: SilenceWatch(0.5, 10.0))
-    parted: bool = False
+    def returned(self) -> None:
+        """Count it."""
+        self.returns += 1
 
 
 @attrs.define(eq=False)
@@ -75,6 +77,14 @@ class FakeLoop:
     confirmed_frame: int = 41
     done: bool = True
     ready: bool = False
+    members: tuple[int, ...] = (1, 2)
+    joining: bool = False
+    dropped: bool = False
+    isolated: bool = False
+    left: bool = False
+    refused: str | None = None
+    began: float = 0.0
+    calls: list[tuple[object, ...]] = attrs.field(factory=list)
     difference: DifferenceWatch = attrs.field(factory=lambda: DifferenceWatch(True, True))
 
     @property
@@ -100,6 +110,18 @@ class FakeLoop:
     def acknowledged(self, player: int) -> bool:
         """Return whether the player has everything."""
         return self.done
+
+    def drop(self, player: int) -> None:
+        """Keep who."""
+        self.calls.append(("drop", player))
+
+    def reached(self, player: int, now: float) -> None:
+        """Keep who."""
+        self.calls.append(("reached", player))
+
+    def rejoin(self, now: float) -> None:
+        """Keep that."""
+        self.calls.append(("rejoin",))
 
     def run(self, now: float) -> None:
         """Play."""
@@ -145,12 +167,16 @@ class StageCase(SynchronousTestCase):
         self.ground = Ground(
             self.loop,
             self.protocol,
-            MatchSettings(),
+            MatchSettings(countdown=0.0),
             lambda now: self.happened.append(("begin", now)),
             self.happened.append,
             lambda reason: self.happened.append(("part", reason)),
             lambda why: self.happened.append(("end", why)),
             lambda now: self.happened.append(("wake", now)),
+            lambda call_off: self.happened.append(("callOff", call_off)),
+            lambda player: self.happened.append(("forget", player)),
+            Start(1, (2,), loaded=True),
+            StatementExchange(1, {2: b"key"}, lambda key, said, signature: signature == b"good"),
             {2: self.peer},
         )
 
@@ -163,7 +189,7 @@ class StageCase(SynchronousTestCase):
     @property
     def sent(self) -> list[PeerPacket]:
         """What player 2 was sent."""
-        sent: list[PeerPacket] = self.peer.link.sent
+        sent: list[PeerPacket] = self.peer.sent
         return sent
 
 
@@ -177,17 +203,25 @@ class ReachingTests(StageCase):
     def test_beat(self) -> None:
         """READY is repeated ten times a second, up to the limit."""
         self.assertEqual(self.reaching().beat(1.0), 1.1)
-        self.assertEqual(self.sent, [Ready(OURS.digest, False)])
-        error = self.assertRaises(NoPath, self.reaching().beat, 10.0)
-        self.assertIn("player 2 could not be reached within 10 s", str(error))
+        self.assertEqual(self.sent, [ready(False)])
+        self.reaching().beat(10.0)
+        self.assertEqual(
+            self.happened, [("callOff", CallOff(CallOffReason.NO_PATH, (2,)))]
+        )
 
     def test_ready(self) -> None:
         """READY that has not heard us is answered; play begins once both have heard."""
         stage = self.reaching()
         stage.readyReceived(self.peer, Ready(OURS.digest, False), 1.0)
-        self.assertEqual((self.sent, self.happened), ([Ready(OURS.digest, True)], []))
+        self.assertEqual((self.sent, self.happened), ([ready(True)], []))
         stage.readyReceived(self.peer, Ready(OURS.digest, True), 1.5)
-        self.assertEqual(len(self.sent), 1)
+        stage.readyReceived(self.peer, ready(True), 1.5)
+        self.assertEqual((len(self.sent), self.happened), (1, []))
+        self.ground.start.loaded = False
+        stage.readyReceived(self.peer, ready(True, True), 1.5)
+        self.assertEqual(self.happened, [], "our own game is not loaded")
+        self.ground.start.loaded = True
+        stage.beat(1.5)
         became, begun = self.happened
         self.assertIsInstance(became, Playing)
         self.assertEqual(begun, ("begin", 1.5))
@@ -220,12 +254,12 @@ class ReachingTests(StageCase):
     def test_refusal(self) -> None:
         """Other rules: ours are said until theirs are there, a path counted from when it is."""
         stage = self.reaching()
-        self.peer.link.works = False
+        self.peer.works = False
         stage.readyReceived(self.peer, Ready(THEIRS.digest, True), 1.0)
         self.assertEqual(self.sent, [])
         stage.beat(1.1)
-        self.assertEqual(self.sent, [Ready(OURS.digest, False), OURS.terms])
-        self.peer.link.works = True
+        self.assertEqual(self.sent, [ready(False), OURS.terms])
+        self.peer.works = True
         stage.beat(5.0)
         stage.beat(5.9)
         self.assertRaises(ConfigurationDiffers, stage.beat, 6.0)
@@ -239,13 +273,13 @@ class ReachingTests(StageCase):
     def test_refusalAtTheLimit(self) -> None:
         """At the limit of the start, a refusal is the better name."""
         self.peer.barrier.refused()
-        self.peer.link.works = False
+        self.peer.works = False
         self.assertRaises(ConfigurationDiffers, self.reaching().beat, 10.0)
 
     def test_path(self) -> None:
         """A path that is found is used at once."""
         self.reaching().pathFound(self.peer, 1.0)
-        self.assertEqual(self.sent, [Ready(OURS.digest, False)])
+        self.assertEqual(self.sent, [ready(False)])
 
 
 class PlayingTests(StageCase):
@@ -257,7 +291,7 @@ class PlayingTests(StageCase):
         self.assertEqual(Playing(self.ground).beat(5.0), 7.5)
         self.assertEqual((self.loop.ran, self.sent), ([5.0], [Inputs(b"inputs")]))
         self.assertEqual(self.loop.round_trips, [(2, 0.25)])
-        self.peer.link.round_trip = None
+        self.peer.round_trip = None
         Playing(self.ground).beat(5.1)
         self.assertEqual(len(self.loop.round_trips), 1)
 
@@ -291,9 +325,12 @@ class PlayingTests(StageCase):
         self.assertEqual(self.protocol.told, ["interrupted"])
         stage.inputsReceived(self.peer, Inputs(b"bad"), 0.7)
         self.assertEqual(self.protocol.told, ["interrupted"])
+        stage.inputsReceived(self.peer, Inputs(b"no inputs"), 0.7)
+        self.assertEqual(self.protocol.told, ["interrupted"])
+        self.loop.heard_at = 0.7
         stage.inputsReceived(self.peer, Inputs(b"x"), 0.7)
         self.assertEqual(self.protocol.told, ["interrupted", "resumed"])
-        error = self.assertRaises(PeerLost, stage.beat, 10.0)
+        error = self.assertRaises(PeerLost, stage.beat, 10.7)
         self.assertEqual((error.player, error.silence), (2, 10.0))
         self.assertEqual(self.protocol.told[-1], "peerLost")
 
@@ -334,7 +371,7 @@ class PlayingTests(StageCase):
         stage.readyReceived(self.peer, Ready(OURS.digest, True), 1.0)
         self.assertEqual((self.sent, self.happened), ([], []))
         stage.readyReceived(self.peer, Ready(OURS.digest, False), 1.0)
-        self.assertEqual(self.sent, [Ready(OURS.digest, True)])
+        self.assertEqual(self.sent, [ready(True, True)])
 
     def test_goodbye(self) -> None:
         """Every reason but the end of the game ends the match."""

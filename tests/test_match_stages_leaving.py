@@ -11,7 +11,10 @@ from gamenet.match import ConfigurationDiffers, Outcome
 from gamenet.match.configuration import Configuration
 from gamenet.match.difference import DUMP_PATIENCE, StatesDiffered
 from gamenet.match.farewell import FAREWELL_INTERVAL, FAREWELL_ROUNDS
-from gamenet.match.stages import MatchState, Over, Playing, Reaching, Stage
+from gamenet.match.leaving import Over
+from gamenet.match.playing import Playing
+from gamenet.match.reaching import Counting, Reaching
+from gamenet.match.stage import MatchState, Stage
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_events import StatesDiffer
 from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, Terms
@@ -109,10 +112,14 @@ class OverTests(StageCase):
     def test_states(self) -> None:
         """Each object says which state it is, and only the first ones can be played in."""
         stages: list[Stage] = [
-            Reaching(self.ground, 1.0), Playing(self.ground), self.leaving(), Over(self.ground)
+            Reaching(self.ground, 1.0),
+            Counting(self.ground),
+            Playing(self.ground),
+            self.leaving(),
+            Over(self.ground),
         ]
         self.assertEqual([each.state for each in stages], list(MatchState))
-        self.assertEqual([each.playable for each in stages], [True, True, False, False])
+        self.assertEqual([each.playable for each in stages], [True, True, True, False, False])
         self.assertRaises(NotImplementedError, Stage.beat, stages[0], 1.0)
 
 

@@ -49,6 +49,7 @@ CHOICES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "vacant": (((), (2,)), ((3,), (0,), [2], 2, None, [], b"")),
     "sparse_saving": ((True, False), (1, None, "no")),
     "both_stop": ((True, False), (1, None, "no")),
+    "lone_survivor": ((True, False), (1, None, "no")),
     "dump_states": ((True, False), (1, None, "no")),
     "prediction": ((*Prediction, lambda text, frames: text), ("repeat last", 1, None)),
     "default_input": ((b"", bytes(INPUT_LIMIT)), (bytes(INPUT_LIMIT + 1), "x", bytearray(1), None)),
@@ -181,6 +182,7 @@ class BoundTests(SynchronousTestCase):
                 "lost_after": 2.0,
                 "rejoin_within": 30.0,
                 "both_stop": False,
+                "lone_survivor": False,
                 "state_exchange_interval": 0,
                 "state_repair": StateRepair.TAKE_OVER,
                 "dump_states": True,
@@ -188,6 +190,11 @@ class BoundTests(SynchronousTestCase):
                 "followers_limit": 16,
             },
         )
+
+    def test_bothStopAndLoneSurvivor(self) -> None:
+        """That neither of two goes on, and that each does, cannot both be."""
+        error = self.assertRaises(BadSetting, of, both_stop=True, lone_survivor=True)
+        self.assertIn("contradict", str(error))
 
     def test_sendInterval(self) -> None:
         """Every frame up to 8 players, every second above, unless set."""
@@ -266,7 +273,6 @@ class DigestTests(SynchronousTestCase):
         shared: dict[str, Any] = {
             "players": 5,
             "seating": ((1, 2), (3,), (4,)),
-            "vacant": (4,),
             "frame_rate": 30,
             "checksum_interval": 60,
             "last_frame": 600,
@@ -274,10 +280,12 @@ class DigestTests(SynchronousTestCase):
             "leaver_policy": LeaverPolicy.REMOVE,
             "default_input": b"x",
             "both_stop": True,
+            "lone_survivor": True,
             "state_exchange_interval": 60,
             "state_repair": StateRepair.END,
         }
         own: dict[str, Any] = {
+            "vacant": (4,),
             "local_player": 2,
             "prediction_window": 3,
             "input_delay": 5,

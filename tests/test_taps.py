@@ -160,7 +160,7 @@ class LobbyOptionsTests(CommandLineTests):
         self.assertRefused(
             lobby_tap.Options(), ["--heartbeat-timeout", "4"], "--heartbeat-timeout", "6.0 s"
         )
-        self.assertRefused(lobby_tap.Options(), ["--capacity-limit", "1"], "--capacity-limit")
+        self.assertRefused(lobby_tap.Options(), ["--capacity-limit", "33"], "--capacity-limit")
 
     def test_relay(self) -> None:
         """A relay needs its secret and a numeric address, and a secret needs its relay."""

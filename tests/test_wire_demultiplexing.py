@@ -7,10 +7,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.wire.demultiplexing import (
+    HANDSHAKE_PACKET,
     HEARTBEAT,
     HEARTBEAT_ANSWER,
     KIND_OF_FIRST_BYTE,
+    SEALED_FIRST_BYTES,
     SEALED_PACKET,
+    SEALED_PACKET_ODD,
     DatagramKind,
 )
 
@@ -31,7 +34,9 @@ class DemultiplexingTests(SynchronousTestCase):
         self.assertEqual(list(KIND_OF_FIRST_BYTE), expected)
 
     def test_ourOwn(self) -> None:
-        """Our three first bytes are what the wire says, and in our range."""
-        self.assertEqual((HEARTBEAT, HEARTBEAT_ANSWER, SEALED_PACKET), (0xC0, 0xC1, 0xC4))
-        for first in (HEARTBEAT, HEARTBEAT_ANSWER, SEALED_PACKET):
+        """Our five first bytes are what the wire says, and in our range."""
+        ours = (HEARTBEAT, HEARTBEAT_ANSWER, *SEALED_FIRST_BYTES, HANDSHAKE_PACKET)
+        self.assertEqual(ours, (0xC0, 0xC1, 0xC4, 0xC6, 0xC5))
+        self.assertEqual(SEALED_FIRST_BYTES, (SEALED_PACKET, SEALED_PACKET_ODD))
+        for first in ours:
             self.assertIs(KIND_OF_FIRST_BYTE[first], DatagramKind.GAMENET)

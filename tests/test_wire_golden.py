@@ -16,6 +16,7 @@ from gamenet.wire.heartbeats import (
 )
 from gamenet.wire.lobby_messages import (
     ANSWERS,
+    LOBBY_VERSION,
     PROTOCOL_VERSION,
     REQUESTS,
     RefusalCode,
@@ -31,21 +32,26 @@ from tests.golden.samples_of_version_1 import (
     LOBBY_MESSAGES,
     PEER_PACKETS,
 )
+from tests.golden.samples_of_version_2 import LOBBY_MESSAGES as LOBBY_MESSAGES_2
 
 
 class GoldenTests(SynchronousTestCase):
     """The tables of version 1."""
 
     def test_lobbyMessages(self) -> None:
-        """Every golden lobby message is decoded to its value and encoded back, byte for byte."""
-        table = readTable(1, "lobby_messages")
-        self.assertEqual(list(table), list(LOBBY_MESSAGES))
-        for name, data in table.items():
-            message = LOBBY_MESSAGES[name]
-            decode = decodeRequest if message.number in REQUESTS else decodeAnswer
-            self.assertEqual(decode(data), message, name)
-            self.assertEqual(encodeMessage(message), data, name)
-            self.assertEqual(FrameBuffer().feed(frame(data)), [data], name)
+        """
+        Every golden lobby message of each version is decoded to its value and encoded
+        back, byte for byte.
+        """
+        for version, samples in ((1, LOBBY_MESSAGES), (2, LOBBY_MESSAGES_2)):
+            table = readTable(version, "lobby_messages")
+            self.assertEqual(list(table), list(samples))
+            for name, data in table.items():
+                message = samples[name]
+                decode = decodeRequest if message.number in REQUESTS else decodeAnswer
+                self.assertEqual(decode(data), message, name)
+                self.assertEqual(encodeMessage(message), data, name)
+                self.assertEqual(FrameBuffer().feed(frame(data)), [data], name)
 
     def test_heartbeats(self) -> None:
         """Every golden heartbeat and answer is verified and made again, byte for byte."""
@@ -71,14 +77,16 @@ class GoldenTests(SynchronousTestCase):
 
     def test_everyMessageHasSamples(self) -> None:
         """A message or packet class without golden bytes fails here."""
-        sampled = {type(message) for message in LOBBY_MESSAGES.values()}
+        samples = (*LOBBY_MESSAGES.values(), *LOBBY_MESSAGES_2.values())
+        sampled = {type(message) for message in samples}
         for message_type in (*REQUESTS.values(), *ANSWERS.values()):
             self.assertIn(message_type, sampled)
         kinds = sorted({data[0] for data in readTable(1, "peer_packets").values()})
         self.assertEqual(kinds, sorted(PacketKind))
         firsts = sorted({data[0] for data in readTable(1, "heartbeats").values()})
         self.assertEqual(firsts, [0xC0, 0xC1])
-        self.assertEqual(PROTOCOL_VERSION, 1, "a new version needs a folder of its own")
+        newest = (PROTOCOL_VERSION, LOBBY_VERSION)
+        self.assertEqual(newest, (1, 2), "a new version needs a folder of its own")
 
     def test_numbers(self) -> None:
         """Numbers on the wire never change: messages' and refusals'."""
@@ -95,6 +103,8 @@ class GoldenTests(SynchronousTestCase):
                 8: "SendStep",
                 9: "StreamHeartbeat",
                 10: "EndMatch",
+                11: "OfferResult",
+                12: "ReportHost",
                 64: "Welcome",
                 65: "Done",
                 66: "Refused",
@@ -107,6 +117,8 @@ class GoldenTests(SynchronousTestCase):
                 73: "Step",
                 74: "StreamHeartbeatAnswer",
                 75: "Farewell",
+                76: "PlayerJoined",
+                77: "PlayerLeft",
             },
         )
         self.assertEqual(
@@ -130,6 +142,7 @@ class GoldenTests(SynchronousTestCase):
                 16: "TOO_MANY",
                 17: "BAD_SETTING",
                 18: "FRAME_TOO_LONG",
+                19: "STALE_EPOCH",
             },
         )
 

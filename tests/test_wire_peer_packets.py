@@ -19,18 +19,25 @@ from gamenet.wire.peer_packets import (
     PACKET_LIMIT,
     TERM_TEXT_LIMIT,
     TERMS_LIMIT,
+    CallOff,
+    ChannelBody,
     Check,
     CheckAnswer,
+    Countdown,
     Goodbye,
     GoodbyeReason,
     Inputs,
+    LogBody,
     PacketKind,
     PeerPacket,
     Ready,
+    Reception,
+    StatementPacket,
     Terms,
     decodePeerPacket,
     encodePeerPacket,
 )
+from gamenet.wire.start_packets import CallOffReason
 from tests.wire_strategies import damaged, peer_packets
 
 _DIGEST = bytes(range(16))
@@ -44,16 +51,39 @@ class PeerPacketTests(SynchronousTestCase):
         samples: list[tuple[PeerPacket, bytes]] = [
             (Check(b"12345678"), b"\x0012345678"),
             (CheckAnswer(b"12345678"), b"\x0112345678"),
+            (
+                Check(b"12345678", Reception(1, 0x0203, 0x04050607)),
+                b"\x0012345678\x00\x01\x02\x03\x04\x05\x06\x07",
+            ),
+            (
+                Check(b"12345678", Reception(0xFFFF, 0xFFFF, 0xFFFFFFFF)),
+                b"\x0012345678" + b"\xff" * 8,
+            ),
+            (CheckAnswer(b"12345678", 0), b"\x0112345678" + bytes(8)),
+            (CheckAnswer(b"12345678", -2), b"\x0112345678" + b"\xff" * 7 + b"\xfe"),
             (Inputs(b"\x02"), b"\x02\x02"),
             (Inputs(b"\x80" * BODY_LIMIT), b"\x02" + b"\x80" * 1150),
             (Ready(_DIGEST, False), b"\x03" + _DIGEST + b"\x00"),
             (Ready(_DIGEST, True), b"\x03" + _DIGEST + b"\x01"),
+            (Ready(_DIGEST, False, loaded=True), b"\x03" + _DIGEST + b"\x02"),
+            (Ready(_DIGEST, False, reached=True), b"\x03" + _DIGEST + b"\x04"),
+            (Ready(_DIGEST, False, counting=True), b"\x03" + _DIGEST + b"\x08"),
+            (Countdown(1, 2), b"\x08" + bytes(7) + b"\x01" + bytes(7) + b"\x02"),
+            (CallOff(CallOffReason.LOST, (1, 2, 16)), b"\x09\x02\x80\x03"),
+            (
+                StatementPacket(True, 1, 2, b"won", bytes(range(64))),
+                b"\x0a\x01\0\0\0\x01\0\0\0\x02" + bytes(range(64)) + b"won",
+            ),
             (Goodbye(GoodbyeReason.FINISHED, 0), b"\x04\x00\0\0\0\0"),
             (Goodbye(GoodbyeReason.LEFT, NO_FRAME), b"\x04\x01\xff\xff\xff\xff"),
             (Goodbye(GoodbyeReason.FAILED, FRAME_LAST), b"\x04\x02\x7f\xff\xff\xff"),
             (Goodbye(GoodbyeReason.REFUSED, NO_FRAME), b"\x04\x03\xff\xff\xff\xff"),
             (Goodbye(GoodbyeReason.DIFFERED, 119), b"\x04\x04\0\0\0\x77"),
             (Terms(()), b"\x05\x80"),
+            (ChannelBody(b"\x06"), b"\x06\x06"),
+            (ChannelBody(b"\x80" * BODY_LIMIT), b"\x06" + b"\x80" * 1150),
+            (LogBody(b"\x07"), b"\x07\x07"),
+            (LogBody(b"\x80" * BODY_LIMIT), b"\x07" + b"\x80" * 1150),
             (Terms((("a", 1), ("b", None), ("c", "x"))), b"\x05\x83\x82aa\x01\x82ab\xf6\x82acax"),
         ]
         for packet, data in samples:
@@ -71,6 +101,11 @@ class PeerPacketTests(SynchronousTestCase):
                 ("READY", 3),
                 ("GOODBYE", 4),
                 ("TERMS", 5),
+                ("CHANNEL", 6),
+                ("LOG", 7),
+                ("COUNTDOWN", 8),
+                ("CALL_OFF", 9),
+                ("STATEMENT", 10),
             ],
         )
 
@@ -99,8 +134,6 @@ class PeerPacketTests(SynchronousTestCase):
     def test_otherLengths(self) -> None:
         """No other length passes, one byte less and one byte more included."""
         for data in (
-            b"\x00" + bytes(8),
-            b"\x01" + bytes(8),
             b"\x03" + bytes(17),
             b"\x04" + bytes(5),
         ):
@@ -108,19 +141,34 @@ class PeerPacketTests(SynchronousTestCase):
             for length in range(1, len(data)):
                 self.assertRaises(MalformedMessage, decodePeerPacket, data[:length])
             self.assertRaises(MalformedMessage, decodePeerPacket, data + b"\0")
-        self.assertRaises(MalformedMessage, decodePeerPacket, b"\x02")
-        self.assertRaises(MalformedMessage, decodePeerPacket, b"\x02" + bytes(BODY_LIMIT + 1))
+        for kind in (b"\x02", b"\x06", b"\x07"):
+            self.assertRaises(MalformedMessage, decodePeerPacket, kind)
+            self.assertRaises(MalformedMessage, decodePeerPacket, kind + bytes(BODY_LIMIT + 1))
+        for kind in (b"\x00", b"\x01"):
+            for length in (*range(9, 16), *range(17, 40)):
+                self.assertRaises(MalformedMessage, decodePeerPacket, kind + bytes(length))
         self.assertRaises(MalformedMessage, decodePeerPacket, b"")
+
+    def test_reception(self) -> None:
+        """Measurements travel as whole numbers, those that are too large as the largest."""
+        measured = Reception.measured(0.5, 0.020, 100_000)
+        self.assertEqual(measured, Reception(32_768, 2_000, 100_000))
+        self.assertApproximates(measured.loss_share, 0.5, 1e-4)
+        self.assertEqual(measured.jitter_seconds, 0.020)
+        self.assertEqual(
+            Reception.measured(1.5, 1e9, 2**32 + 7), Reception(0xFFFF, 0xFFFF, 7)
+        )
+        self.assertEqual(Reception.measured(-1.0, 0.0, 0), Reception(0, 0, 0))
 
     def test_unknownKinds(self) -> None:
         """All other first bytes are unknown messages."""
-        for kind in range(6, 256):
+        for kind in range(11, 256):
             error = self.assertRaises(UnknownMessage, decodePeerPacket, bytes([kind]) + bytes(8))
             self.assertIn(str(kind), str(error))
 
     def test_unknownFlags(self) -> None:
-        """A READY has one flag."""
-        for flags in range(2, 256):
+        """A READY has four flags."""
+        for flags in range(16, 256):
             self.assertRaises(
                 MalformedMessage, decodePeerPacket, b"\x03" + _DIGEST + bytes([flags])
             )
@@ -131,6 +179,32 @@ class PeerPacketTests(SynchronousTestCase):
             self.assertRaises(MalformedMessage, decodePeerPacket, bytes([4, reason]) + bytes(4))
         for frame in (b"\x80\0\0\0", b"\xff\xff\xff\xfe"):
             self.assertRaises(MalformedMessage, decodePeerPacket, b"\x04\x00" + frame)
+
+    def test_badStarts(self) -> None:
+        """Bad input: countdowns, call-offs and statements that cannot be."""
+        for data in (
+            b"\x08" + bytes(15),
+            b"\x08" + bytes(17),
+            b"\x09\x00\x00\x00",
+            b"\x09\x04\x00\x01",
+            b"\x09\x00\x00",
+            b"\x0a" + bytes(72),
+            b"\x0a" + bytes(73 + 513),
+            b"\x0a\x02" + bytes(72),
+            b"\x0a\x00\xff\xff\xff\xff" + bytes(68),
+        ):
+            self.assertRaises(MalformedMessage, decodePeerPacket, data)
+        for packet in (
+            Countdown(-(2**63) - 1, 0),
+            Countdown(0, 2**64),
+            CallOff(CallOffReason.LOST, ()),
+            CallOff(CallOffReason.LOST, (17,)),
+            CallOff(1, (1,)),  # type: ignore[arg-type]
+            StatementPacket(False, -1, 0, b"", bytes(64)),
+            StatementPacket(False, 0, 0, bytes(513), bytes(64)),
+            StatementPacket(False, 0, 0, b"", bytes(63)),
+        ):
+            self.assertRaises(LocalProtocolError, encodePeerPacket, packet)
 
     def test_badTerms(self) -> None:
         """Bad input: terms that are too many, too long, out of order or of other types."""
@@ -181,6 +255,19 @@ class PeerPacketTests(SynchronousTestCase):
             Check("12345678"),  # type: ignore[arg-type]
             CheckAnswer(b""),
             CheckAnswer(bytearray(8)),  # type: ignore[arg-type]
+            Check(b"12345678", (0, 0, 0)),  # type: ignore[arg-type]
+            Check(b"12345678", Reception(-1, 0, 0)),
+            Check(b"12345678", Reception(0x10000, 0, 0)),
+            Check(b"12345678", Reception(0, 0x10000, 0)),
+            Check(b"12345678", Reception(0, 0, 2**32)),
+            Check(b"12345678", Reception(0, 0, 1.0)),  # type: ignore[arg-type]
+            CheckAnswer(b"12345678", 2**63),
+            CheckAnswer(b"12345678", -(2**63) - 1),
+            CheckAnswer(b"12345678", 1.0),  # type: ignore[arg-type]
+            ChannelBody(b""),
+            ChannelBody(bytes(BODY_LIMIT + 1)),
+            LogBody(b""),
+            LogBody(bytearray(1)),  # type: ignore[arg-type]
             Inputs(b""),
             Inputs(bytes(BODY_LIMIT + 1)),
             Inputs("x"),  # type: ignore[arg-type]
@@ -207,7 +294,7 @@ class PeerPacketTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=200)
     @given(
         st.binary(max_size=40)
-        | st.builds(lambda kind, rest: bytes([kind]) + rest, st.integers(0, 6), st.binary())
+        | st.builds(lambda kind, rest: bytes([kind]) + rest, st.integers(0, 11), st.binary())
         | damaged(peer_packets.map(encodePeerPacket))
     )
     @example(b"\x03" + bytes(16) + b"\x02")

@@ -20,6 +20,7 @@ from gamenet.wire.lobby_fields import (
     Row,
     RowOf,
     SessionId,
+    SomeOctets,
     Text,
     TransportAddress,
     Whole,
@@ -28,6 +29,7 @@ from gamenet.wire.lobby_messages import (
     Hello,
     MatchTicket,
     RefusalCode,
+    ReportHost,
     SessionList,
     SessionSummary,
     SessionView,
@@ -35,14 +37,21 @@ from gamenet.wire.lobby_messages import (
     nameProblem,
 )
 from gamenet.wire.peer_packets import (
+    CallOff,
+    ChannelBody,
     Check,
     CheckAnswer,
+    Countdown,
     Goodbye,
     GoodbyeReason,
     Inputs,
+    LogBody,
     Ready,
+    Reception,
+    StatementPacket,
     Terms,
 )
+from gamenet.wire.start_packets import CallOffReason
 
 __all__ = ["addresses", "damaged", "names", "ofField", "peer_packets", "rows"]
 
@@ -75,6 +84,8 @@ def ofField(field: Any) -> st.SearchStrategy[Any]:
             return st.booleans()
         case Octets(length):
             return st.binary(min_size=length, max_size=length)
+        case SomeOctets(lowest, highest):
+            return st.binary(min_size=lowest, max_size=min(highest, 80))
         case LooseText(highest):
             return st.text(st.characters(exclude_categories=("Cs",)), max_size=min(highest, 40))
         case Text(lowest, highest):
@@ -107,7 +118,8 @@ def _consistent(row: Row) -> Row:
             return attrs.evolve(row, total=max(row.total, len(row.sessions)))
         case SessionSummary():
             capacity = max(row.members, row.minimum, row.capacity)
-            return attrs.evolve(row, capacity=capacity)
+            joinable = row.said_joinable and row.members < capacity
+            return attrs.evolve(row, capacity=capacity, said_joinable=joinable)
         case SessionView():
             members = tuple(
                 attrs.evolve(member, is_host=place == 0) for place, member in enumerate(row.members)
@@ -115,26 +127,81 @@ def _consistent(row: Row) -> Row:
             capacity = max(len(members), row.minimum, row.capacity)
             return attrs.evolve(row, members=members, capacity=capacity)
         case MatchTicket():
-            members = tuple(
-                attrs.evolve(member, player=place + 1) for place, member in enumerate(row.members)
-            )
-            return attrs.evolve(row, members=members, player=min(row.player, len(members)))
+            return _ticket(row)
+        case ReportHost():
+            players = tuple(sorted({row.epoch_host, *row.players}))
+            return attrs.evolve(row, players=players)
     return row
 
 
+def _ticket(ticket: MatchTicket) -> MatchTicket:
+    """Return the nearest ticket, from the start or late, that is consistent."""
+    numbers = range(1, len(ticket.members) + 1)
+    if ticket.late:
+        spare = ticket.capacity - 1
+        numbers = range(1 + spare % 3, len(ticket.members) + 1 + spare % 3)
+    members = tuple(
+        attrs.evolve(member, player=player)
+        for player, member in zip(numbers, ticket.members, strict=True)
+    )
+    player = numbers[ticket.player % len(numbers)]
+    capacity = ticket.capacity and max(ticket.capacity, numbers[-1])
+    return attrs.evolve(ticket, members=members, player=player, capacity=capacity)
+
+
 def rows(row_type: type[Any]) -> st.SearchStrategy[Any]:
-    """Messages, or values inside of them, of one class."""
-    return st.tuples(*map(ofField, row_type.layout)).map(
-        lambda values: _consistent(row_type(*values))
+    """Messages, or values inside of them, of one class; in the shape of each version."""
+    lengths = {len(row_type.layout), len(row_type.layout) - row_type.appended}
+    return st.sampled_from(sorted(lengths)).flatmap(
+        lambda length: st.tuples(*map(ofField, row_type.layout[:length])).map(
+            lambda values: _consistent(row_type(*values))
+        )
     )
 
 
 #: Packets between players.
 peer_packets = st.one_of(
-    st.builds(Check, st.binary(min_size=8, max_size=8)),
-    st.builds(CheckAnswer, st.binary(min_size=8, max_size=8)),
+    st.builds(
+        Check,
+        st.binary(min_size=8, max_size=8),
+        st.none()
+        | st.builds(
+            Reception,
+            st.integers(0, 0xFFFF),
+            st.integers(0, 0xFFFF),
+            st.integers(0, 0xFFFFFFFF),
+        ),
+    ),
+    st.builds(
+        CheckAnswer,
+        st.binary(min_size=8, max_size=8),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+    ),
     st.builds(Inputs, st.binary(min_size=1, max_size=1150)),
-    st.builds(Ready, st.binary(min_size=16, max_size=16), st.booleans()),
+    st.builds(ChannelBody, st.binary(min_size=1, max_size=1150)),
+    st.builds(LogBody, st.binary(min_size=1, max_size=1150)),
+    st.builds(
+        Ready,
+        st.binary(min_size=16, max_size=16),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(Countdown, *[st.integers(-(2**63), 2**63 - 1)] * 2),
+    st.builds(
+        CallOff,
+        st.sampled_from(CallOffReason),
+        st.sets(st.integers(1, 16), min_size=1).map(lambda players: tuple(sorted(players))),
+    ),
+    st.builds(
+        StatementPacket,
+        st.booleans(),
+        st.integers(0, 2**31 - 1),
+        st.integers(0, 2**32 - 1),
+        st.binary(max_size=512),
+        st.binary(min_size=64, max_size=64),
+    ),
     st.builds(Goodbye, st.sampled_from(GoodbyeReason), st.integers(-1, 2**31 - 1)),
     st.builds(
         lambda fields: Terms(tuple(sorted(fields.items()))),

@@ -7,7 +7,9 @@ L{gamenet.agreement.acceptance} is one peer's vote and
 L{gamenet.agreement.proposal} one peer's try to have something decided.  A
 quorum is a little more than half of the seats
 (L{gamenet.agreement.view.isQuorum}), so of two parts that do not hear each
-other one at the most goes on.
+other one at the most goes on.  Only where C{lone_survivor} is set two peers that lose each
+other both go on; when they hear each other again the one with the lowest player
+keeps its match, and the other one's was in vain.
 
 It is made for peers that crash and links that fail, not for liars, but one
 liar has to take some trouble: alone it is not believed that something was
@@ -78,7 +80,7 @@ class Agreement:
         @param seating: The players of each peer.
         @param view: The newest view that we know.
         @raise BadSetting: The seating cannot be.
-        @raise LocalProtocolError: The peer or the view is none of that seating.
+        @raise LocalProtocolError: The peer or the view is none of it.
         """
         checkSeating(seating)
         fault = faultOf(view, seating)
@@ -194,6 +196,14 @@ class Agreement:
         if not 0 <= number < VIEWS_LIMIT:
             raise RemoteProtocolError(f"peer {peer} is in view {number}")
         self._state.heard(peer, number)
+
+    def tell(self, peer: int) -> None:
+        """
+        Tell a peer of the view in force, if it is not in it: it can be reached again.
+        """
+        state = self._state
+        if state.isMember and peer not in state.view.members:
+            state.commits.owe(peer)
 
     def received(self, peer: int, body: bytes, standing: Standing, now: float) -> None:
         """

@@ -28,6 +28,7 @@ class Proposal:
         others had only not answered.
     @ivar joiner: Who asks for its seat, or C{None}.
     @ivar began: Since when, in seconds, the present phase could have gone on.
+    @ivar lone_survivor: As C{both_stop}.
     @ivar value: What is proposed, or C{None} while promises are collected.
     @ivar promises: By peer.
     @ivar accepted: The peers that accepted, in order of their answers.
@@ -40,6 +41,7 @@ class Proposal:
     lost: tuple[int, ...]
     joiner: int | None
     began: float
+    lone_survivor: bool = False
     value: View | None = None
     promises: dict[int, Promise] = attrs.field(factory=dict)
     accepted: list[int] = attrs.field(factory=list)
@@ -69,11 +71,18 @@ class Proposal:
 
     @property
     def decided(self) -> bool:
-        """Whether a quorum has accepted the value."""
+        """
+        Whether a quorum has accepted the value; where one peer is a quorum alone,
+        whether all have who are heard.
+        """
+        if self.lone_survivor and len(self.view.members) == 2:
+            return all(peer in self.accepted for peer in self.asked)
         return self._isQuorum(self.accepted)
 
     def _isQuorum(self, peers: Iterable[int]) -> bool:
-        return isQuorum(self.view, self.seating, tuple(peers), self.both_stop)
+        return isQuorum(
+            self.view, self.seating, tuple(peers), self.both_stop, self.lone_survivor
+        )
 
     def propose(self, now: float) -> View:
         """

@@ -270,6 +270,13 @@ def _takeOutbid(state: AgreementState, peer: int, number: int, ballot: Ballot, n
 
 def _takeCommit(state: AgreementState, peer: int, view: View, standing: Standing) -> None:
     newest = state.newest
+    if state.isOtherHalf(peer, view) and faultOf(view, state.seating) is None:
+        if view.members[0] < state.view.members[0]:
+            state.settle(view)
+            state.replies[peer] = CommitAck(view.number)
+        else:
+            state.commits.owe(peer)
+        return
     if view.number == newest.number and view != newest:
         raise RemoteProtocolError(f"peer {peer} says another view {view.number}")
     if view.number > newest.number:

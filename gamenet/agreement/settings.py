@@ -15,11 +15,15 @@ __all__ = ["AgreementSettings"]
 @attrs.frozen
 class AgreementSettings:
     """
-    The settings of one L{gamenet.agreement.agreement.Agreement}.  C{both_stop}
-    must be the same for all peers; the others are each peer's own.
+    The settings of one L{gamenet.agreement.agreement.Agreement}.  C{both_stop} and
+    C{lone_survivor} must be the same for all peers; the others are each peer's own.
 
     @ivar both_stop: Whether in a match of two players, each a peer, neither
         may go on without the other; otherwise player 1's may.
+    @ivar lone_survivor: Whether of the last two peers whichever does not hear the other
+        goes on alone.  Where a path failed both do; when they hear each other again the
+        one with the lowest player keeps its match, and the other is told that it was
+        dropped.
     @ivar resend_interval: Seconds between two sendings of one message to one peer.
     @ivar promise_timeout: Seconds after which a proposer does without those
         who have not promised, where it can.
@@ -41,6 +45,7 @@ class AgreementSettings:
     """
 
     both_stop: bool = False
+    lone_survivor: bool = False
     resend_interval: float = attrs.field(default=0.1, validator=seconds())
     promise_timeout: float = attrs.field(default=0.75, validator=seconds())
     decision_timeout: float = attrs.field(default=1.0, validator=seconds())
@@ -54,5 +59,8 @@ class AgreementSettings:
     commit_timeout: float = attrs.field(default=10.0, validator=seconds())
 
     def __attrs_post_init__(self) -> None:
-        if type(self.both_stop) is not bool:
-            raise BadSetting(f"both_stop must be True or False, not {self.both_stop!r}")
+        for name in ("both_stop", "lone_survivor"):
+            if type(getattr(self, name)) is not bool:
+                raise BadSetting(f"{name} must be True or False, not {getattr(self, name)!r}")
+        if self.both_stop and self.lone_survivor:
+            raise BadSetting("both_stop and lone_survivor contradict each other")

@@ -45,6 +45,7 @@ class AgreementState:
     @ivar leaving_since: Since when we leave ourselves.
     @ivar joiners: When each joiner was last heard asking, in seconds.
     @ivar admission_pause_until: Before this no joiner is tried again.
+    @ivar parted: Whether we went on alone, where the other of two may have done so too.
     @ivar known: By peer, the newest view in which it was heard.
     @ivar claims: By member, the view that it says was decided and we do not believe yet.
     @ivar replies: By peer, the newest answer to it.
@@ -71,6 +72,7 @@ class AgreementState:
     leaving_since: float | None = None
     joiners: dict[int, float] = attrs.field(factory=dict)
     admission_pause_until: float = float("-inf")
+    parted: bool = False
     known: dict[int, int] = attrs.field(factory=dict)
     claims: dict[int, View] = attrs.field(factory=dict)
     replies: dict[int, ViewMessage] = attrs.field(factory=dict)
@@ -104,7 +106,10 @@ class AgreementState:
 
     def isQuorum(self, peers: Collection[int]) -> bool:
         """Return whether these may decide what follows the view."""
-        return isQuorum(self.view, self.seating, peers, self.settings.both_stop)
+        settings = self.settings
+        return isQuorum(
+            self.view, self.seating, peers, settings.both_stop, settings.lone_survivor
+        )
 
     def without(self, peers: Collection[int]) -> tuple[int, ...]:
         """Return the members of the view but for these."""
@@ -146,7 +151,7 @@ class AgreementState:
         heard = self.without(self.missing)
         if peer not in self.view.members:
             return heard == (self.peer,) and not self.isQuorum(heard)
-        if view == self.acceptance.accepted_view:
+        if view == self.acceptance.accepted_view or self._decidesAlone:
             return True
         self.claims[peer] = view
         doubtful = []
@@ -156,6 +161,27 @@ class AgreementState:
                     return True
                 doubtful.append(other)
         return not self.isQuorum((self.peer, *doubtful))
+
+    @property
+    def _decidesAlone(self) -> bool:
+        """Whether each member of the view can go on without the other."""
+        return self.settings.lone_survivor and len(self.view.members) == 2
+
+    def isOtherHalf(self, peer: int, view: View) -> bool:
+        """
+        Return whether a view is that of a match which parted from ours, where two lost
+        each other and each went on alone.
+
+        @param peer: Who says that it is in force there.
+        """
+        return (
+            self.settings.lone_survivor
+            and self.parted
+            and self.isMember
+            and peer in view.members
+            and peer not in self.view.members
+            and self.peer not in view.members
+        )
 
     def isLate(self, now: float) -> bool:
         """Return whether what follows the view should have been decided by now."""
@@ -197,6 +223,7 @@ class AgreementState:
             self.missing,
             self.joiner(standing, now),
             now,
+            self.settings.lone_survivor,
         )
         proposal.promises[self.peer] = self.promise(prepare, standing, now)
         self.proposal = proposal
@@ -246,6 +273,7 @@ class AgreementState:
         if self.peer in view.members:
             if not was_member:
                 self.leaving_since = None
+            self.parted = self.parted or (self._decidesAlone and view.members == (self.peer,))
             dropped, joined = changesBetween(self.view, view)
             self.view = view
             self.dropped = None

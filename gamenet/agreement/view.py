@@ -63,15 +63,24 @@ def playersOf(seating: Seating, peer: int) -> tuple[int, ...]:
     return next((local for local in seating if local[0] == peer), ())
 
 
-def isQuorum(view: View, seating: Seating, peers: Collection[int], both_stop: bool) -> bool:
+def isQuorum(
+    view: View,
+    seating: Seating,
+    peers: Collection[int],
+    both_stop: bool,
+    lone_survivor: bool = False,
+) -> bool:
     """
     Return whether members of a view may decide what follows it: they hold more
     than half of its taken seats, or half and with them the lowest.  Any two
-    quorums of a view have a member in common.
+    quorums of a view have a member in common, but for C{lone_survivor}.
 
     @param peers: Who they are; those who are no members do not count.
     @param both_stop: Whether in a view of two players, each a peer, both are needed.
+    @param lone_survivor: Whether in a view of two peers each is one alone.
     """
+    if lone_survivor and len(view.members) == 2:
+        return any(member in peers for member in view.members)
     held = sum(len(local) for local in seating if local[0] in peers and local[0] in view.members)
     total = sum(seat.taken for seat in view.seats)
     if both_stop and total == 2 and len(view.members) == 2:

@@ -116,6 +116,7 @@ class Demultiplexer:
     socket: IDatagramSocket = field(init=False)
     unclaimed: int = field(init=False, default=0)
     closed: bool = field(init=False, default=False)
+    _former_errors: int = field(init=False, default=0, repr=False)
     _from_anywhere: list[Face | None] = field(
         init=False, factory=_emptyTable, repr=False
     )
@@ -143,7 +144,7 @@ class Demultiplexer:
     def send_errors(self) -> int:
         """How many sends the system refused so far, over all faces."""
         count: int = self.socket.send_errors
-        return count
+        return self._former_errors + count
 
     def face(
         self,
@@ -183,6 +184,23 @@ class Demultiplexer:
         if remote is not None:
             self._from_remote[remote] = table
         return face
+
+    def reopen(self) -> None:
+        """
+        Take another port, of the system's choice, in place of the present one: our own
+        address is another, or the socket is broken.  Every face stays and goes on there.
+
+        @raise gamenet.errors.CannotBind: There is none; the present one stays.
+        @raise LocalProtocolError: The demultiplexer is closed.
+        """
+        if self.closed:
+            raise LocalProtocolError("the demultiplexer is closed")
+        former = self.socket
+        self.socket = self.machine.openDatagramSocket(
+            self._datagramReceived, self._interface, 0
+        )
+        self._former_errors += former.send_errors
+        former.close()
 
     def close(self) -> None:
         """Close the port and every face of it.  Closing twice is harmless."""

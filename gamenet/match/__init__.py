@@ -8,9 +8,12 @@ from gamenet.match.configuration import ConfigurationDiffers
 from gamenet.match.difference import StatesDiffered
 from gamenet.match.player import Player, connect
 from gamenet.match.protocol import MatchResult, Outcome, PeerProtocol
+from gamenet.match.result import PlayerSignature, SignatureState
+from gamenet.match.returning import ReturnedSession, rejoin
 from gamenet.match.rollback_choices import RollbackChoices
 from gamenet.match.session import Session
 from gamenet.match.settings import MatchSettings
+from gamenet.match.start import NoSeat, NotLoaded, StartCalledOff
 from gamenet.match.statistics import MatchStatistics
 from gamenet.rollback.settings import Prediction, StateRepair
 
@@ -19,13 +22,20 @@ __all__ = [
     "MatchResult",
     "MatchSettings",
     "MatchStatistics",
+    "NoSeat",
+    "NotLoaded",
     "Outcome",
     "PeerProtocol",
     "Player",
+    "PlayerSignature",
     "Prediction",
+    "ReturnedSession",
     "RollbackChoices",
     "Session",
+    "SignatureState",
+    "StartCalledOff",
     "StateRepair",
     "StatesDiffered",
     "connect",
+    "rejoin",
 ]

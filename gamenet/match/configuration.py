@@ -86,13 +86,13 @@ class Configuration:
             "frames": None if last_frame is None else last_frame + 1,
             "input limit": rollback.input_limit,
             "leaver policy": rollback.leaver_policy.value,
+            "lone survivor": "yes" if rollback.lone_survivor else "no",
             "packet layout": INPUT_PACKET_VERSION,
             "players": rollback.players,
             "rules": rules,
             "seating": _seating(rollback.peers),
             "state exchange interval": rollback.state_exchange_interval,
             "state repair": rollback.state_repair.value,
-            "vacant": _seating((rollback.vacant,)),
         }
         return cls(digest, Terms(tuple(sorted(fields.items()))))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gamenet.errors import LocalProtocolError
-from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation
+from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation, ITransfer
 from gamenet.match.announcements import announce
 from gamenet.match.attachments import Attachments
 from gamenet.match.configuration import Configuration
@@ -18,11 +18,14 @@ from gamenet.match.moments import askInput, moment
 from gamenet.match.observed_simulation import ObservedSimulation
 from gamenet.match.pace import Pace
 from gamenet.match.recording import Recording
+from gamenet.match.seats import Seats
 from gamenet.match.settings import MatchSettings
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.interpolation import Drawn
+from gamenet.rollback.seat_events import PlayerDropped, PlayerJoined, SeatRefused, SeatTaken
 from gamenet.rollback.session import RollbackSession
-from gamenet.rollback.settings import LeaverPolicy
+from gamenet.rollback.session_state import SessionState
+from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
 from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
@@ -43,6 +46,8 @@ class FrameLoop:
         before.
     @ivar difference: Whether the states were found to differ, and the match is to end.
     @ivar recording: What is written down.
+    @ivar seats: The seats of the match.
+    @ivar refused: Why the others gave us no seat, C{None} while they did not refuse.
     """
 
     def __init__(
@@ -52,16 +57,23 @@ class FrameLoop:
         simulation: ISimulation,
         protocol: IPeerProtocol,
         attachments: Attachments,
+        joining: bool = False,
+        transfer: ITransfer | None = None,
     ) -> None:
         """
+        @param joining: Whether the match goes on already, whatever the ticket says.
+        @param transfer: What carries states; C{None} is the simple one.
         @raise gamenet.errors.BadSetting: The settings cannot be played.
         """
-        rollback = settings.rollbackSettings(len(ticket.members), ticket.player)
+        seats = self.seats = Seats.of(ticket, joining)
+        rollback = settings.rollbackSettings(seats.players, ticket.player, seats.vacant)
+        self.refused: str | None = None
         self.configuration = Configuration.of(rollback, settings.rules)
         self.checksum = 0
         self.difference = DifferenceWatch.of(rollback)
         self._seed = ticket.seed
         self._input_limit = rollback.input_limit
+        self._local_players = rollback.local_players
         self._simulation = simulation
         self._protocol = protocol
         self._effects = attachments.effects
@@ -78,17 +90,21 @@ class FrameLoop:
         self.recording = Recording(
             attachments, header, self._recordingFailed, rollback.history_limit
         )
-        self._session = RollbackSession(rollback)
+        self._session = RollbackSession(rollback, seats.joining, transfer)
         watched = self.recording.watched(simulation)
         self._observed = ObservedSimulation(watched, self._effects, self._pictures)
         self._timeline = Timeline(self._observed.face, self._session)
         others = [peer[0] for peer in rollback.peers if peer[0] != rollback.peer]
         self._others = others
         self._pace = Pace(settings.frame_rate, others)
-        self._turns: LockstepTurns | None = None
-        if not rollback.prediction_window:
-            self._turns = LockstepTurns(self._session, self._pace, settings.waited_after)
+        self._waited_after = settings.waited_after
+        self._turns = self._turnsAnew()
         self._pressed = False
+
+    @property
+    def settings(self) -> RollbackSettings:
+        """The rules of the session."""
+        return self._session.settings
 
     @property
     def current_frame(self) -> int:
@@ -111,6 +127,36 @@ class FrameLoop:
         return self._session.statistics
 
     @property
+    def began(self) -> float:
+        """When play began here, in seconds; 0.0 before."""
+        return self._pace.began
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Who plays now, we too, ascending; as it was before where we are on our way in."""
+        return self._session.members
+
+    @property
+    def joining(self) -> bool:
+        """Whether we follow the match and wait for our seat."""
+        return self._session.joining
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the others play on without us."""
+        return self._session.state is SessionState.DROPPED
+
+    @property
+    def isolated(self) -> bool:
+        """Whether too few of the others are heard to go on."""
+        return self._session.state is SessionState.ISOLATED
+
+    @property
+    def left(self) -> bool:
+        """Whether nothing keeps us here any more after L{leave}."""
+        return self._session.state is SessionState.LEFT
+
+    @property
     def next_due(self) -> float:
         """When L{run} wants to be called next, in seconds; may be in the past."""
         return self._pace.next_due if self._turns is None else self._turns.next_due
@@ -130,6 +176,9 @@ class FrameLoop:
     def run(self, now: float) -> None:
         """Play the frames that are due, and tell the game what became of it."""
         turns = self._turns
+        if self.joining:
+            self._follow(now)
+            return
         due = self._pace.framesDue(now) if turns is None else turns.framesDue(now)
         if self._pace.lost_seconds:
             with moment("timeLost"):
@@ -147,6 +196,25 @@ class FrameLoop:
         if due:
             with moment("frameReady", self._session.current_frame):
                 self._protocol.frameReady(self._simulation, self._pace.blend(now))
+
+    def drop(self, player: int) -> None:
+        """Have another player dropped, who is gone, if they play."""
+        session = self._session
+        if not self.joining and player in session.members and player != session.settings.peer:
+            session.drop(player)
+
+    def reached(self, player: int, now: float) -> None:
+        """Somebody who does not play can be reached: tell them who does."""
+        self._session.reached(player, now)
+
+    def rejoin(self, now: float) -> None:
+        """The others dropped us: take their state over, and ask for our seat."""
+        self._session.rejoin(now)
+        self._turns = None
+
+    def leave(self, now: float) -> None:
+        """Leave: have the others agree on our last frame; go on until C{left}."""
+        self._session.leave(now)
 
     def serve(self, now: float) -> None:
         """While no frame is played: give others the states that they want of us."""
@@ -208,7 +276,7 @@ class FrameLoop:
         """
         self._session.packetReceived(player, body, now)
         self._tellEvents(now)
-        if player in self._session.members:
+        if player in self._session.members and not self.joining:
             self._pace.frameReported(player, self._session.remoteFrame(player), now)
 
     def heardAt(self, player: int) -> float | None:
@@ -249,6 +317,16 @@ class FrameLoop:
         self._tellEvents(now)
         return session.current_frame > before
 
+    def _follow(self, now: float) -> None:
+        """On our way to a seat: play what the others have confirmed, some frames at a time."""
+        before = self._session.current_frame
+        self._playFrame(now)
+        after = self._session.current_frame
+        self._pace.goTo(after, now + 1 / self._session.settings.frame_rate)
+        if after != before:
+            with moment("frameReady", after):
+                self._protocol.frameReady(self._simulation, self._pace.blend(now))
+
     def _notPlayed(self, count: int, now: float) -> None:
         """The last frames of those that were due could not be played."""
         if self._turns is None:
@@ -259,7 +337,7 @@ class FrameLoop:
     def _localInputs(self) -> dict[int, bytes] | None:
         """Return what the local players press, as far as it is wanted now."""
         pressed: dict[int, bytes] = {}
-        for player in self._session.settings.local_players:
+        for player in self._local_players:
             wanted = self._session.inputFrame(player)
             if wanted is not None:
                 pressed[player] = askInput(self._protocol, player, wanted, self._input_limit)
@@ -285,14 +363,35 @@ class FrameLoop:
         for event in events:
             self._tell(event, now)
 
+    def _turnsAnew(self) -> LockstepTurns | None:
+        """Return the turns of a seat that is taken, in lockstep."""
+        session = self._session
+        if session.settings.prediction_window or session.state is SessionState.JOINING:
+            return None
+        return LockstepTurns(session, self._pace, self._waited_after)
+
     def _tell(self, event: object, now: float) -> None:
-        if isinstance(event, FrameConfirmed):
+        if type(event) is FrameConfirmed:  # one a frame: what it means is not looked up
             if event.checksum is not None:
                 self.checksum = event.checksum
-        else:
-            self.difference.told(event, now)
+            self.recording.told(now, event)
+            with moment("frameConfirmed", event.frame):
+                self._protocol.frameConfirmed(event.frame, event.inputs, event.checksum)
+            return
+        self.difference.told(event, now)
+        self._seatsChanged(event, now)
         self.recording.told(now, event)
         announce(self._protocol, event)
+
+    def _seatsChanged(self, event: object, now: float) -> None:
+        """Somebody is out or came, or we did."""
+        if isinstance(event, (PlayerDropped, PlayerJoined)):
+            self._pace.forget(event.player)
+        elif isinstance(event, SeatTaken):
+            self._pace.goTo(self._session.current_frame, now)
+            self._turns = self._turnsAnew()
+        elif isinstance(event, SeatRefused):
+            self.refused = event.reason
 
     def _recordingFailed(self, kind: str, error: Exception) -> None:
         with moment("recordingFailed"):

@@ -1,6 +1,6 @@
 """
-The link to one other player: sealing, paths and the search for a direct one,
-behind "send this packet" and "this packet came".
+The link to one other player: sealing, paths, the search for a direct one, and what is
+reliable, behind "send this packet" and "this packet came".
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ from collections.abc import Callable, Iterable
 import attrs
 from twisted.logger import Logger
 
-from gamenet.errors import MalformedMessage, RemoteProtocolError
+from gamenet.channel.channel import Channel
+from gamenet.errors import RemoteProtocolError
 from gamenet.interfaces import Address, IDatagramSocket, IMachine
-from gamenet.machine.alarm import Alarm
-from gamenet.match.path import Path, PathKind, PathSettings, PathTable
-from gamenet.match.sealed_link import SealedLink
+from gamenet.match.clock_offset import ClockOffset
+from gamenet.match.link_channel import LinkChannel
+from gamenet.match.link_checks import LinkChecks
+from gamenet.match.link_report import LinkReport, LinkStatistics
+from gamenet.match.link_settings import LinkSettings
+from gamenet.match.path import Path, PathKind, PathSettings
+from gamenet.match.route_watch import Doubt
+from gamenet.sealing.sealed_link import SealedLink
 from gamenet.traversal.agent import TraversalAgent
 from gamenet.traversal.punch import PunchRole, PunchSettings
 from gamenet.wire.lobby_values import Candidate
 from gamenet.wire.peer_packets import (
-    NONCE_BYTES,
+    ChannelBody,
     Check,
     CheckAnswer,
     PeerPacket,
@@ -30,36 +36,15 @@ from gamenet.wire.peer_packets import (
 __all__ = ["LinkStatistics", "PeerLink"]
 
 
-@attrs.define
-class LinkStatistics:
-    """
-    What one link carried, in datagrams and bytes (payload of UDP).
-
-    @ivar packets_direct: Game packets that left over direct paths.
-    @ivar packets_relayed: Game packets that left over the relay.
-    @ivar checks_sent: Path checks and answers to them that left.
-    @ivar bytes_sent: Bytes of all of these.
-    @ivar packets_received: Authentic packets that came.
-    @ivar bytes_received: Bytes of these.
-    @ivar rejected: Datagrams with the link's id that were not authentic, or repeated.
-    @ivar malformed: Authentic packets that made no sense.
-    """
-
-    packets_direct: int = 0
-    packets_relayed: int = 0
-    checks_sent: int = 0
-    bytes_sent: int = 0
-    packets_received: int = 0
-    bytes_received: int = 0
-    rejected: int = 0
-    malformed: int = 0
+def _ignore(*what: object) -> None:
+    """Nobody wants to know."""
 
 
 class PeerLink:
     """
     Our end of the link to one other player.
 
-    Owned by a L{gamenet.match.match.Match}; datagrams come from
+    Owned by a L{gamenet.match.mesh.Mesh}; datagrams come from
     L{gamenet.match.sockets.PlayerSockets}, which finds the link by the id in
     the sealed header.
 
@@ -82,6 +67,12 @@ class PeerLink:
         relaySilent: Callable[[], object],
         path_settings: PathSettings | None = None,
         punch_settings: PunchSettings | None = None,
+        *,
+        settings: LinkSettings | None = None,
+        messageReceived: Callable[[int, bytes], object] = _ignore,
+        transfersChanged: Callable[[], object] = _ignore,
+        channelFailed: Callable[[], object] = _ignore,
+        doubted: Callable[[Doubt], object] = _ignore,
     ) -> None:
         """
         @param sealed: The keys' end of the link.
@@ -91,25 +82,64 @@ class PeerLink:
         @param pathChanged: Called when another path, or none, carries the game.
         @param sendStep: Called with attempt id and step kind; has the lobby carry it.
         @param relaySilent: Called when checks through the relay are not answered.
+        @param settings: The limits; C{path_settings} and C{punch_settings} go before it.
+        @param messageReceived: Called with the stream and each reliable message.
+        @param transfersChanged: Called when a transfer may have ended or begun.
+        @param channelFailed: Called when nothing was acknowledged for too long.
+        @param doubted: Called when our own address may be another.
         """
+        given = settings or LinkSettings()
         self.player = player
         self.statistics = LinkStatistics()
-        self.paths = PathTable(path_settings or PathSettings())
+        path_settings = path_settings or given.paths
+        self._checks = LinkChecks(
+            machine, path_settings, given.clock, self.statistics, self._sendOver, self._runChecks
+        )
+        self.paths = self._checks.paths
+        self._settings = given
         self._machine = machine
         self._sealed = sealed
         self._packetReceived = packetReceived
         self._pathChanged = pathChanged
         self._relaySilent = relaySilent
-        self._agent = TraversalAgent(machine, role, self._probe, sendStep, punch_settings)
+        self._doubted = doubted
+        self._agent = TraversalAgent(
+            machine, role, self._probe, sendStep, punch_settings or given.punch
+        )
+        self._carried = LinkChannel(
+            machine.clock,
+            given.channel,
+            self._sendBody,
+            messageReceived,
+            transfersChanged,
+            channelFailed,
+        )
         self._game_socket: IDatagramSocket | None = None
         self._reported: Path | None = None
-        self._alarm = Alarm(machine.clock, self._runChecks)
+        self._renewal_due = machine.clock.seconds() + given.sealing.renewal_interval
+        self._failing_since: float | None = None
+        self._heard_any = False
         self._closed = False
 
     @property
     def incoming_id(self) -> bytes:
         """The link id that the other player's datagrams carry."""
         return self._sealed.incoming_id
+
+    @property
+    def clock_offset(self) -> ClockOffset:
+        """What the other player's clock shows."""
+        return self._checks.clock_offset
+
+    @property
+    def epoch(self) -> int:
+        """How often the keys were renewed since they were last made anew."""
+        return self._sealed.epoch
+
+    @property
+    def channel(self) -> Channel:
+        """What is reliable on this link; call L{pump} after a change of it."""
+        return self._carried.channel
 
     @property
     def attempts(self) -> int:
@@ -161,14 +191,80 @@ class PeerLink:
         plain = encodePeerPacket(packet)
         carriers = self.paths.carriers(self._machine.clock.seconds())
         for path in carriers:
-            datagram = self._sealed.seal(plain)
-            self.statistics.bytes_sent += len(datagram)
             if path.kind is PathKind.DIRECT:
                 self.statistics.packets_direct += 1
             else:
                 self.statistics.packets_relayed += 1
-            path.socket.send(datagram, path.address)
+            self._checks.sent += 1
+            self._sendOver(path, plain)
         return bool(carriers)
+
+    def sendMessage(self, stream: int, message: bytes) -> None:
+        """
+        Send a message that arrives once, whole and in the order of its stream, if the
+        other player is there at all.
+
+        @param stream: 0 to 3; the streams do not wait for each other.
+        @raise gamenet.channel.errors.SendQueueFull: Too much waits already.
+        @raise gamenet.errors.LocalProtocolError: It is too long, there is no such stream,
+            or the channel has failed.
+        """
+        if not self._closed:
+            self._carried.send(stream, message)
+
+    def pump(self) -> None:
+        """Send what the channel has to send; call it after a transfer was begun."""
+        self._carried.pump()
+
+    def report(self) -> LinkReport:
+        """Return how the link stands."""
+        now = self._machine.clock.seconds()
+        checks, paths = self._checks, self.paths
+        chosen = paths.chosen
+        return LinkReport(
+            player=self.player,
+            kind="none" if chosen is None else chosen.kind.value,
+            address=None if chosen is None else chosen.address,
+            round_trip=paths.roundTrip(),
+            jitter=paths.jitter(),
+            loss=checks.loss_meter.loss(),
+            loss_there=checks.loss_there,
+            silence=now - paths.last_heard if self._heard_any else None,
+            clock_offset=checks.clock_offset.offset,
+            clock_error=checks.clock_offset.error_bound,
+            statistics=attrs.evolve(self.statistics),
+        )
+
+    def moved(self) -> None:
+        """Our own address is another: every path is to be proven again, and that at once."""
+        if not self._closed:
+            self.paths.moved(self._machine.clock.seconds())
+            self._settle()
+            self._checks.turn()
+
+    def expect(self, path: Path) -> None:
+        """The other player has proven to be at the end of a path: check it at once."""
+        if not self._closed:
+            self.paths.add(path, self._machine.clock.seconds(), insisted=True)
+            self._checks.turn()
+
+    def takeKeys(self, sealed: SealedLink) -> None:
+        """
+        Go on under new keys, with no path that is believed, a clock that is not known, and
+        an empty channel: both ends have it so.
+
+        @param sealed: The keys' new end of the link.
+        """
+        if self._closed:
+            return
+        now = self._machine.clock.seconds()
+        self._sealed = sealed
+        self._renewal_due = now + self._settings.sealing.renewal_interval
+        self.statistics.renewals += 1
+        self._checks.forget(now)
+        self._carried.restart()
+        self._settle()
+        self._checks.turn()
 
     def datagramReceived(
         self, kind: PathKind, socket: IDatagramSocket, data: bytes, address: Address
@@ -188,22 +284,38 @@ class PeerLink:
             self._noteOnce(self.statistics.rejected, error)
             return
         now = self._machine.clock.seconds()
+        if self._checks.stoodStill(now):
+            self._doubted(Doubt.STALL)
         self.statistics.packets_received += 1
         self.statistics.bytes_received += len(data)
+        self._heard_any = True
         self.paths.heard(now)
         try:
             packet = decodePeerPacket(plain)
-        except MalformedMessage as error:
-            self.statistics.malformed += 1
-            self._noteOnce(self.statistics.malformed, error)
+        except RemoteProtocolError as error:
+            self._malformed(error)
             return
         if isinstance(packet, Check):
-            self._checkReceived(Path(kind, socket, address), packet, now)
+            self._checks.checkReceived(Path(kind, socket, address), packet, now)
         elif isinstance(packet, CheckAnswer):
-            if self.paths.answered(Path(kind, socket, address), packet.nonce, now):
+            if self._checks.answerReceived(Path(kind, socket, address), packet, now):
                 self._settle()
         else:
-            self._packetReceived(packet)
+            self._checks.loss_meter.received += 1
+            if isinstance(packet, ChannelBody):
+                self._bodyReceived(packet.body, now)
+            else:
+                self._packetReceived(packet)
+
+    def _bodyReceived(self, body: bytes, now: float) -> None:
+        try:
+            self._carried.bodyReceived(body, now)
+        except RemoteProtocolError as error:
+            self._malformed(error)
+
+    def _malformed(self, error: RemoteProtocolError) -> None:
+        self.statistics.malformed += 1
+        self._noteOnce(self.statistics.malformed, error)
 
     def _noteOnce(self, count: int, error: RemoteProtocolError) -> None:
         """Log the first of a kind; whoever sends more only raises a number."""
@@ -218,15 +330,32 @@ class PeerLink:
         """End the link: no timer is left, nothing is sent or received any more."""
         self._closed = True
         self._agent.stop()
-        self._alarm.cancel()
+        self._carried.close()
+        self._checks.stop()
 
-    def _checkReceived(self, path: Path, check: Check, now: float) -> None:
-        self._sendCheck(path, CheckAnswer(check.nonce))
-        record = self.paths.record(path)
-        if record is None or not record.proven:
-            self.paths.add(path, now)
-            self._check(path, now)
-            self._schedule()
+    def _sendOver(self, path: Path, plain: bytes) -> None:
+        """Seal a packet and send it; note whether the system still sends anything."""
+        datagram = self._sealed.seal(plain)
+        self.statistics.bytes_sent += len(datagram)
+        if path.socket.send(datagram, path.address):
+            self._failing_since = None
+        else:
+            self._sendFailed()
+
+    def _sendFailed(self) -> None:
+        self.statistics.send_errors += 1
+        now = self._machine.clock.seconds()
+        if self._failing_since is None:
+            self._failing_since = now
+        elif now - self._failing_since >= self._settings.errors_after:
+            self._failing_since = now
+            self._doubted(Doubt.SEND_ERRORS)
+
+    def _sendBody(self, body: bytes) -> bool:
+        before = self._checks.sent
+        sent = self.send(ChannelBody(body))
+        self.statistics.channel_sent += self._checks.sent - before
+        return sent
 
     def _probe(self, address: Address) -> None:
         if self._game_socket is None:
@@ -234,33 +363,26 @@ class PeerLink:
         now = self._machine.clock.seconds()
         path = Path(PathKind.DIRECT, self._game_socket, address)
         self.paths.add(path, now)
-        self._check(path, now)
-        self._schedule()
-
-    def _check(self, path: Path, now: float) -> None:
-        if self._closed or self.paths.record(path) is None:
-            return
-        nonce = self._machine.randomBytes(NONCE_BYTES)
-        self.paths.checkSent(path, nonce, now)
-        self._sendCheck(path, Check(nonce))
-
-    def _sendCheck(self, path: Path, packet: Check | CheckAnswer) -> None:
-        datagram = self._sealed.seal(encodePeerPacket(packet))
-        self.statistics.checks_sent += 1
-        self.statistics.bytes_sent += len(datagram)
-        path.socket.send(datagram, path.address)
+        self._checks.check(path, now)
+        self._checks.schedule()
 
     def _runChecks(self) -> None:
         now = self._machine.clock.seconds()
+        if self._checks.stoodStill(now):
+            self._doubted(Doubt.STALL)
         lost = self.paths.expire(now)
-        for path in self.paths.dueChecks(now):
-            self._check(path, now)
+        self._checks.checkDue(now)
+        if now >= self._renewal_due:
+            self._renewal_due = now + self._settings.sealing.renewal_interval
+            self.statistics.renewals += self._sealed.renewKeys()
         if any(path.kind is PathKind.RELAY for path in lost):
             self._relaySilent()
         if lost:
             self._settle()
         else:
-            self._schedule()
+            self._checks.schedule()
+        silent = self.paths.isSilent(now, self._settings.moved_after)
+        self._doubted(Doubt.SILENCE if silent else Doubt.ROUTINE)
 
     def _settle(self) -> None:
         """Tell who has to know which path carries the game, and whether a direct one is there."""
@@ -270,10 +392,10 @@ class PeerLink:
             self._agent.pathProven()
         else:
             self._agent.pathLost()
-        self._schedule()
+        self._checks.schedule()
         if self.paths.chosen != self._reported:
             self._reported = self.paths.chosen
+            self._carried.pathChanged(self._reported is not None)
+            if self._reported is None:
+                self._doubted(Doubt.PATH_LOST)
             self._pathChanged(self._reported)
-
-    def _schedule(self) -> None:
-        self._alarm.set(None if self._closed else self.paths.nextDue())

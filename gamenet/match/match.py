@@ -1,9 +1,10 @@
 """
 One match, from the ticket to the result: reach the others, play, say farewell.
 
-The decisions are elsewhere (L{gamenet.match.barrier}, L{gamenet.match.path},
-L{gamenet.traversal.punch}, L{gamenet.rollback}), and so is what is done in each
-state (L{gamenet.match.stages}); this is where they meet the clock and the sockets.
+The decisions are elsewhere (L{gamenet.match.start}, L{gamenet.match.barrier},
+L{gamenet.match.path}, L{gamenet.traversal.punch}, L{gamenet.rollback}), and so is what is
+done in each state (L{gamenet.match.stage}); this is where they meet the clock and the
+sockets.
 """
 
 from __future__ import annotations
@@ -13,34 +14,37 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gamenet.errors import GamenetError, LocalProtocolError, MomentFailed
 from gamenet.interfaces import IMachine, IPeerProtocol, ISimulation
 from gamenet.machine.alarm import Alarm
 from gamenet.match.attachments import Attachments
-from gamenet.match.barrier import StartBarrier
+from gamenet.match.conclusion import Conclusion
 from gamenet.match.configuration import ConfigurationDiffers
 from gamenet.match.difference import StatesDiffered
 from gamenet.match.farewell import Farewell
 from gamenet.match.frame_loop import FrameLoop
-from gamenet.match.keys import PlayerKeys
-from gamenet.match.link import PeerLink
+from gamenet.match.leaving import Leaving, Over
+from gamenet.match.loading import Loading
 from gamenet.match.moments import moment
+from gamenet.match.participation import Duties
 from gamenet.match.path import Path
-from gamenet.match.peer import Peer
+from gamenet.match.peers import Peers, PeersHeard
 from gamenet.match.protocol import MatchResult, Outcome
-from gamenet.match.sealed_link import SealedLink
+from gamenet.match.reaching import Arriving, Reaching
+from gamenet.match.readings import Readings
+from gamenet.match.resume_secret import ResumeSecret
 from gamenet.match.settings import MatchSettings
-from gamenet.match.silence import SilenceWatch
 from gamenet.match.sockets import PlayerSockets
-from gamenet.match.stages import Ground, Leaving, MatchState, Over, Reaching, Stage
-from gamenet.match.statistics import MatchStatistics
-from gamenet.rollback.interpolation import Drawn
-from gamenet.traversal.punch import PunchRole
+from gamenet.match.stage import Ground, MatchState, Stage
+from gamenet.match.start import Start, errorOf
+from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember
-from gamenet.wire.match_log_records import LogHeader
-from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, Inputs, PeerPacket, Ready, Terms
+from gamenet.wire.log_values import Epoch
+from gamenet.wire.peer_packets import GoodbyeReason, PeerPacket
+from gamenet.wire.start_packets import CallOff
 
 __all__ = ["Match", "MatchState"]
 
@@ -50,15 +54,23 @@ _REASONS = {
     StatesDiffered: GoodbyeReason.DIFFERED,
 }
 
+#: What the session's log says that is being played.
+ACTIVITY = "match"
 
-class Match:
+#: The states in which the match can be left.
+_LEAVABLE = (MatchState.REACHING, MatchState.COUNTING, MatchState.PLAYING)
+
+
+class Match(Readings):
     """
     A match as one player sees it.  Made by L{gamenet.match.session.Session.play}.
 
     @ivar match_id: The match's id, 16 bytes.
     @ivar player: Our player number.
     @ivar seed: The seed of the match's random numbers, the same for all.
-    @ivar members: Who plays, in order of player number.
+    @ivar members: Who the ticket says plays, and who came later, in order of player number.
+    @ivar result: What is left of it, C{None} before it is over, and where an error ended it.
+    @ivar goes_on: Whether we left it while others play on.
     """
 
     _log = Logger()
@@ -75,21 +87,42 @@ class Match:
         attachments: Attachments,
         candidates: tuple[Candidate, ...],
         sendStep: Callable[[int, bytes, int], None],
+        resumed: ResumeSecret | None = None,
+        *,
+        returning: bool = False,
+        title: str = "",
+        report: Callable[[Epoch, tuple[int, ...]], object] = lambda epoch, players: None,
     ) -> None:
         """
         @param attachments: What the game attached to the match.
         @param candidates: Where we may be reached, as offered to the others.
         @param sendStep: Called with a player number, an attempt id and a step kind.
+        @param resumed: What our former process left, where this one has returned.
+        @param returning: Whether we were in it before, by this number, in this process.
+        @param title: The session's name.
+        @param report: Called where we are host, with the epoch and the participants.
         """
         self.match_id, self.player, self.seed = ticket.match_id, ticket.player, ticket.seed
         self.members = ticket.members
+        self.result: MatchResult | None = None
+        self.goes_on = False
         self._machine = machine
-        self._sockets = sockets
         self._protocol = protocol
         self._settings = settings
         self._candidates = candidates
-        self._sendStep = sendStep
-        self._loop = FrameLoop(settings, ticket, simulation, protocol, attachments)
+        self._conclusion = Conclusion(ticket, keys)
+        heard = self._heard(sendStep)
+        others = self._others = Peers(
+            machine, ticket, keys, sockets, settings, heard, resumed, returning
+        )
+        late, transfer = resumed is not None, others.mesh.transfer
+        duties = Duties(self._failSoon, lambda _: None, self._departed, report)
+        self._session = others.openSession(protocol, duties, title, late)
+        self._loop = FrameLoop(
+            settings, ticket, simulation, protocol, attachments, late, transfer
+        )
+        others.know(self._loop.configuration)
+        self._peers = others.table
         self._ground = Ground(
             self._loop,
             protocol,
@@ -99,16 +132,18 @@ class Match:
             self._part,
             self._end,
             self._wake,
+            self._callOff,
+            self._forget,
+            Start.of(ticket),
+            self._conclusion.statements,
+            self._peers,
+            self._session,
         )
-        self._peers = self._ground.peers
         self._stage: Stage = Reaching(self._ground, math.inf)
         self._alarm = Alarm(machine.clock, lambda: self._guard(self._beat))
-        self._started: float | None = None
+        self._loading = Loading(self._loaded, self._loadFailed)
         self._result: Deferred[MatchResult] = Deferred(lambda _: self.leave())
         self._over: Deferred[None] = Deferred()
-        for member in ticket.members:
-            if member.player != self.player:
-                self._peers[member.player] = self._peerFor(member, keys)
 
     @property
     def state(self) -> MatchState:
@@ -122,13 +157,15 @@ class Match:
         @return: Fires when the match is over; see
             L{gamenet.match.session.Session.play} for the failures.
         """
-        limit = self._machine.clock.seconds() + self._settings.start_timeout
-        self._stage = Reaching(self._ground, limit)
-        for peer in self._peers.values():
-            self._sockets.addLink(peer.link)
-            peer.reachOut(self._sockets, self._candidates)
+        now = self._machine.clock.seconds()
+        limits = now + self._settings.start_timeout, now + self._settings.load_timeout
+        late = self._loop.seats.joining
+        self._stage = (Arriving if late else Reaching)(self._ground, *limits)
+        self._others.mesh.start(self._candidates)
         self._log.info("match {m} begins as player {p}", m=self._name(), p=self.player)
-        self._guard(self._beat)
+        self._guard(lambda: self._loading.begin(self._protocol))
+        if self.state is MatchState.REACHING:
+            self._guard(self._beat)
         return self._result
 
     def whenOver(self) -> Deferred[None]:
@@ -140,109 +177,60 @@ class Match:
         Leave the match and tell the others; L{play} fires with what was reached as
         soon as goodbye is said.
         """
-        if self.state in (MatchState.REACHING, MatchState.PLAYING):
+        if self.state in _LEAVABLE:
             self._part(GoodbyeReason.LEFT)
 
-    def statistics(self) -> MatchStatistics:
-        """Return what the match has cost so far."""
-        now = self._machine.clock.seconds()
-        duration = 0.0 if self._started is None else now - self._started
-        links = [peer.link for peer in self._peers.values()]
-        return MatchStatistics.gather(links, self._loop, duration)
+    def memberJoined(self, member: TicketMember) -> None:
+        """The lobby says that somebody comes late, or comes back with other keys."""
+        seats = self._loop.seats.players
+        if self.state is MatchState.OVER or not 0 < member.player <= seats:
+            return
+        if self._others.add(member):
+            self._loop.drop(member.player)
+            self._conclusion.admit(member)
+            known = {each.player: each for each in self.members} | {member.player: member}
+            self.members = tuple(known[player] for player in sorted(known))
 
-    def blend(self) -> float:
+    def resumeSecret(self) -> bytes:
         """
-        Return how far the present is past the newest frame, 0.0 to 1.0 of a frame; for
-        a game that draws at a rate of its own, between two frames.
+        Return what a later process of ours needs to come back to this match, in
+        L{gamenet.match.returning.rejoin}; whoever has it is us.
         """
-        return self._loop.blend(self._machine.clock.seconds())
-
-    def drawn(self) -> Drawn:
-        """
-        Return what to draw right now: between the pictures of the two newest frames,
-        corrections smoothed.  For a game that draws at a rate of its own.
-
-        @return: The values of each object, nothing before the first frame.
-        @raise LocalProtocolError: No C{pictures} were given to
-            L{gamenet.match.session.Session.play}, or the pictures' tuples differ in
-            length from the axes.
-        """
-        return self._loop.drawn(self._machine.clock.seconds())
-
-    def logHeader(self) -> LogHeader:
-        """
-        Return what C{MatchLog.begin} of L{gamenet.match_log.match_log} asks for; called in
-        C{matchStarted}.
-        """
-        settings = self._settings
-        return LogHeader(
-            match_id=self.match_id,
-            players=len(self.members),
-            local_players=(self.player,),
-            seating=tuple((member.player,) for member in self.members),
-            digest=self._loop.configuration.digest,
-            frame_rate=settings.frame_rate,
-            prediction_window=settings.prediction_window,
-            checksum_interval=settings.checksum_interval,
-            game=settings.rules,
-            started=self._machine.clock.seconds(),
-        )
-
-    def setInputDelay(self, frames: int, player: int | None = None) -> None:
-        """
-        Change the delay between an input of ours and its effect, from the next input
-        on.  A longer one holds the newest input for the frames in between; a shorter
-        one asks for no input for a while.
-
-        @param frames: As C{input_delay} of L{gamenet.match.settings.MatchSettings}.
-        @param player: Whose; C{None} is the first who is played here.
-        @raise gamenet.errors.BadSetting: It is out of bounds.
-        @raise LocalProtocolError: C{player} is not played here.
-        """
-        self._loop.setInputDelay(frames, player)
+        return self._others.mesh.resumeSecret()
 
     def candidatesChanged(self, player: int, candidates: tuple[Candidate, ...]) -> None:
         """Another player may be reached elsewhere now."""
-        peer = self._peers.get(player)
-        if peer is not None and self.state is not MatchState.OVER:
-            peer.candidates = candidates
-            peer.reachOut(self._sockets, self._candidates)
+        if self.state is not MatchState.OVER:
+            self._others.mesh.candidatesChanged(player, candidates)
 
     def stepReceived(self, player: int, attempt: bytes, kind: int) -> None:
         """The lobby carried a step of another player to us."""
-        peer = self._peers.get(player)
-        if peer is not None and self.state is not MatchState.OVER:
-            peer.link.stepReceived(attempt, kind)
+        if self.state is not MatchState.OVER:
+            self._others.mesh.stepReceived(player, attempt, kind)
 
     def offered(self, candidates: tuple[Candidate, ...]) -> None:
         """Our own candidates changed: our relayed address may have come, or be gone."""
         self._candidates = candidates
         if self.state is not MatchState.OVER:
-            for peer in self._peers.values():
-                peer.reachOut(self._sockets, candidates)
+            self._others.mesh.offered(candidates)
 
-    def _peerFor(self, member: TicketMember, keys: PlayerKeys) -> Peer:
-        player = member.player
-        link = PeerLink(
-            self._machine,
-            SealedLink.between(keys, self.player, member.link_key, player, self.match_id),
-            player,
-            PunchRole.OPENER if self.player < player else PunchRole.ANSWERER,
-            lambda packet: self._guard(lambda: self._packetReceived(player, packet)),
-            lambda path: self._guard(lambda: self._pathChanged(player, path)),
-            lambda attempt, kind: self._sendStep(player, attempt, kind),
-            lambda: self._relaySilent(player),
-            self._settings.paths,
-            self._settings.punch,
+    def _heard(self, sendStep: Callable[[int, bytes, int], None]) -> PeersHeard:
+        return PeersHeard(
+            lambda player, packet: self._guard(lambda: self._packetReceived(player, packet)),
+            lambda player, path: self._guard(lambda: self._pathChanged(player, path)),
+            lambda player: self._guard(lambda: self._loop.drop(player)),
+            sendStep,
+            self.memberJoined,
         )
-        watch = SilenceWatch(self._settings.interrupted_after, self._settings.lost_after)
-        barrier = StartBarrier(player, self._loop.configuration)
-        return Peer(player, link, barrier, watch, member.candidates)
 
-    def _relaySilent(self, player: int) -> None:
-        """Nothing comes back through the relay: is our address there, and the channel bound?"""
-        self._sockets.verifyRelay()
-        self._peers[player].reachOut(self._sockets, self._candidates)
+    def _loaded(self) -> None:
+        self._ground.start.loaded = True
+        if self.state is MatchState.REACHING:
+            self._alarm.set(self._machine.clock.seconds())
+
+    def _loadFailed(self, error: MomentFailed) -> None:
+        self._log.failure("load failed in a match", Failure(error))
+        self._failSoon(error)
 
     def _guard(self, act: Callable[[], None]) -> None:
         """Do something that may end the match by raising."""
@@ -260,26 +248,21 @@ class Match:
 
     def _beat(self) -> None:
         """Do what is due in the present state, and come back when more is."""
-        due = self._stage.beat(self._machine.clock.seconds())
-        self._alarm.set(None if self.state is MatchState.OVER else due)
+        stage = self._stage
+        due = stage.beat(self._machine.clock.seconds())
+        if self._stage is stage:
+            self._alarm.set(due)
 
     def _packetReceived(self, player: int, packet: PeerPacket) -> None:
         stage = self._stage
-        if not stage.playable:
+        peer = self._peers.get(player)
+        if peer is None or not stage.playable:
             return
-        peer = self._peers[player]
         now = self._machine.clock.seconds()
-        if isinstance(packet, Inputs):
-            stage.inputsReceived(peer, packet, now)
-        elif isinstance(packet, Ready):
-            stage.readyReceived(peer, packet, now)
-        elif isinstance(packet, Goodbye):
-            stage.goodbyeReceived(peer, packet, now)
-        elif isinstance(packet, Terms):
-            stage.termsReceived(peer, packet)
+        stage.packetReceived(peer, packet, now)
 
     def _pathChanged(self, player: int, path: Path | None) -> None:
-        if path is None or not self._stage.playable:
+        if path is None or not self._stage.playable or player not in self._peers:
             return
         self._log.info("player {p} is reached by {kind}", p=player, kind=path.kind.value)
         with moment("pathChanged"):
@@ -293,21 +276,57 @@ class Match:
         self._stage.stopped = True
         self._stage = stage
 
-    def _begin(self, now: float) -> None:
+    def _forget(self, player: int) -> None:
+        if not self._session.keeps(player):
+            self._log.info("player {p} is out for good", p=player)
+            self._others.remove(player)
+
+    def _departed(self, player: int) -> None:
+        self._loop.drop(player)
+        self._others.remove(player)
+
+    def _begin(self, due: float) -> None:
         """Everybody is there: play."""
-        self._started = now
-        self._loop.begin(now)
+        self._started = due
+        self._loop.begin(due)
         self._log.info("match {match} is being played", match=self._name())
         with moment("matchStarted"):
             self._protocol.matchStarted(self)
-        self._alarm.set(now)
+        self._session.begin()
+        self._session.activityBegins(ACTIVITY)
+        self._alarm.set(due)
 
-    def _part(self, reason: GoodbyeReason, error: GamenetError | None = None) -> None:
+    def _part(
+        self,
+        reason: GoodbyeReason,
+        error: GamenetError | None = None,
+        call_off: CallOff | None = None,
+    ) -> None:
         """Play no more, and begin to say goodbye."""
         now = self._machine.clock.seconds()
         farewell = Farewell(reason, now + self._settings.farewell_timeout)
-        self._become(Leaving(self._ground, farewell, error))
+        votes = tells = False
+        if error is None and call_off is None and self.state is MatchState.PLAYING:
+            if reason is GoodbyeReason.FINISHED:
+                self._session.activityEnds(self._conclusion.sign(self._loop, self._protocol))
+            else:
+                several = len(self._loop.members) > 2
+                self.goes_on = tells = several or self._settings.plays_alone
+                votes = several and not self._loop.joining
+            if votes:
+                self._loop.leave(now)
+        if error is not None:
+            self._session.close(str(error))
+        self._loading.stop()
+        self._become(Leaving(self._ground, farewell, error, call_off, votes, tells))
         self._alarm.set(now)
+
+    def _callOff(self, call_off: CallOff) -> None:
+        """The match does not begin, for anybody: tell all."""
+        settings = self._settings
+        error = errorOf(call_off, settings.start_timeout, settings.load_timeout)
+        self._log.warn("match {m} is called off: {why}", m=self._name(), why=str(error))
+        self._part(GoodbyeReason.FAILED, error, call_off)
 
     def _failSoon(self, error: GamenetError) -> None:
         """The match has failed: say goodbye, then tell whoever waits for the result."""
@@ -319,29 +338,26 @@ class Match:
 
     def _end(self, why: Outcome | GamenetError) -> None:
         """The match is over."""
-        result: MatchResult | None = None
         if isinstance(why, Outcome):
-            last, checksum = self._loop.confirmed_frame, self._loop.checksum
-            counted = self.statistics()
-            result = MatchResult(self.match_id, self.player, why, last, checksum, counted)
+            self.result = self._conclusion.resultOf(why, self._loop, self.statistics())
         self._close(why.value if isinstance(why, Outcome) else str(why))
         try:
-            self._protocol.matchEnded(result)
+            self._protocol.matchEnded(self.result)
         except Exception:
             self._log.failure("matchEnded raised in match {match}", match=self._name())
         if self._result.called:
             return
-        if result is not None:
-            self._result.callback(result)
+        if self.result is not None:
+            self._result.callback(self.result)
         elif isinstance(why, GamenetError):
             self._result.errback(why)
 
     def _close(self, why: str) -> None:
+        self._loading.stop()
         self._become(Over(self._ground))
         self._alarm.cancel()
-        for peer in self._peers.values():
-            self._sockets.removeLink(peer.link)
-            peer.link.close()
+        self._session.close(why)
+        self._others.mesh.close()
         self._closeRecording(why)
         self._over.callback(None)
 

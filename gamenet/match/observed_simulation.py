@@ -71,6 +71,8 @@ class ObservedSimulation:
         @param steps: What the timeline is about to be given, all of it.
         @param now: The time, in seconds.
         """
+        if self._effects is None and self._pictures is None:
+            return  # nobody plays with this one
         self._now = now
         self._frames.clear()
         self._loads.clear()

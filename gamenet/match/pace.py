@@ -63,6 +63,17 @@ class Pace:
         self.began = now
         self._schedule = FrameSchedule(self._frame_rate, now)
 
+    def goTo(self, frame: int, now: float) -> None:
+        """We came into the match, or came back: C{frame} is due now."""
+        self._held = False
+        self._schedule = FrameSchedule(self._frame_rate, now, frame)
+        self._forget()
+
+    def forget(self, player: int) -> None:
+        """A player is out, or comes anew: how far they were says nothing any more."""
+        if player in self._sync:
+            self._sync[player].reset()
+
     def framesDue(self, now: float) -> int:
         """
         Return how many frames are to be played now, and count them as played.

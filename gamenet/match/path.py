@@ -32,7 +32,7 @@ class PathKind(Enum):
     RELAY = "relay"
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Path:
     """
     One way to reach the other player.
@@ -54,6 +54,9 @@ class PathSettings:
 
     @ivar check_interval: Seconds between two checks of a proven path.
     @ivar unproven_interval: Seconds between two checks of the relay while unproven.
+    @ivar first_interval: Seconds between two of the first checks of a path, which tell how
+        long it is and what the other player's clock shows.
+    @ivar first_checks: How many checks those are.
     @ivar doubt_after: Seconds without an answer after which a path is no longer
         trusted alone.
     @ivar silence_doubt: Seconds without any packet of the other player after which
@@ -65,6 +68,8 @@ class PathSettings:
 
     check_interval: float = attrs.field(default=0.5, validator=seconds())
     unproven_interval: float = attrs.field(default=0.2, validator=seconds())
+    first_interval: float = attrs.field(default=0.1, validator=seconds())
+    first_checks: int = attrs.field(default=16, validator=wholeNumber(0, 256))
     doubt_after: float = attrs.field(default=1.5, validator=seconds())
     silence_doubt: float = attrs.field(default=0.25, validator=seconds())
     lost_after: float = attrs.field(default=3.0, validator=seconds())
@@ -84,6 +89,8 @@ class PathRecord:
     @ivar last_answer: When a check was last answered; at first when the path was added.
     @ivar next_check: When the next check is due.
     @ivar announced: Whether the lobby named it: a relay path that is kept while silent.
+    @ivar insisted: Whether it is checked again and again until it is proven or forgotten.
+    @ivar checks: How many checks were sent over it.
     @ivar outstanding: When each unanswered check was sent, by its nonce.
     """
 
@@ -94,6 +101,8 @@ class PathRecord:
     round_trip: float | None = None
     jitter: float = 0.0
     announced: bool = False
+    insisted: bool = False
+    checks: int = 0
     outstanding: dict[bytes, float] = attrs.field(factory=dict)
 
     def measured(self, sample: float) -> None:
@@ -128,7 +137,9 @@ class PathTable:
         """Return what is known of C{path}, C{None} where it is not in the table."""
         return self._records.get(path)
 
-    def add(self, path: Path, now: float, announced: bool = False) -> bool:
+    def add(
+        self, path: Path, now: float, announced: bool = False, insisted: bool = False
+    ) -> bool:
         """
         Take a path into the table.
 
@@ -138,6 +149,8 @@ class PathTable:
 
         @param announced: Whether the lobby named it as the way through the relay; other
             paths are what the other player's checks came by, as many as they like.
+        @param insisted: Whether to check it at once, and until it is proven or forgotten:
+            the other player has proven to be there in another way.
         @return: Whether it is new and there was room.
         """
         record = self._records.get(path)
@@ -149,8 +162,10 @@ class PathTable:
         if len(self._records) >= self.settings.path_limit:
             self.refused += 1
             return False
-        due = now if announced else _NEVER
-        self._records[path] = PathRecord(path, now, due, announced=announced)
+        due = now if announced or insisted else _NEVER
+        self._records[path] = PathRecord(
+            path, now, due, announced=announced, insisted=insisted
+        )
         return True
 
     def remove(self, path: Path) -> None:
@@ -170,10 +185,16 @@ class PathTable:
         if len(record.outstanding) >= self.settings.outstanding_limit:
             del record.outstanding[next(iter(record.outstanding))]
         record.outstanding[nonce] = now
+        record.checks += 1
         if record.proven:
-            record.next_check = now + self.settings.check_interval
-        elif record.announced:
+            record.next_check = now + self._interval(record)
+        elif record.announced or record.insisted:
             record.next_check = now + self.settings.unproven_interval
+
+    def sentAt(self, path: Path, nonce: bytes) -> float | None:
+        """Return when an unanswered check left over C{path}, C{None} where none did."""
+        record = self._records.get(path)
+        return None if record is None else record.outstanding.get(nonce)
 
     def answered(self, path: Path, nonce: bytes, now: float) -> bool:
         """
@@ -191,7 +212,7 @@ class PathTable:
         newly = not record.proven
         record.proven = True
         if newly:
-            record.next_check = now + self.settings.check_interval
+            record.next_check = now + self._interval(record)
             self._choose()
         if path == self.chosen:
             self._doubted = False
@@ -207,6 +228,40 @@ class PathTable:
         if now - self.last_heard >= self.settings.silence_doubt:
             self._doubted = True
         self.last_heard = now
+
+    def isSilent(self, now: float, limit: float) -> bool:
+        """Return whether nothing has come for C{limit} seconds though there is a path."""
+        return self.chosen is not None and now - self.last_heard >= limit
+
+    def recheck(self, now: float) -> None:
+        """
+        We stood still: trust no path alone until it answers again.  Every path that was
+        proven, or is kept, is checked at once and has all of its time to answer.
+        """
+        self._doubted = True
+        self.last_heard = now
+        for record in self._records.values():
+            record.outstanding.clear()
+            record.last_answer = now
+            record.checks = 0
+            if record.proven or record.announced or record.insisted:
+                record.next_check = now
+
+    def moved(self, now: float) -> None:
+        """
+        Our own address is another: no path is proven any more.  Those that were, and those
+        that are kept, are checked at once and until they are proven or forgotten.
+        """
+        for record in self._records.values():
+            record.insisted = record.insisted or record.proven
+            record.proven = False
+        self.recheck(now)
+        self._choose()
+
+    def clear(self) -> None:
+        """Forget every path: whoever is at the other ends is somebody else now."""
+        self._records.clear()
+        self.chosen = None
 
     def dueChecks(self, now: float) -> list[Path]:
         """Return the paths whose check is due, in the order they were added."""
@@ -270,6 +325,11 @@ class PathTable:
         """Return the deviation of the chosen path's round trip in seconds."""
         record = self._records.get(self.chosen) if self.chosen is not None else None
         return 0.0 if record is None else record.jitter
+
+    def _interval(self, record: PathRecord) -> float:
+        """Return the seconds from one check of a proven path to the next."""
+        first = record.checks < self.settings.first_checks
+        return self.settings.first_interval if first else self.settings.check_interval
 
     def _choose(self) -> None:
         """

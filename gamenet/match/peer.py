@@ -1,77 +1,78 @@
 """
-One other player of a match: everything that is kept about them.
+One other player of a match: everything that is kept about them beside their link.
 """
 
 from __future__ import annotations
 
 import attrs
-from twisted.logger import Logger
 
-from gamenet.interfaces import Address
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.link import PeerLink
+from gamenet.match.mesh import Mesh
 from gamenet.match.silence import SilenceWatch
-from gamenet.match.sockets import PlayerSockets
-from gamenet.traversal.candidates import relayedAddress
-from gamenet.wire.lobby_values import RELAYED, Candidate
+from gamenet.wire.lobby_values import Candidate
+from gamenet.wire.peer_packets import PeerPacket
 
 __all__ = ["Peer"]
-
-#: How many different relayed addresses of one player are ever tried in a match.
-_RELAYED_LIMIT = 16
 
 
 @attrs.define(eq=False)
 class Peer:
     """
-    One other player.  Owned by L{gamenet.match.match.Match}.
+    One other player.  Owned by L{gamenet.match.peers.Peers}.
 
     @ivar player: The player's number.
-    @ivar link: The sealed link to them.
     @ivar barrier: The start of play, towards them.
     @ivar watch: How long they have been silent.
-    @ivar candidates: Where they may be reached, as the lobby last said.
     @ivar parted: Whether they said goodbye.
     """
 
-    _log = Logger()
-
     player: int
-    link: PeerLink
+    _mesh: Mesh
     barrier: StartBarrier
     watch: SilenceWatch
-    candidates: tuple[Candidate, ...]
     parted: bool = False
-    _relayed: dict[Address, None] = attrs.field(init=False, factory=dict)
 
-    def reachOut(self, sockets: PlayerSockets, ours: tuple[Candidate, ...]) -> None:
+    @property
+    def link(self) -> PeerLink | None:
+        """The sealed link to them; C{None} where a process that returned has none yet."""
+        return self._mesh.links.get(self.player)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Where they may be reached, as was last said."""
+        members = {member.player: member for member in self._mesh.members}
+        return members[self.player].candidates if self.player in members else ()
+
+    @property
+    def round_trip(self) -> float | None:
+        """Smoothed seconds to them and back; C{None} if unknown."""
+        return None if self.link is None else self.link.paths.roundTrip()
+
+    @property
+    def has_path(self) -> bool:
+        """Whether a path to them carries the game."""
+        return self.link is not None and self.link.paths.chosen is not None
+
+    @property
+    def heard_at(self) -> float:
+        """When any authentic packet of theirs last came, in seconds; 0.0 before the first."""
+        return 0.0 if self.link is None else self.link.paths.last_heard
+
+    @property
+    def clock_offset(self) -> float | None:
+        """What is to be added to our clock to get theirs, in seconds, if it is known."""
+        return None if self.link is None else self.link.clock_offset.offset
+
+    def send(self, packet: PeerPacket) -> bool:
         """
-        Try every way to reach them; call again when candidates of either side change.
+        Send one packet that may get lost.
 
-        Without any candidate of our own but the relayed one, nothing of ours leaves
-        for an address of theirs.
-
-        @param ours: Where we may be reached, as offered to them.
+        @return: Whether there is a path; without one the packet is dropped.
         """
-        relayed = sockets.relayed
-        if relayed is None:
-            self.link.relayLost()
-        else:
-            theirs = relayedAddress(self.candidates)
-            if theirs is not None and self._isBelievable(theirs):
-                relayed.bindChannel(theirs).addErrback(
-                    lambda failure: self._log.info(
-                        "no channel to player {player}: {reason}",
-                        player=self.player,
-                        reason=failure.getErrorMessage(),
-                    )
-                )
-                self.link.addRelay(relayed, theirs)
-        if any(candidate.kind != RELAYED for candidate in ours):
-            self.link.searchDirect(sockets.game, ours, self.candidates)
+        return self._mesh.send(self.player, packet)
 
-    def _isBelievable(self, relayed: Address) -> bool:
-        """Nobody gets a new relayed address this often: who says so aims us at others."""
-        if len(self._relayed) < _RELAYED_LIMIT:
-            self._relayed[relayed] = None
-        return relayed in self._relayed
+    def returned(self) -> None:
+        """They play, or play again: what was noted of their silence and their goodbye is past."""
+        self.watch.heard()
+        self.parted = False

@@ -20,10 +20,13 @@ from gamenet.errors import BadSetting, GamenetError
 from gamenet.interfaces import IMachine
 from gamenet.lobby.client import ILobbyListener, LobbyClient
 from gamenet.machine.reactor_machine import asMachine
-from gamenet.match.keys import SEED_BYTES, PlayerKeys
 from gamenet.match.match import Match
+from gamenet.match.match_keys import MatchKeys
 from gamenet.match.session import Session
+from gamenet.match.shared_match import SharedMatch
 from gamenet.match.sockets import PlayerSockets
+from gamenet.rollback.settings import PLAYERS_LIMIT
+from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket, RelayCredentials
 from gamenet.wire.lobby_values import (
     HOST,
@@ -32,12 +35,16 @@ from gamenet.wire.lobby_values import (
     Candidate,
     SessionSummary,
     SessionView,
+    TicketMember,
 )
 
-__all__ = ["SEATS_LIMIT", "Player", "connect"]
+__all__ = ["MATCHES_LIMIT", "SEATS_LIMIT", "Player", "connect"]
+
+#: How many matches can be played on one connection with a lobby.
+MATCHES_LIMIT = 65_536
 
 #: The most seats of a session that can be played.
-SEATS_LIMIT = 2
+SEATS_LIMIT = PLAYERS_LIMIT
 
 
 def connect(
@@ -109,12 +116,14 @@ class Player:
         self.machine = machine
         self.relay_only = relay_only
         self.keys = PlayerKeys.fromRandomBytes(machine.randomBytes(SEED_BYTES))
+        self._match_keys = MatchKeys(machine, self.keys)
         self.sockets = PlayerSockets(machine, interface, port, self._relayChanged, relay_only)
         self.session: Session | None = None
         self._interface = interface
         self._host = ""
         self._asking = 0
         self._left_id = ""
+        self._entered: dict[tuple[bytes, int], None] = {}
         self._closed = False
 
     @property
@@ -131,13 +140,14 @@ class Player:
         Create a session and become its host.
 
         @param title: 1 to 64 characters.
-        @param capacity: How many seats; at most L{SEATS_LIMIT} for now.
+        @param capacity: How many seats; at most L{SEATS_LIMIT}.  Who joins while a match
+            runs takes a seat that is free.
         @param minimum: How many players it takes to start.
         @return: Fires with the L{Session}; fails with L{BadSetting} where there are
             too many seats, or as L{LobbyClient.createSession} does.
         """
         if capacity > SEATS_LIMIT:
-            return fail(BadSetting(f"a match has {SEATS_LIMIT} players, not {capacity}"))
+            return fail(BadSetting(f"a match has at most {SEATS_LIMIT} seats, not {capacity}"))
         return self._sitDown(self.lobby.createSession(title, capacity, minimum))
 
     def joinSession(self, session_id: str) -> Deferred[Session]:
@@ -157,8 +167,12 @@ class Player:
         if not self.relay_only:
             port = self.sockets.demultiplexer.address[1]
             found[Candidate(HOST, (self._host, port))] = None
-            if self.lobby.server_reflexive is not None:
-                found[Candidate(SERVER_REFLEXIVE, self.lobby.server_reflexive)] = None
+            reflexive = self.lobby.server_reflexive
+            if self.sockets.reopened and self.sockets.relayed is not None:
+                # What the lobby saw was another socket; the relay has seen this one.
+                reflexive = self.sockets.relayed.mapped_address
+            if reflexive is not None:
+                found[Candidate(SERVER_REFLEXIVE, reflexive)] = None
         if self.sockets.relayed is not None:
             found[Candidate(RELAYED, self.sockets.relayed.address)] = None
         return tuple(found)
@@ -217,7 +231,13 @@ class Player:
 
     def _seated(self, view: SessionView) -> Session:
         session = self.session = Session(
-            self.machine, self.lobby, self.sockets, self.keys, view, self.candidates, self._letGo
+            self.machine,
+            self.lobby,
+            self.sockets,
+            self._match_keys,
+            view,
+            self.candidates,
+            self._letGo,
         )
         self.lobby.whenServerReflexiveKnown().addCallback(lambda _: session.offerCandidates())
         return session
@@ -228,7 +248,16 @@ class Player:
             self.session = None
             self.sockets.releaseRelay()
 
+    def _hostMayHaveChanged(self) -> None:
+        """The game socket may be another one, at another address of ours."""
+        try:
+            self._host = self._ownHost()
+        except GamenetError as error:
+            self._log.info("our address is not known: {reason}", reason=str(error))
+
     def _relayChanged(self) -> None:
+        if self._host:
+            self._hostMayHaveChanged()
         if self.session is not None:
             self.session.relayChanged()
 
@@ -253,9 +282,25 @@ class Player:
             self.session.allocate()
 
     def matchStarting(self, ticket: MatchTicket) -> None:
-        """See L{ILobbyListener}."""
-        if self.session is not None:
+        """
+        See L{ILobbyListener}.  A seat that these keys were used in is not taken again: its
+        links would begin anew with the same keys and counters.
+        """
+        seat = ticket.match_id, ticket.player
+        if seat in self._entered or len(self._entered) >= MATCHES_LIMIT:
+            self._log.warn("a ticket for a seat that was ours is refused: connect anew")
+        elif self.session is not None:
+            self._entered[seat] = None
             self.session.ticketReceived(ticket)
+
+    def memberJoined(self, match_id: bytes, member: TicketMember) -> None:
+        """See L{ILobbyListener}."""
+        match = self._matchCalled(match_id)
+        if match is not None:
+            match.memberJoined(member)
+
+    def memberLeft(self, match_id: bytes, player: int) -> None:
+        """See L{ILobbyListener}: who leaves tells us by goodbye, or falls silent."""
 
     def candidatesChanged(
         self, match_id: bytes, player: int, candidates: tuple[Candidate, ...]
@@ -277,6 +322,6 @@ class Player:
         if self.session is not None:
             self.session.end(reason)
 
-    def _matchCalled(self, match_id: bytes) -> Match | None:
+    def _matchCalled(self, match_id: bytes) -> Match | SharedMatch | None:
         match = None if self.session is None else self.session.match
         return match if match is not None and match.match_id == match_id else None

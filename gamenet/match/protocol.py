@@ -12,6 +12,8 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, IPeerProtocol, ISimulation
+from gamenet.match.result import PlayerSignature
+from gamenet.match.session_protocol import SessionProtocol
 from gamenet.match.statistics import MatchStatistics
 
 __all__ = ["MatchResult", "Outcome", "PeerProtocol"]
@@ -24,9 +26,9 @@ class Outcome(Enum):
     FINISHED = "finished"
     #: We left it.
     LEFT = "left"
-    #: The other player left it.
+    #: Everybody else left it, the last of them on purpose.
     OTHER_LEFT = "other_left"
-    #: The other player's game raised an error.
+    #: Everybody else is gone, the last of them because its game raised an error.
     OTHER_FAILED = "other_failed"
 
 
@@ -42,6 +44,10 @@ class MatchResult:
     @ivar checksum: crc32 of the state it led to, or with sparse saving the newest one
         that was taken; 0 for none.
     @ivar statistics: What it cost.
+    @ivar statement: What the players of a finished match sign, as canonical bytes
+        (L{gamenet.wire.match_statements}); C{b""} where it was not played to its end.
+    @ivar signatures: Everybody's word on it, ours too, in order of player number: given,
+        missing or differing.
     """
 
     match_id: bytes
@@ -50,18 +56,31 @@ class MatchResult:
     last_frame: int
     checksum: int
     statistics: MatchStatistics
+    statement: bytes = b""
+    signatures: tuple[PlayerSignature, ...] = ()
 
 
 @implementer(IPeerProtocol)
-class PeerProtocol:
+class PeerProtocol(SessionProtocol):
     """
     This player's side of a match.  Subclass it and override the moments the game
-    cares about; L{gamenet.interfaces.IPeerProtocol} describes each of them.
+    cares about; L{gamenet.interfaces.IPeerProtocol} describes each of them.  Those of the
+    shared session are in L{SessionProtocol}.
 
     @ivar match: The L{gamenet.match.match.Match} being played, once it began.
     """
 
     match: Any = None
+
+    def load(self) -> Any:
+        """Load: nothing, unless overridden."""
+
+    def countdown(self, seconds: int) -> None:
+        """Play begins in so many C{seconds}."""
+
+    def gameOutcome(self) -> bytes:
+        """Say how the match ended: nothing, unless overridden."""
+        return b""
 
     def matchStarted(self, match: Any) -> None:
         """Play begins.  Keeps C{match}; call it when overriding."""
@@ -87,7 +106,7 @@ class PeerProtocol:
         """C{player} is heard again."""
 
     def peerLost(self, player: int, silence: float) -> None:
-        """C{player} has been silent beyond the limit; the match is about to end."""
+        """C{player} has been silent beyond the limit."""
 
     def desynchronized(self, frame: int, local: int, remote: int, player: int) -> None:
         """A confirmed frame's checksum differs from that of C{player}."""

@@ -19,16 +19,42 @@ from gamenet.match.moments import moment
 from gamenet.replay.recorder import HISTORY_LIMIT, ReplayRecorder
 from gamenet.rollback.events import FrameConfirmed
 from gamenet.rollback.session import RollbackSession
+from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.steps import Restore, Step
+from gamenet.wire.match_log_records import LogHeader
 from gamenet.wire.replay_file import ReplayHeader
 
-__all__ = ["LOG", "REPLAY", "Recording"]
+__all__ = ["LOG", "REPLAY", "Recording", "logHeaderOf"]
 
 #: The replay, as the game is told of it when it ends early.
 REPLAY = "replay"
 
 #: The log, as the game is told of it when it ends early.
 LOG = "log"
+
+
+def logHeaderOf(
+    match_id: bytes, settings: RollbackSettings, digest: bytes, rules: str, now: float
+) -> LogHeader:
+    """
+    Return the header of our log of a match.
+
+    @param digest: What the players compared before it.
+    @param rules: The game's name and version.
+    @param now: The time, in seconds.
+    """
+    return LogHeader(
+        match_id=match_id,
+        players=settings.players,
+        local_players=settings.local_players,
+        seating=settings.peers,
+        digest=digest,
+        frame_rate=settings.frame_rate,
+        prediction_window=settings.prediction_window,
+        checksum_interval=settings.checksum_interval,
+        game=rules,
+        started=now,
+    )
 
 
 class Recording:

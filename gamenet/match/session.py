@@ -5,19 +5,34 @@ A seat in a session: wait for the start, play, leave.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 
-from gamenet.errors import GamenetError, LobbyLost, MatchEnded, RequestRefused
-from gamenet.interfaces import IMachine, IPeerProtocol, IPicturedSimulation, ISimulation
+from gamenet.errors import (
+    GamenetError,
+    IdentityTimeout,
+    LobbyLost,
+    MatchEnded,
+    RequestRefused,
+)
+from gamenet.interfaces import (
+    IMachine,
+    IPeerProtocol,
+    IPicturedSimulation,
+    ISessionProtocol,
+    ISimulation,
+)
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.attachments import Attachments, IsMatchLog
-from gamenet.match.keys import PlayerKeys
+from gamenet.match.lobby_reports import LobbyReports, isEnder
 from gamenet.match.match import Match
+from gamenet.match.match_keys import MatchKeys
 from gamenet.match.moments import requireMethods
 from gamenet.match.protocol import MatchResult
+from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
+from gamenet.match.shared_match import SharedMatch
 from gamenet.match.sockets import PlayerSockets
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
@@ -36,28 +51,28 @@ class Session:
     @ivar ended: Why the session is gone, C{None} while it is there.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         machine: IMachine,
         lobby: LobbyClient,
         sockets: PlayerSockets,
-        keys: PlayerKeys,
+        keys: MatchKeys,
         view: SessionView,
         candidates: Callable[[], tuple[Candidate, ...]],
         letGo: Callable[[Session], None],
     ) -> None:
         """
+        @param keys: Our keys for each match.
         @param view: The session as the lobby described it.
         @param candidates: Returns where we may be reached, as far as it is known.
         @param letGo: Called once, when the seat and the match are both gone.
         """
         self.view = view
-        self.match: Match | None = None
+        self.match: Match | SharedMatch | None = None
         self.ended: str | None = None
         self._machine = machine
         self._lobby = lobby
+        self._reports = LobbyReports(lobby)
         self._sockets = sockets
         self._keys = keys
         self._candidates = candidates
@@ -109,6 +124,8 @@ class Session:
         @param log: Told everything that happens, for C{gamenet inspect}; if it
             raises, likewise.
         @return: Fires with the L{MatchResult}; fails with L{gamenet.errors.NoPath},
+            L{gamenet.match.start.NotLoaded} or L{gamenet.match.start.StartCalledOff} where
+            it did not begin, L{gamenet.match.start.NoSeat} where it goes on without us,
             L{gamenet.errors.PeerLost}, L{gamenet.errors.MomentFailed},
             L{gamenet.errors.RequestRefused},
             L{gamenet.match.configuration.ConfigurationDiffers} where the others play by
@@ -122,6 +139,26 @@ class Session:
                 simulation, protocol, settings or MatchSettings(), effects, pictures, replay, log
             )
         )
+
+    def share(
+        self, protocol: ISessionProtocol, settings: SessionSettings | None = None
+    ) -> Deferred[SharedMatch]:
+        """
+        Share a session: what all know together, without a game of frames.
+
+        The host starts it as soon as the minimum of players is there, at once where the
+        session was created with a minimum of 1; the others come to it when they like.
+
+        @param protocol: Our side of it.
+        @param settings: How patient we are.
+        @return: Fires with the L{SharedMatch} as soon as its state is known.  Fails with
+            L{IdentityTimeout}, L{gamenet.errors.PeerTimeout} or
+            L{gamenet.errors.SyncTimeout}, with L{gamenet.errors.CommandRefused} where we
+            may not join, with L{RequestRefused}, L{gamenet.errors.MomentFailed},
+            L{gamenet.errors.BadSetting} where the protocol lacks a method, or
+            L{MatchEnded} where the session is gone.  Cancelling it leaves.
+        """
+        return Deferred.fromCoroutine(self._share(protocol, settings or SessionSettings()))
 
     def leave(self) -> Deferred[None]:
         """Leave the session, and the match if one is on; fires when the lobby has agreed."""
@@ -172,7 +209,7 @@ class Session:
         candidates = self._candidates()
         if candidates != self._offered and self.ended is None and self._lobby.connected:
             self._offered = candidates
-            self._quietly(self._lobby.offerCandidates(candidates), "offering candidates")
+            self._reports.offerCandidates(candidates)
 
     def relayChanged(self) -> None:
         """Our relayed address came or went; called by the player."""
@@ -219,17 +256,21 @@ class Session:
         requireMethods(protocol, IPeerProtocol)
         ticket = await self._awaitTicket()
         try:
+            keys, returning = self._keys.enter(ticket)
             match = Match(
                 self._machine,
                 ticket,
-                self._keys,
+                keys,
                 self._sockets,
                 simulation,
                 protocol,
                 settings,
                 attachments,
                 self._candidates(),
-                lambda other, attempt, kind: self._sendStep(ticket.match_id, other, attempt, kind),
+                partial(self._reports.sendStep, ticket.match_id),
+                returning=returning,
+                title=self.view.title,
+                report=partial(self._reports.reportHost, ticket.match_id),
             )
         except GamenetError:
             self._matchOver(ticket)
@@ -238,15 +279,54 @@ class Session:
         match.whenOver().addCallback(lambda _: self._matchOver(ticket))
         return await match.play()
 
+    async def _share(self, protocol: ISessionProtocol, settings: SessionSettings) -> SharedMatch:
+        requireMethods(protocol, ISessionProtocol)
+        ticket = await self._awaitTicketInTime(settings.identity_timeout)
+        try:
+            keys, returning = self._keys.enter(ticket)
+            match = SharedMatch(
+                self._machine,
+                ticket,
+                keys,
+                self._sockets,
+                protocol,
+                settings,
+                self._candidates(),
+                partial(self._reports.sendStep, ticket.match_id),
+                partial(self._reports.reportHost, ticket.match_id),
+                self.view.title,
+                returning=returning,
+            )
+        except GamenetError:
+            self._matchOver(ticket)
+            raise
+        self.match = match
+        match.whenOver().addBoth(lambda _: self._matchOver(ticket))
+        return await match.begin()
+
     def _matchOver(self, ticket: MatchTicket) -> None:
-        self.match = None
+        match, self.match = self.match, None
+        ends = self.is_host if match is None else isEnder(match, self.is_host)
+        if isinstance(match, Match) and self.ended is None and ends:
+            self._reports.offerResult(match)
         parting, self._parting = self._parting, []
         for parted in parting:
             parted.callback(None)
         if self.ended is not None:
             self._letGo(self)
-        elif self.is_host:
-            self._quietly(self._lobby.endMatch(ticket.match_id), "ending the match")
+        elif ends:
+            self._reports.endMatch(ticket.match_id)
+
+    def _awaitTicketInTime(self, limit: float) -> Deferred[MatchTicket]:
+        """Await the ticket; a host who waits for players waits as long as it likes."""
+        waiting = self._awaitTicket()
+        if not self.is_host or len(self.view.members) >= self.view.minimum:
+
+            def tooLate(result: object, seconds: float | None) -> MatchTicket:
+                raise IdentityTimeout(limit)
+
+            waiting.addTimeout(limit, self._machine.clock, onTimeoutCancel=tooLate)
+        return waiting
 
     def _awaitTicket(self) -> Deferred[MatchTicket]:
         waiting: Deferred[MatchTicket] = Deferred(lambda _: self._waitNoLonger())
@@ -289,15 +369,3 @@ class Session:
         self._waitNoLonger()
         if waiting is not None:
             waiting.errback(error)
-
-    def _sendStep(self, match_id: bytes, player: int, attempt: bytes, kind: int) -> None:
-        if self._lobby.connected:
-            step = self._lobby.sendStep(match_id, player, attempt, kind)
-            self._quietly(step, "carrying a step")
-
-    def _quietly(self, request: Deferred[None], what: str) -> None:
-        request.addErrback(
-            lambda failure: self._log.info(
-                "{what} failed: {reason}", what=what, reason=failure.getErrorMessage()
-            )
-        )

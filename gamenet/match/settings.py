@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gamenet.bounds import seconds, wholeNumber
+from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.match.configuration import Configuration
 from gamenet.match.path import PathSettings
@@ -44,11 +44,22 @@ class MatchSettings:
     @ivar rollback: How inputs are predicted, and states saved, compared and repaired.
     @ivar waited_after: Seconds that a frame in lockstep may lack inputs before
         L{gamenet.interfaces.IPeerProtocol.lockstepWaited} is called, 0.001 to 60.
-    @ivar start_timeout: Seconds to wait for the other players before the start is
-        called off.
+    @ivar start_timeout: Seconds to wait for a path between all players before the start
+        is called off.
+    @ivar load_timeout: Seconds to wait for all games to be loaded, likewise.
+    @ivar countdown: Seconds from when all are ready to the first frame, 0 to 60; with 0
+        each player begins as soon as it knows that all are ready.  What the player with
+        the lowest number has set counts.
     @ivar interrupted_after: Seconds of silence after which
         L{gamenet.interfaces.IPeerProtocol.interrupted} is called.
-    @ivar lost_after: Seconds of silence after which a player is lost.
+    @ivar lost_after: Seconds of silence after which a player is lost: the others agree to
+        drop it and play on.
+    @ivar grace: Seconds for which who was dropped may come back, and for which we wait where
+        too few of the others are heard to go on, 1 to 3600.
+    @ivar plays_alone: Whether the match goes on when nobody else is left in it; must be
+        equal for all players.  Of two players that lose each other both go on then; when
+        they hear each other again player 1's match counts, and the other comes back to
+        it.  Otherwise such a match ends with L{gamenet.errors.PeerLost}.
     @ivar farewell_timeout: Seconds to go on answering after our own last frame, so that
         the others can finish too.
     @ivar paths: The limits of path checking.
@@ -68,8 +79,12 @@ class MatchSettings:
     rollback: RollbackChoices = attrs.field(factory=RollbackChoices, validator=requireChoices)
     waited_after: float = attrs.field(default=0.25, validator=seconds(0.001, 60.0))
     start_timeout: float = attrs.field(default=10.0, validator=seconds())
+    load_timeout: float = attrs.field(default=30.0, validator=seconds())
+    countdown: float = attrs.field(default=3.0, validator=number(0.0, 60.0, "seconds"))
     interrupted_after: float = attrs.field(default=0.5, validator=seconds())
     lost_after: float = attrs.field(default=10.0, validator=seconds())
+    grace: float = attrs.field(default=30.0, validator=seconds(1.0, 3600.0))
+    plays_alone: bool = False
     farewell_timeout: float = attrs.field(default=3.0, validator=seconds())
     paths: PathSettings = attrs.field(factory=PathSettings)
     punch: PunchSettings = attrs.field(factory=PunchSettings)
@@ -77,6 +92,8 @@ class MatchSettings:
     def __attrs_post_init__(self) -> None:
         if self.interrupted_after >= self.lost_after:
             raise BadSetting("interrupted_after must be shorter than lost_after")
+        if type(self.plays_alone) is not bool:
+            raise BadSetting(f"plays_alone must be true or false, not {self.plays_alone!r}")
         if type(self.paths) is not PathSettings or type(self.punch) is not PunchSettings:
             raise BadSetting("paths must be PathSettings, and punch PunchSettings")
         self.rollbackSettings(players=2, local_player=1)
@@ -86,20 +103,28 @@ class MatchSettings:
         Return what the players of a match with these settings compare before it, 16
         bytes; a replay of it has the same.
 
-        @param players: How many play.
+        @param players: How many seats there are.
         @raise BadSetting: That cannot be played.
         """
         return Configuration.of(self.rollbackSettings(players, 1), self.rules).digest
 
-    def rollbackSettings(self, players: int, local_player: int) -> RollbackSettings:
+    def rollbackSettings(
+        self, players: int, local_player: int, vacant: tuple[int, ...] = ()
+    ) -> RollbackSettings:
         """
         Return what the rollback session is told.
 
-        @param players: How many play.
-        @param local_player: Which of them we are, from 1.
+        @param players: How many seats there are.
+        @param local_player: Which of them is ours, from 1.
+        @param vacant: Which of them are empty at the start.
         @raise BadSetting: That cannot be played.
         """
+        drops = self.plays_alone or players > 2  # else who is lost ends the match
+        noticed = self.rollback.interrupted_after
         return self.rollback.rollbackSettings(
+            vacant=vacant,
+            lone_survivor=self.plays_alone,
+            rejoin_within=self.grace,
             players=players,
             local_player=local_player,
             prediction_window=self.prediction_window,
@@ -107,6 +132,6 @@ class MatchSettings:
             frame_rate=self.frame_rate,
             checksum_interval=self.checksum_interval,
             last_frame=None if self.frames is None else self.frames - 1,
-            interrupted_after=self.rollback.interrupted_after,
-            lost_after=None,
+            interrupted_after=noticed,
+            lost_after=max(self.lost_after, noticed + 0.1) if drops else None,
         )

@@ -3,27 +3,47 @@ A player's sockets: the game socket, and the relayed address behind it.
 
 The game socket is one UDP port.  Its first bytes deal out what comes in
 (L{gamenet.machine.demultiplexer}); sealed packets are dealt out further, by
-the link id in their header, to the links of the match that is on.
+the link id in their header, to the links of the match that is on, and handshakes
+of players who return by the match id in theirs.
+
+Where our own address has become another, the game socket and the allocation are
+replaced by new ones; the links stay, with their keys and counters.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from gamenet.errors import GamenetError, LocalProtocolError
+from gamenet.errors import CannotBind, GamenetError, LocalProtocolError
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
+from gamenet.machine.alarm import Alarm
 from gamenet.machine.demultiplexer import Demultiplexer
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathKind
-from gamenet.match.sealed_link import linkIdOf
+from gamenet.match.route_watch import Doubt, Route, RouteWatch
+from gamenet.sealing.sealed_link import linkIdOf
 from gamenet.turn_client.client import RelayedSocket, TurnClient
-from gamenet.wire.demultiplexing import SEALED_PACKET, DatagramKind
+from gamenet.wire.demultiplexing import HANDSHAKE_PACKET, SEALED_FIRST_BYTES, DatagramKind
 
-__all__ = ["PlayerSockets"]
+__all__ = ["HandshakeReceiver", "PlayerSockets", "RelayAccess"]
+
+#: Called with what a handshake came through, by which socket of ours, its bytes, and the
+#: address it came from.
+HandshakeReceiver: TypeAlias = Callable[[PathKind, IDatagramSocket, bytes, Address], object]
+
+#: A relay's address, a username and a password.
+RelayAccess: TypeAlias = tuple[Address, str, str]
+
+_HANDSHAKE = bytes([HANDSHAKE_PACKET])
+
+#: Where a handshake has the match id, as L{gamenet.wire.handshake_packets} says.
+_MATCH_ID = slice(3, 19)
 
 #: Seconds after which nobody waits for the relay's answer any more.
 _PATIENCE = 2.0
@@ -34,6 +54,18 @@ _SHORTEST_PAUSE = 0.5
 #: What that grows to.
 _LONGEST_PAUSE = 30.0
 
+#: Seconds between two looks at our own address, however many doubt it.
+_LOOK_PAUSE = 0.5
+
+#: The same while nobody doubts it.
+_ROUTINE_PAUSE = 1.0
+
+#: Seconds until the next look where there is no way out, or no port to be had.
+_LOOK_AGAIN = 1.0
+
+#: Seconds between two new sockets for the same reason, at least.
+_REOPEN_PAUSE = 1.0
+
 
 class PlayerSockets:
     """
@@ -43,7 +75,11 @@ class PlayerSockets:
     @ivar game: The share of the game socket that carries sealed packets.
     @ivar relayed: Our relayed address as a socket, C{None} while there is none.
     @ivar allocating: Whether it is worth waiting for the relay's answer.
+    @ivar relay_access: The relay, and how to use it, while a relayed address is wanted.
+    @ivar relay_only: Whether no sealed packet is let in but through the relay.
     @ivar strangers: How many sealed datagrams belonged to no link of ours.
+    @ivar stray_handshakes: How many handshakes belonged to no match of ours.
+    @ivar reopened: How often the game socket was replaced.
     """
 
     _log = Logger()
@@ -66,15 +102,23 @@ class PlayerSockets:
         """
         self._machine = machine
         self._relayChanged = relayChanged
-        self._relay_only = relay_only
+        self.relay_only = relay_only
         self.demultiplexer = Demultiplexer(machine, interface, port)
         self.game: IDatagramSocket = self.demultiplexer.face(
-            self._receiver(PathKind.DIRECT), first_bytes=(SEALED_PACKET,)
+            self._receiver(PathKind.DIRECT),
+            first_bytes=(*SEALED_FIRST_BYTES, HANDSHAKE_PACKET),
         )
         self.relayed: RelayedSocket | None = None
         self.allocating = False
+        self.relay_access: RelayAccess | None = None
         self.strangers = 0
+        self.stray_handshakes = 0
+        self.reopened = 0
         self._links: dict[bytes, PeerLink] = {}
+        self._matches: dict[bytes, tuple[HandshakeReceiver, Callable[[], object]]] = {}
+        self._routes = RouteWatch(machine)
+        self._look = Alarm(machine.clock, self._lookAgain)
+        self._looked = self._reopened_at = -math.inf
         self._turn: TurnClient | None = None
         self._ask: Callable[[], TurnClient] | None = None
         self._pause = _SHORTEST_PAUSE
@@ -88,6 +132,87 @@ class PlayerSockets:
     def removeLink(self, link: PeerLink) -> None:
         """Deal nothing to this link any more."""
         self._links.pop(link.incoming_id, None)
+        if not self._links:
+            self._look.cancel()
+
+    def addMatch(
+        self,
+        match_id: bytes,
+        handshakeReceived: HandshakeReceiver,
+        changed: Callable[[], object],
+    ) -> None:
+        """
+        Deal handshakes of this match out from now on.
+
+        @param match_id: 16 bytes.
+        @param handshakeReceived: Called with each handshake of it.
+        @param changed: Called when the game socket was replaced, and when L{relayed}
+            changed.
+        """
+        self._matches[match_id] = (handshakeReceived, changed)
+
+    def removeMatch(self, match_id: bytes) -> None:
+        """Deal nothing to this match any more."""
+        self._matches.pop(match_id, None)
+
+    def noteRoute(self, host: str) -> None:
+        """Remember which address of ours datagrams to C{host} leave from now."""
+        self._routes.note(host)
+
+    def addressesMayHaveChanged(self, doubt: Doubt = Doubt.STALL) -> None:
+        """
+        Look whether datagrams still leave from the address that they left from before; if
+        not, L{reopen}.  Looks twice a second at most, once where it is routine; where there
+        is no way out at all it looks again by itself.
+
+        @param doubt: Why.  Send errors are reason enough for a new socket, and a process
+            that stood still asks the relay whether it knows us still.
+        """
+        now = self._machine.clock.seconds()
+        if self.demultiplexer.closed:
+            return
+        if doubt is Doubt.SEND_ERRORS:
+            if now - self._reopened_at >= _REOPEN_PAUSE:
+                self.reopen()
+        elif now - self._looked >= (
+            _ROUTINE_PAUSE if doubt is Doubt.ROUTINE else _LOOK_PAUSE
+        ):
+            self._looked = now
+            route = self._routes.state()
+            if route is Route.OTHER:
+                self.reopen()
+            elif route is Route.NONE:
+                self._look.set(now + _LOOK_AGAIN)
+            elif doubt is Doubt.STALL:
+                self.verifyRelay()
+            elif any(link.paths.chosen is None for link in self._links.values()):
+                self._look.set(now + _LOOK_AGAIN)
+
+    def reopen(self) -> None:
+        """
+        Take a new game socket on a port of the system's choice, and a new allocation; all
+        links stay as they are.  Where there is no port it is tried again.
+        """
+        now = self._machine.clock.seconds()
+        try:
+            self.demultiplexer.reopen()
+        except CannotBind as error:
+            self._log.warn("no new game socket: {reason}", reason=str(error))
+            self._look.set(now + _LOOK_AGAIN)
+            return
+        self.reopened += 1
+        self._reopened_at = now
+        self._routes.renew()
+        self._log.info(
+            "our address has changed: a new game socket at port {port}",
+            port=self.demultiplexer.address[1],
+        )
+        self._pause = _SHORTEST_PAUSE
+        self._dropRelay(farewell=False)
+        if self._retry is not None:
+            self._retry.cancel()
+        self._askRelay()
+        self._tellChanged()
 
     def allocate(self, relay: Address, username: str, password: str) -> None:
         """
@@ -97,9 +222,11 @@ class PlayerSockets:
         refused, or lost later, is asked for again until L{releaseRelay}.
         """
         if self._ask is None:
+            self.relay_access = (relay, username, password)
             self._ask = lambda: TurnClient(
                 self._machine, self._openRelayFace(relay), relay, username, password
             )
+            self.noteRoute(relay[0])
             self._askRelay()
 
     def verifyRelay(self) -> None:
@@ -110,6 +237,7 @@ class PlayerSockets:
     def releaseRelay(self) -> None:
         """Give the relayed address back, and ask for no other."""
         self._ask = None
+        self.relay_access = None
         self._pause = _SHORTEST_PAUSE
         if self._retry is not None:
             self._retry.cancel()
@@ -118,6 +246,7 @@ class PlayerSockets:
 
     def close(self) -> None:
         """Close everything; nothing is received any more."""
+        self._look.cancel()
         self.releaseRelay()
         self.demultiplexer.close()
 
@@ -139,7 +268,7 @@ class PlayerSockets:
         """The relay is slow or gone: whoever waits for the address need not wait any more."""
         self._patience = None
         self.allocating = False
-        self._relayChanged()
+        self._tellChanged()
 
     def _answered(self) -> None:
         self.allocating = False
@@ -159,7 +288,7 @@ class PlayerSockets:
         self.relayed = relayed
         self._pause = _SHORTEST_PAUSE
         relayed.whenLost().addCallback(lambda error: self._relayLost(turn, error))
-        self._relayChanged()
+        self._tellChanged()
 
     def _relayLost(self, turn: TurnClient | None, error: GamenetError) -> None:
         if self._turn is not turn:
@@ -168,14 +297,24 @@ class PlayerSockets:
         self._dropRelay()
         self._retry = self._machine.clock.callLater(self._pause, self._askRelay)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._relayChanged()
+        self._tellChanged()
 
-    def _dropRelay(self) -> None:
+    def _dropRelay(self, farewell: bool = True) -> None:
         turn, self._turn = self._turn, None
         self.relayed = None
         self._answered()
         if turn is not None:
-            turn.close()
+            turn.close(farewell)
+
+    def _tellChanged(self) -> None:
+        """Tell the owner, then the matches, that the sockets are not what they were."""
+        self._relayChanged()
+        for _, changed in tuple(self._matches.values()):
+            changed()
+
+    def _lookAgain(self) -> None:
+        self._looked = -math.inf
+        self.addressesMayHaveChanged(Doubt.PATH_LOST)
 
     def _openRelayFace(self, relay: Address) -> Callable[[DatagramReceiver], IDatagramSocket]:
         def openFace(receiver: DatagramReceiver) -> IDatagramSocket:
@@ -187,17 +326,28 @@ class PlayerSockets:
 
     def _receiver(self, kind: PathKind) -> DatagramReceiver:
         def received(data: bytes, address: Address) -> None:
-            link = self._links.get(linkIdOf(data))
             socket = self.game if kind is PathKind.DIRECT else self.relayed
-            hidden = self._relay_only and kind is PathKind.DIRECT
-            if link is None or socket is None or hidden:
-                self._strangerReceived(address)
+            if socket is None or (self.relay_only and kind is PathKind.DIRECT):
+                self._strangerReceived()
+            elif data[:1] == _HANDSHAKE:
+                self._handshakeReceived(kind, socket, data, address)
+            elif (link := self._links.get(linkIdOf(data))) is None:
+                self._strangerReceived()
             else:
                 link.datagramReceived(kind, socket, data, address)
 
         return received
 
-    def _strangerReceived(self, address: Address) -> None:
+    def _handshakeReceived(
+        self, kind: PathKind, socket: IDatagramSocket, data: bytes, address: Address
+    ) -> None:
+        found = self._matches.get(data[_MATCH_ID])
+        if found is None:
+            self.stray_handshakes += 1
+        else:
+            found[0](kind, socket, data, address)
+
+    def _strangerReceived(self) -> None:
         self.strangers += 1
         if self.strangers == 1:
             self._log.info("a sealed packet of no link came; more are only counted")

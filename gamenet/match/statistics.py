@@ -8,6 +8,7 @@ import attrs
 
 from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.link import PeerLink
+from gamenet.match.link_report import LinkReport
 
 __all__ = ["MatchStatistics"]
 
@@ -17,8 +18,10 @@ class MatchStatistics:
     """
     What a match has cost so far.
 
-    @ivar path: C{"direct"}, C{"relay"}, or C{"none"} where no path carries the game.
-    @ivar round_trip: Smoothed seconds to the other player and back; C{None} if unknown.
+    @ivar path: C{"direct"}, C{"relay"}, C{"mixed"} where some players are reached this way
+        and others that way, or C{"none"} where no path carries the game.
+    @ivar round_trip: Smoothed seconds to the farthest other player and back; C{None} if
+        unknown.
     @ivar frame: The next frame to be played.
     @ivar confirmed_frame: The last frame that is final, -1 before the first.
     @ivar rollbacks: How often frames were played again.
@@ -35,6 +38,7 @@ class MatchStatistics:
     @ivar packets_received: Authentic packets that came.
     @ivar rejected: Datagrams that were not authentic, or repeated.
     @ivar duration: Seconds since play began; 0.0 before.
+    @ivar links: How the link to each other player stands, in order of player number.
     """
 
     path: str
@@ -54,6 +58,7 @@ class MatchStatistics:
     packets_received: int
     rejected: int
     duration: float
+    links: tuple[LinkReport, ...] = ()
 
     @classmethod
     def gather(
@@ -65,14 +70,16 @@ class MatchStatistics:
         @param duration: Seconds since play began.
         """
         all_links = tuple(links)
-        first = all_links[0].paths
+        reports = tuple(link.report() for link in all_links)
+        kinds = sorted({report.kind for report in reports if report.kind != "none"})
+        trips = [report.round_trip for report in reports if report.round_trip is not None]
         counted = [link.statistics for link in all_links]
         session = loop.statistics
         direct = sum(each.packets_direct for each in counted)
         relayed = sum(each.packets_relayed for each in counted)
         return cls(
-            path="none" if first.chosen is None else first.chosen.kind.value,
-            round_trip=first.roundTrip(),
+            path=(kinds or ["none"])[0] if len(kinds) < 2 else "mixed",
+            round_trip=max(trips, default=None),
             frame=loop.current_frame,
             confirmed_frame=loop.confirmed_frame,
             rollbacks=session.rollbacks,
@@ -88,4 +95,5 @@ class MatchStatistics:
             packets_received=sum(each.packets_received for each in counted),
             rejected=sum(each.rejected for each in counted),
             duration=duration,
+            links=reports,
         )

@@ -324,7 +324,8 @@ class Joining:
             if one != peer and now - self._answered_at.get(one, -1e9) < _ANSWER_TIMEOUT
         ]
         if self._asking_since is not None and now - self._asking_since >= _QUORUM_AFTER:
-            return isQuorum(view, self._settings.peers, heard, self._settings.both_stop)
+            rules = self._settings
+            return isQuorum(view, rules.peers, heard, rules.both_stop, rules.lone_survivor)
         return len(heard) == len([one for one in view.members if one != peer])
 
     def _snapshotReceived(self, received: TransferReceived, now: float) -> None:

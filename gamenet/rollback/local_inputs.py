@@ -78,6 +78,8 @@ class LocalInputs:
 
     def wantsAny(self, current_frame: int) -> bool:
         """Return whether any player's input is wanted."""
+        if len(self._queues) == 1:
+            return self._wants(0, current_frame)
         return any(self._wants(place, current_frame) for place in range(len(self._queues)))
 
     def lacksAny(self, current_frame: int) -> bool:

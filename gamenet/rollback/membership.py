@@ -90,6 +90,7 @@ class Membership:
         patience = min(max(0.75, settings.lost_after or 2.0), _LONGEST_PATIENCE)
         rules = AgreementSettings(
             both_stop=settings.both_stop,
+            lone_survivor=settings.lone_survivor,
             resend_interval=ROUND_INTERVAL,
             promise_timeout=2 * patience,
             decision_timeout=2 * patience + 1.0,

@@ -144,6 +144,11 @@ class RollbackSession:
         return self._play.state if self._joining is None else SessionState.JOINING
 
     @property
+    def joining(self) -> bool:
+        """Whether L{state} is C{JOINING}; asked several times a frame."""
+        return self._joining is not None
+
+    @property
     def finished(self) -> bool:
         """Whether the match's last frame is final here and the game was told."""
         return self._confirmation.told == self._progress.frames - 1
@@ -314,24 +319,24 @@ class RollbackSession:
     @property
     def members(self) -> tuple[int, ...]:
         """The peers that play now, ours too, ascending."""
-        return self._play.controls.membership.view.members
+        return self._play.controls.membership.agreement.view.members
 
     def leave(self, now: float) -> None:
         """
         Leave the match: the others are told, and agree on our last frame.  Go on
         calling L{packetsDue} until C{state} is L{SessionState.LEFT}.
-
-        @param now: The time, in seconds.
         """
         self._play.controls.leave(now)
 
     def drop(self, peer: int) -> None:
-        """
-        Have another peer dropped, though it is heard, as soon as a quorum agrees.
-
-        @raise LocalProtocolError: It is not another member.
-        """
+        """Have another member dropped, though it is heard, as soon as a quorum agrees."""
         self._play.controls.membership.drop(peer)
+
+    def reached(self, peer: int, now: float) -> None:
+        """Tell a peer who plays now: it is no member, and can be reached again."""
+        if self._joining is None:
+            self._play.controls.membership.agreement.tell(peer)
+            self._play.controls.say((), now)
 
     def rejoin(self, now: float) -> None:
         """
@@ -362,15 +367,8 @@ class RollbackSession:
 
     def _sit(self, view: View, table: InputTable, starts: tuple[Step, ...]) -> None:
         """Play as a member of a view, from the current frame on."""
-        self._play = Play(
-            self.settings,
-            self._progress,
-            self._confirmation,
-            self._transfer,
-            view,
-            table,
-            starts,
-        )
+        rooms = (self.settings, self._progress, self._confirmation, self._transfer)
+        self._play = Play(*rooms, view, table, starts)
         self._exchange = self._play.exchange
 
     def _join(self) -> None:

@@ -90,10 +90,11 @@ class RollbackSettings:
     """
     The rules of one session.
 
-    C{players}, C{seating}, C{vacant}, C{frame_rate}, C{checksum_interval},
-    C{last_frame}, C{input_limit}, C{leaver_policy}, C{default_input},
-    C{both_stop}, C{state_exchange_interval} and C{state_repair} must be the same
-    for all players (L{digest} tells); the others are each player's own.
+    C{players}, C{seating}, C{frame_rate}, C{checksum_interval},
+    C{last_frame}, C{input_limit}, C{leaver_policy}, C{default_input}, C{both_stop},
+    C{lone_survivor}, C{state_exchange_interval} and C{state_repair} must be the same
+    for all players (L{digest} tells).  So must C{vacant} for those who are there at frame
+    0; who joins later is told by them who plays.  The others are each player's own.
 
     @ivar players: How many seats there are, 2 to L{PLAYERS_LIMIT}.
     @ivar local_player: A player who is played here, from 1; together with
@@ -140,6 +141,9 @@ class RollbackSettings:
         1 to 86 400; C{None} is for ever.  A seat that was vacant from the start can
         always be taken.
     @ivar both_stop: In a game of two players, neither plays on without the other.
+    @ivar lone_survivor: Of the last two peers whichever does not hear the other plays on
+        alone; see L{gamenet.agreement.settings.AgreementSettings}.  Not with
+        C{both_stop}.
     @ivar state_exchange_interval: Every how many frames the full states are
         compared and repaired (seed row N13); a multiple of C{checksum_interval},
         or 0 for never.
@@ -177,6 +181,7 @@ class RollbackSettings:
     lost_after: float | None = 2.0
     rejoin_within: float | None = 30.0
     both_stop: bool = False
+    lone_survivor: bool = False
     state_exchange_interval: int = 0
     state_repair: StateRepair = StateRepair.TAKE_OVER
     dump_states: bool = True
@@ -254,19 +259,23 @@ class RollbackSettings:
         shared += repr(
             (
                 self.peers,
-                self.vacant,
+                (),  # seats that are empty at first: nobody who joins late knows which they were
                 self.default_input,
                 self.leaver_policy.value,
                 self.state_repair.value,
             )
         ).encode()
+        if self.lone_survivor:
+            shared += b"lone survivor"
         return blake2b(shared, digest_size=DIGEST_BYTES, person=b"gamenet rollback").digest()
 
     def _requireChoices(self) -> None:
         """Check the settings that are no numbers."""
-        for name in ("sparse_saving", "both_stop", "dump_states"):
+        for name in ("sparse_saving", "both_stop", "lone_survivor", "dump_states"):
             if type(getattr(self, name)) is not bool:
                 raise BadSetting(f"{name} must be true or false, not {getattr(self, name)!r}")
+        if self.both_stop and self.lone_survivor:
+            raise BadSetting("both_stop and lone_survivor contradict each other")
         if not isinstance(self.leaver_policy, LeaverPolicy):
             raise BadSetting(f"leaver_policy must be a LeaverPolicy, not {self.leaver_policy!r}")
         if not isinstance(self.state_repair, StateRepair):

@@ -5,19 +5,27 @@ A sealed datagram (first byte 0xC4, see L{gamenet.wire.demultiplexing}) holds
 one packet.  Its first byte is its kind, numbers are big endian, and each is exactly
 as long as it says here::
 
-    CHECK          0   nonce, 8 bytes                            9 bytes
-    CHECK_ANSWER   1   nonce of the check, 8 bytes               9 bytes
+    CHECK          0   see L{gamenet.wire.path_checks}           9 or 17 bytes
+    CHECK_ANSWER   1   the same                                  9 or 17 bytes
     INPUTS         2   body, 1 to 1150 bytes                     2 to 1151 bytes
     READY          3   configuration digest, 16 bytes; flags     18 bytes
     GOODBYE        4   reason, 1 byte; last confirmed frame, 4   6 bytes
-    TERMS          5   fields, canonical CBOR                    2 to 1151 bytes
+    TERMS          5   see L{gamenet.wire.peer_terms}            2 to 1151 bytes
+    CHANNEL        6   body, 1 to 1150 bytes                     2 to 1151 bytes
+    LOG            7   body, 1 to 1150 bytes                     2 to 1151 bytes
+    COUNTDOWN      8   see L{gamenet.wire.start_packets}         17 bytes
+    CALL_OFF       9   the same                                  4 bytes
+    STATEMENT      10  see L{gamenet.wire.match_statements}      74 to 586 bytes
 
-The body of INPUTS is L{gamenet.wire.input_frames}'s and opaque here.  A READY's
-flags are bit 0, "we have heard your READY"; the others are 0.  A GOODBYE's
+The bodies are opaque here: of INPUTS it is L{gamenet.wire.input_frames}'s, of CHANNEL
+what carries reliable messages and transfers, and of LOG a message of the session's
+log that may get lost.  A READY's
+flags are bit 0, "we have heard your READY"; bit 1, "our game is loaded"; bit 2, "we
+have reached everybody, and everybody us"; bit 3, "we know when play begins"; the others
+are 0.  A GOODBYE's
 frame is 0xFFFFFFFF where no frame was confirmed.  TERMS follow a READY or a
-GOODBYE of whom the receiver's digest does not suit; they are an array of at most
-L{TERMS_LIMIT} arrays of a name and a value, in ascending order of the names: what
-the digest was made of, for people to compare.
+GOODBYE of whom the receiver's digest does not suit: what the digest was made of, for
+people to compare.
 
 There is no version byte: L{gamenet.wire.lobby_values.PROTOCOL_VERSION} is one of
 the inputs of the keys that seal packets, so those of another version do not open.
@@ -25,7 +33,7 @@ the inputs of the keys that seal packets, so those of another version do not ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
 from typing import TypeAlias, cast
@@ -33,10 +41,49 @@ from typing import TypeAlias, cast
 import attrs
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
-from gamenet.wire import canonical_cbor
+from gamenet.wire.goodbyes import (
+    FRAME_LAST,
+    NO_FRAME,
+    Goodbye,
+    GoodbyeReason,
+    decodeGoodbye,
+    encodeGoodbye,
+)
 from gamenet.wire.input_frames import BODY_LIMIT
+from gamenet.wire.match_statements import (
+    StatementPacket,
+    decodeStatementPacket,
+    encodeStatementPacket,
+)
+from gamenet.wire.path_checks import (
+    NONCE_BYTES,
+    Check,
+    CheckAnswer,
+    Reception,
+    decodeCheck,
+    decodeCheckAnswer,
+    encodeCheck,
+    encodeCheckAnswer,
+)
+from gamenet.wire.peer_terms import (
+    TERM_TEXT_LIMIT,
+    TERMS_LIMIT,
+    Terms,
+    TermValue,
+    decodeTerms,
+    encodeTerms,
+)
+from gamenet.wire.start_packets import (
+    CallOff,
+    Countdown,
+    decodeCallOff,
+    decodeCountdown,
+    encodeCallOff,
+    encodeCountdown,
+)
 
 __all__ = [
+    "BODY_LIMIT",
     "DIGEST_BYTES",
     "FRAME_LAST",
     "NONCE_BYTES",
@@ -44,22 +91,25 @@ __all__ = [
     "PACKET_LIMIT",
     "TERMS_LIMIT",
     "TERM_TEXT_LIMIT",
+    "CallOff",
+    "ChannelBody",
     "Check",
     "CheckAnswer",
+    "Countdown",
     "Goodbye",
     "GoodbyeReason",
     "Inputs",
+    "LogBody",
     "PacketKind",
     "PeerPacket",
     "Ready",
+    "Reception",
+    "StatementPacket",
     "TermValue",
     "Terms",
     "decodePeerPacket",
     "encodePeerPacket",
 ]
-
-#: Bytes of a check's nonce.
-NONCE_BYTES = 8
 
 #: Bytes of a configuration digest.
 DIGEST_BYTES = 16
@@ -68,24 +118,8 @@ DIGEST_BYTES = 16
 #: packet it stays below 1280 bytes, the least that every IPv6 link carries (RFC 8200).
 PACKET_LIMIT = 1 + BODY_LIMIT
 
-#: The most settings in one TERMS.
-TERMS_LIMIT = 32
-
-#: The most characters of a setting's name, and of a text that is its value.
-TERM_TEXT_LIMIT = 128
-
-#: What a setting can be; C{None} where it is not set.
-TermValue: TypeAlias = int | str | None
-
-#: The C{last_confirmed_frame} of a goodbye before any frame was confirmed.
-NO_FRAME = -1
-
-#: The highest number that a frame can have.
-FRAME_LAST = 2**31 - 1
-
-_HEARD = 0x01
+_HEARD, _LOADED, _REACHED, _COUNTING = 0x01, 0x02, 0x04, 0x08
 _READY = Struct(">B16sB")
-_GOODBYE = Struct(">BBi")
 
 
 class PacketKind(IntEnum):
@@ -98,6 +132,11 @@ class PacketKind(IntEnum):
     @cvar READY: The configuration that the player is about to play with.
     @cvar GOODBYE: The player stops playing.
     @cvar TERMS: The settings that the player refuses to play without.
+    @cvar CHANNEL: A part of the reliable messages and transfers.
+    @cvar LOG: A message of the session's log that may get lost.
+    @cvar COUNTDOWN: When play begins.
+    @cvar CALL_OFF: Play does not begin.
+    @cvar STATEMENT: How the match ended, signed.
     """
 
     CHECK = 0
@@ -106,46 +145,11 @@ class PacketKind(IntEnum):
     READY = 3
     GOODBYE = 4
     TERMS = 5
-
-
-class GoodbyeReason(IntEnum):
-    """
-    Why a player stops.
-
-    @cvar FINISHED: The match is over by its own rules.
-    @cvar LEFT: The player left.
-    @cvar FAILED: Something went wrong at the player's: the game raised.
-    @cvar REFUSED: The other's settings are not the player's; nothing was played.
-    @cvar DIFFERED: The other's state is not the player's, and is not to be repaired.
-    """
-
-    FINISHED = 0
-    LEFT = 1
-    FAILED = 2
-    REFUSED = 3
-    DIFFERED = 4
-
-
-@attrs.frozen
-class Check:
-    """
-    Ask for an answer over the same path; proves that a path works, and measures it.
-
-    @ivar nonce: 8 unpredictable bytes.
-    """
-
-    nonce: bytes
-
-
-@attrs.frozen
-class CheckAnswer:
-    """
-    Answer a check, over the path that it came by.
-
-    @ivar nonce: The check's.
-    """
-
-    nonce: bytes
+    CHANNEL = 6
+    LOG = 7
+    COUNTDOWN = 8
+    CALL_OFF = 9
+    STATEMENT = 10
 
 
 @attrs.frozen
@@ -162,43 +166,58 @@ class Inputs:
 @attrs.frozen
 class Ready:
     """
-    Say that a player could begin; repeated until the other's has been heard.
+    Say that a player could begin; repeated until play begins.
 
     @ivar digest: Digest of all settings that both must share, 16 bytes.
     @ivar heard: Whether the sender has heard the receiver's.
+    @ivar loaded: Whether the sender's game is loaded.
+    @ivar reached: Whether the sender and every other player have heard each other.
+    @ivar counting: Whether the sender knows when play begins.
     """
 
     digest: bytes
     heard: bool
+    loaded: bool = False
+    reached: bool = False
+    counting: bool = False
 
 
 @attrs.frozen
-class Goodbye:
+class ChannelBody:
     """
-    Say that a player stops, so that the other need not wait for its silence.
+    Carry a part of a link's reliable messages and transfers.
 
-    @ivar reason: Why.
-    @ivar last_confirmed_frame: The newest frame that is final for the sender;
-        L{NO_FRAME} where none is, up to L{FRAME_LAST}.
+    @ivar body: 1 to L{BODY_LIMIT} bytes, opaque here.
     """
 
-    reason: GoodbyeReason
-    last_confirmed_frame: int
+    body: bytes
 
 
 @attrs.frozen
-class Terms:
+class LogBody:
     """
-    Say which settings a player refuses to play without, one by one.
+    Carry a message of the session's log that may get lost.
 
-    @ivar fields: Each setting's name and value, in ascending order of the names.
+    @ivar body: 1 to L{BODY_LIMIT} bytes, opaque here.
     """
 
-    fields: tuple[tuple[str, TermValue], ...]
+    body: bytes
 
 
 #: Any packet between players.
-PeerPacket: TypeAlias = Check | CheckAnswer | Inputs | Ready | Goodbye | Terms
+PeerPacket: TypeAlias = (
+    Check
+    | CheckAnswer
+    | Inputs
+    | Ready
+    | Goodbye
+    | Terms
+    | ChannelBody
+    | LogBody
+    | Countdown
+    | CallOff
+    | StatementPacket
+)
 
 
 def encodePeerPacket(packet: PeerPacket) -> bytes:
@@ -233,136 +252,69 @@ def decodePeerPacket(data: bytes) -> PeerPacket:
     return _DECODINGS[kind](data)
 
 
-def _encodeCheck(packet: Check) -> bytes:
-    """Return the bytes of a check."""
-    return _withNonce(b"\x00", packet.nonce)
-
-
-def _encodeCheckAnswer(packet: CheckAnswer) -> bytes:
-    """Return the bytes of a check's answer."""
-    return _withNonce(b"\x01", packet.nonce)
-
-
-def _withNonce(kind: bytes, nonce: bytes) -> bytes:
-    """Return a kind and a nonce."""
-    if type(nonce) is not bytes or len(nonce) != NONCE_BYTES:
-        raise LocalProtocolError(f"a nonce is {NONCE_BYTES} bytes")
-    return kind + nonce
-
-
 def _encodeInputs(packet: Inputs) -> bytes:
     """Return the bytes of an input packet."""
-    body = packet.body
+    return _withBody(b"\x02", packet.body)
+
+
+def _encodeChannelBody(packet: ChannelBody) -> bytes:
+    """Return the bytes of a packet of the channel."""
+    return _withBody(b"\x06", packet.body)
+
+
+def _encodeLogBody(packet: LogBody) -> bytes:
+    """Return the bytes of a packet of the log."""
+    return _withBody(b"\x07", packet.body)
+
+
+def _withBody(kind: bytes, body: bytes) -> bytes:
+    """Return a kind and an opaque body."""
     if type(body) is not bytes or not 1 <= len(body) <= BODY_LIMIT:
-        raise LocalProtocolError(f"an input packet's body is 1 to {BODY_LIMIT} bytes")
-    return b"\x02" + body
+        raise LocalProtocolError(f"the body of a packet is 1 to {BODY_LIMIT} bytes")
+    return kind + body
 
 
 def _encodeReady(packet: Ready) -> bytes:
     """Return the bytes of a ready packet."""
     if type(packet.digest) is not bytes or len(packet.digest) != DIGEST_BYTES:
         raise LocalProtocolError(f"a configuration digest is {DIGEST_BYTES} bytes")
-    if type(packet.heard) is not bool:
-        raise LocalProtocolError("heard is a bool")
-    return _READY.pack(PacketKind.READY, packet.digest, _HEARD if packet.heard else 0)
-
-
-def _encodeGoodbye(packet: Goodbye) -> bytes:
-    """Return the bytes of a goodbye."""
-    if type(packet.reason) is not GoodbyeReason:
-        raise LocalProtocolError("a goodbye's reason is a GoodbyeReason")
-    frame = packet.last_confirmed_frame
-    if type(frame) is not int or not NO_FRAME <= frame <= FRAME_LAST:
-        raise LocalProtocolError(f"a frame is {NO_FRAME} to {FRAME_LAST}")
-    return _GOODBYE.pack(PacketKind.GOODBYE, packet.reason, frame)
-
-
-def _encodeTerms(packet: Terms) -> bytes:
-    """Return the bytes of a player's terms."""
-    fields = packet.fields
-    if type(fields) is not tuple or any(type(each) is not tuple for each in fields):
-        raise LocalProtocolError("terms are a tuple of tuples")
-    reason = _whyNotTerms(fields)
-    if reason:
-        raise LocalProtocolError(reason)
-    data = b"\x05" + canonical_cbor.encode(fields)
-    if len(data) > PACKET_LIMIT:
-        raise LocalProtocolError(f"terms of {len(data)} bytes, more than {PACKET_LIMIT}")
-    return data
-
-
-def _decodeTerms(data: bytes) -> Terms:
-    """Return a player's terms."""
-    if not 2 <= len(data) <= PACKET_LIMIT:
-        raise MalformedMessage(f"terms of {len(data)} bytes")
-    fields = canonical_cbor.decode(data[1:], max_depth=2)
-    if type(fields) is not list or any(type(each) is not list for each in fields):
-        raise MalformedMessage("terms that are no array of arrays")
-    reason = _whyNotTerms(fields)
-    if reason:
-        raise MalformedMessage(reason)
-    return Terms(tuple((name, value) for name, value in fields))
-
-
-def _whyNotTerms(fields: Sequence[Sequence[object]]) -> str:
-    """Return what is wrong with the names and values of some terms, C{""} for nothing."""
-    if len(fields) > TERMS_LIMIT:
-        return f"terms of {len(fields)} settings, more than {TERMS_LIMIT}"
-    former = ""
-    for field in fields:
-        if len(field) != 2:
-            return "a term that is no name and value"
-        name, value = field
-        if type(name) is not str or not name or len(name) > TERM_TEXT_LIMIT:
-            return f"a term's name is a text of 1 to {TERM_TEXT_LIMIT} characters"
-        if name <= former:
-            return "terms that are not in ascending order of their names"
-        if type(value) is str:
-            if len(value) > TERM_TEXT_LIMIT:
-                return f"a term's text of more than {TERM_TEXT_LIMIT} characters"
-        elif type(value) is not int and value is not None:
-            return f"a term of type {type(value).__name__}"
-        former = name
-    return ""
-
-
-def _decodeCheck(data: bytes) -> Check:
-    """Return a check."""
-    _requireLength(data, 1 + NONCE_BYTES)
-    return Check(data[1:])
-
-
-def _decodeCheckAnswer(data: bytes) -> CheckAnswer:
-    """Return a check's answer."""
-    _requireLength(data, 1 + NONCE_BYTES)
-    return CheckAnswer(data[1:])
+    said = (packet.heard, packet.loaded, packet.reached, packet.counting)
+    if any(type(each) is not bool for each in said):
+        raise LocalProtocolError("heard, loaded, reached and counting are bools")
+    flags = sum(1 << bit for bit, each in enumerate(said) if each)
+    return _READY.pack(PacketKind.READY, packet.digest, flags)
 
 
 def _decodeInputs(data: bytes) -> Inputs:
     """Return an input packet."""
+    return Inputs(_bodyOf(data))
+
+
+def _decodeChannelBody(data: bytes) -> ChannelBody:
+    """Return a packet of the channel."""
+    return ChannelBody(_bodyOf(data))
+
+
+def _decodeLogBody(data: bytes) -> LogBody:
+    """Return a packet of the log."""
+    return LogBody(_bodyOf(data))
+
+
+def _bodyOf(data: bytes) -> bytes:
+    """Return what is behind the kind."""
     if not 2 <= len(data) <= PACKET_LIMIT:
-        raise MalformedMessage(f"an input packet of {len(data)} bytes")
-    return Inputs(data[1:])
+        raise MalformedMessage(f"a peer packet of {len(data)} bytes")
+    return data[1:]
 
 
 def _decodeReady(data: bytes) -> Ready:
     """Return a ready packet."""
     _requireLength(data, _READY.size)
     _, digest, flags = _READY.unpack(data)
-    if flags & ~_HEARD:
+    if flags & ~(_HEARD | _LOADED | _REACHED | _COUNTING):
         raise MalformedMessage(f"a ready packet with unknown flags {flags:#04x}")
-    return Ready(digest, flags == _HEARD)
-
-
-def _decodeGoodbye(data: bytes) -> Goodbye:
-    """Return a goodbye."""
-    _requireLength(data, _GOODBYE.size)
-    _, reason, frame = _GOODBYE.unpack(data)
-    if reason > GoodbyeReason.DIFFERED:
-        raise MalformedMessage(f"a goodbye for an unknown reason {reason}")
-    if frame < NO_FRAME:
-        raise MalformedMessage("a goodbye with a frame out of bounds")
-    return Goodbye(GoodbyeReason(reason), frame)
+    said = (bool(flags & bit) for bit in (_HEARD, _LOADED, _REACHED, _COUNTING))
+    return Ready(digest, *said)
 
 
 def _requireLength(data: bytes, length: int) -> None:
@@ -374,21 +326,31 @@ def _requireLength(data: bytes, length: int) -> None:
 _ENCODINGS = cast(
     dict[type, Callable[[PeerPacket], bytes]],
     {
-        Check: _encodeCheck,
-        CheckAnswer: _encodeCheckAnswer,
+        Check: encodeCheck,
+        CheckAnswer: encodeCheckAnswer,
         Inputs: _encodeInputs,
         Ready: _encodeReady,
-        Goodbye: _encodeGoodbye,
-        Terms: _encodeTerms,
+        Goodbye: encodeGoodbye,
+        Terms: encodeTerms,
+        ChannelBody: _encodeChannelBody,
+        LogBody: _encodeLogBody,
+        Countdown: encodeCountdown,
+        CallOff: encodeCallOff,
+        StatementPacket: encodeStatementPacket,
     },
 )
 
 #: In order of L{PacketKind}.
 _DECODINGS: tuple[Callable[[bytes], PeerPacket], ...] = (
-    _decodeCheck,
-    _decodeCheckAnswer,
+    decodeCheck,
+    decodeCheckAnswer,
     _decodeInputs,
     _decodeReady,
-    _decodeGoodbye,
-    _decodeTerms,
+    decodeGoodbye,
+    decodeTerms,
+    _decodeChannelBody,
+    _decodeLogBody,
+    decodeCountdown,
+    decodeCallOff,
+    decodeStatementPacket,
 )

@@ -1,0 +1,1 @@
+"""What a match costs beside the rollback session: sealing, links, joining."""
