@@ -122,10 +122,10 @@ def main() -> None:
         if session.session_id is not None and not announced:
             announced = True
             print(f"session {session.session_id}", flush=True)
-        if session.session is not None:
+        running = pressed(session)
+        if frame or session.connected_peers:  # counted from when somebody else is there
             if options.seconds is not None:
                 demonstrate(frame)
-            running = pressed(session)
             if frame == options.block_at:
                 time.sleep(options.block)
             frame += 1

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from zope.interface import Attribute, Interface
 
-from gamenet.match_interfaces import IPeerProtocol, IPicturedSimulation, ISessionProtocol
+from gamenet.match_interfaces import IPeerProtocol, IPicturedSimulation
 from gamenet.rollback_interfaces import (
     IBotSimulation,
     IChecksummed,
@@ -25,6 +25,7 @@ from gamenet.rollback_interfaces import (
     ISeededSimulation,
     ISimulation,
 )
+from gamenet.session_interfaces import ISessionProtocol
 
 __all__ = [
     "Address",

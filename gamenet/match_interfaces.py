@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from zope.interface import Interface
-
 from gamenet.rollback_interfaces import ISimulation
+from gamenet.session_interfaces import ISessionProtocol
 
 if TYPE_CHECKING:
     from gamenet.interfaces import Address
 
-__all__ = ["IPeerProtocol", "IPicturedSimulation", "ISessionProtocol"]
+__all__ = ["IPeerProtocol", "IPicturedSimulation"]
 
 
 class IPicturedSimulation(ISimulation):
@@ -24,87 +23,6 @@ class IPicturedSimulation(ISimulation):
         """
         Return what there is to be drawn of the present state: for each object a
         tuple of integers, its place for example.  Must not be changed later.
-        """
-
-
-class ISessionProtocol(Interface):
-    """
-    One player's side of a shared session: the moments of what all know together.
-
-    Programs subclass L{gamenet.match.session_protocol.SessionProtocol}, or
-    L{gamenet.match.protocol.PeerProtocol} where a match is played.  Every method is called
-    on the reactor's thread, synchronously; one that raises ends the match with
-    L{gamenet.errors.MomentFailed}.  C{docs/session_log.rst} says what events are.
-    """
-
-    def synced(state: object) -> None:
-        """
-        The whole state is known: for the first time, or in place of events that are to be
-        had no more.
-
-        @param state: The L{gamenet.event_log.shared_state.SharedState}.
-        """
-
-    def eventApplied(event: object) -> None:
-        """
-        Something happened, and the state has changed by it.  Called once per event, in
-        order; those that a new state stands for are not told one by one.
-
-        @param event: The L{gamenet.wire.log_events.Event}.
-        """
-
-    def eventDropped(event: object) -> None:
-        """
-        An event of ours is undone: it happened in the half of a partition that does not
-        stand.  Called once; submit its command again if it shall happen after all.
-
-        @param event: The L{gamenet.wire.log_events.Event}.
-        """
-
-    def hostChanged(player: int, epoch: int) -> None:
-        """
-        Another epoch began: this player orders the events from now on.  It may be the one
-        that did so before, where some others were lost.
-
-        @param player: The host's player number.
-        @param epoch: The epoch's number.
-        """
-
-    def participantLost(player: int) -> None:
-        """
-        The host does not hear a participant any more; its seat is kept for a while.
-
-        @param player: Their number.
-        """
-
-    def participantReturned(player: int) -> None:
-        """
-        A lost participant is back.
-
-        @param player: Their number.
-        """
-
-    def participantLeft(player: int, reason: object) -> None:
-        """
-        Somebody takes part no more.
-
-        @param player: Their number.
-        @param reason: A L{gamenet.wire.log_values.LeaveReason}.
-        """
-
-    def statesDisagree(sequence: int, player: int) -> None:
-        """
-        Somebody has applied the same events and come to another state.
-
-        @param sequence: The number of the last event.
-        @param player: Their number.
-        """
-
-    def peersChanged(players: Sequence[int]) -> None:
-        """
-        A path to somebody was found, or lost.
-
-        @param players: To whom there is a path now, ascending.
         """
 
 
@@ -147,9 +65,11 @@ class IPeerProtocol(ISessionProtocol):
         """
         Return what a local player presses for one frame.
 
-        Called exactly once per local player and frame, in frame order.
+        Called exactly once per local player and frame, in frame order; where several play
+        here, for each of them.
 
-        @param player: The player's number, from 1.
+        @param player: The player's number, from 1; of several here the numbers follow one
+            another, from that of the match on.
         @param frame: The frame that the input will take effect in.
         @return: The input, at most C{input_limit} bytes of
             L{gamenet.match.rollback_choices.RollbackChoices}.

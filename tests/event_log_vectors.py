@@ -30,9 +30,11 @@ from gamenet.wire.log_commands import (
     SendCustom,
     StartActivity,
 )
+from gamenet.wire.log_election import Branch, Chain, Claim, Promise, Yield
 from gamenet.wire.log_events import BODIES
 from gamenet.wire.log_fields import Tagged
 from gamenet.wire.log_messages import encodeLogMessage
+from gamenet.wire.log_values import Epoch, EpochRecord
 from tests.golden.log_samples_of_version_1 import LOG_SAMPLES, OPENING, STORY, states
 
 __all__ = ["ASKED", "MALFORMED", "PATH", "vectors"]
@@ -78,6 +80,18 @@ ASKED: tuple[tuple[int, int, Command], ...] = (
     (6, 2, Leave()),
     (12, 1, Say("still here")),
 )
+
+_CHAIN = Chain(
+    (EpochRecord(Epoch(1, 1), 0, (1, 2, 3)), EpochRecord(Epoch(2, 3), 12, (2, 3))), 14
+)
+
+#: The messages of an election, and of two halves that hear each other again.
+ELECTIONS = {
+    "Claim": Claim(Epoch(3, 2), _CHAIN),
+    "Promise": Promise(Epoch(3, 2), _CHAIN),
+    "Branch": Branch(_CHAIN),
+    "Yield": Yield(2),
+}
 
 #: Bytes that are no message, and why.
 MALFORMED: dict[str, str] = {
@@ -145,6 +159,7 @@ def vectors() -> str:
         "messages": {
             name: encodeLogMessage(message).hex() for name, message in LOG_SAMPLES.items()
         },
+        "elections": {name: encodeLogMessage(each).hex() for name, each in ELECTIONS.items()},
         "malformed": MALFORMED,
     }
     return json.dumps(content, indent=1, ensure_ascii=True) + "\n"

@@ -33,7 +33,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (
         VALUES,
         "",
-        "__init__ bounds errors interfaces match_interfaces rollback_interfaces seeded_random",
+        "__init__ bounds errors interfaces match_interfaces rollback_interfaces"
+        " seeded_random session_interfaces",
     ),
     (
         VALUES,
@@ -43,7 +44,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         feed_packets frame_runs
         framing handshake_packets goodbyes heartbeats input_frames lobby_answers lobby_fields
         lobby_match_answers
-        lobby_match_requests lobby_messages lobby_requests lobby_values lobby_versions
+        lobby_match_requests lobby_messages lobby_refusals lobby_requests lobby_values
+        lobby_versions
         log_commands log_election log_events log_fields
         log_messages log_values match_log_format match_log_records mesh_messages
         match_statements start_packets
@@ -97,7 +99,7 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         delay_recommendation effects events frame_advantage frame_schedule frame_steps
         hosting input_exchange input_queue input_table interpolation joining
         local_inputs lockstep membership peerless_session play progress recommendations
-        remote_peer saved_states seat_events session session_events session_state
+        remote_peer saved_states seat_events session session_events session_readings session_state
         settings state_difference state_dump state_events state_exchange statistics
         steps time_sync timeline timeline_rules
         """,
@@ -141,8 +143,8 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         DECISIONS,
         "lobby",
         """
-        __init__ counters directory effects endpoint_security presence relay_offer request_budget
-        results seating sessions settings standing ticket
+        __init__ admission counters directory effects endpoint_security presence relay_offer
+        request_budget results seating sessions settings standing ticket
         """,
     ),
     (
@@ -176,19 +178,21 @@ PLAN: tuple[tuple[int, str, str], ...] = (
         "match",
         """
         attachments barrier clock_offset configuration difference farewell link_report
-        link_settings lockstep_turns loss_meter pace path result resume_secret
-        rollback_choices seats settings silence start
+        link_settings lockstep_turns loop_readings loss_meter pace path result resume_secret
+        rollback_choices seats session_settings session_steps settings silence start
         """,
     ),
     (
         PROTOCOLS,
         "match",
         """
-        __init__ announcements conclusion frame_loop handshake_exchange leaving link
-        link_channel link_checks
-        loading match mesh mesh_listener mesh_peer mesh_transfer moments
-        observed_simulation peer peers player playing protocol reaching recording
-        returning route_watch session sockets stage statistics whereabouts
+        __init__ admission announcements conclusion frame_loop handshake_exchange introductions
+        leaving link link_channel link_checks
+        loading lobby_reports match match_keys mesh mesh_listener mesh_peer mesh_secret
+        mesh_transfer moments observed_simulation own_relay participation peer peers player
+        playing protocol reaching readings recording returning route_watch session
+        session_moments session_protocol shared_match shared_session sockets stage statistics
+        whereabouts
         """,
     ),
     (

@@ -119,6 +119,7 @@ class DirectoryAsker(RuleBasedStateMachine):
         assert (match.epoch, match.reported) == (expected.epoch, expected.reported)
         free = sorted(n for n, state in expected.became.items() if state == "left")
         assert sorted(match.free) == free
+        assert match.lowest == expected.lowest
         assert max(match.players) <= session.capacity
         numbers = [match.playerOf(member) for member in session.members.values()]
         assert len(set(numbers)) == len(numbers)
@@ -136,7 +137,7 @@ class DirectoryAsker(RuleBasedStateMachine):
             assert session.members, "a session without members"
             assert list(session.members) == model.sessions[session_id].members
             assert session.host is directory.clients[next(iter(session.members))]
-            assert len(session.members) <= session.capacity
+            assert session.seated <= session.capacity
             assert all(member.session is session for member in session.members.values())
             seated += session.members
             self.matchesAgree(session, model.sessions[session_id])

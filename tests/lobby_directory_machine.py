@@ -33,6 +33,9 @@ __all__ = ["DirectoryMachine"]
 #: Capacities and minimums, good and bad.
 SEATS = [(2, 2), (3, 2), (3, 3), (4, 2), (5, 2), (2, 3), (2, 1), (1, 1), (2, 0), (0, 0)]
 
+#: How many play at one client, good and bad.
+PLAYERS = st.sampled_from([1, 1, 1, 2, 1, 2, 3, 4, 5])
+
 #: Which of the clients, sessions, players or matches a rule means; taken modulo
 #: how many there are.
 which = st.sampled_from([1, 2, 0, 3, 4, 5])
@@ -109,20 +112,23 @@ class DirectoryMachine(DirectoryAsker):
         who=which,
         seats=st.sampled_from(SEATS),
         good_title=st.sampled_from([True, True, False]),
+        players=PLAYERS,
     )
-    def create(self, who: int, seats: tuple[int, int], good_title: bool) -> None:
+    def create(
+        self, who: int, seats: tuple[int, int], good_title: bool, players: int = 1
+    ) -> None:
         title = "a game" if good_title else ""
-        message = CreateSession(self.number(), title, *seats)
+        message = CreateSession(self.number(), title, *seats, players)
         self.request(
-            self.someone(who), message, self.model.create, "session", *seats, good_title
+            self.someone(who), message, self.model.create, "session", *seats, good_title, players
         )
 
     @precondition(lambda self: self.model.clients)
-    @rule(who=which, where=which)
-    def join(self, who: int, where: int) -> None:
+    @rule(who=which, where=which, players=PLAYERS)
+    def join(self, who: int, where: int, players: int = 1) -> None:
         session_id = self.someSession(where)
-        message = JoinSession(self.number(), session_id)
-        self.request(self.someone(who), message, self.model.join, session_id)
+        message = JoinSession(self.number(), session_id, players)
+        self.request(self.someone(who), message, self.model.join, session_id, players)
 
     @precondition(lambda self: self.model.clients)
     @rule(who=which)

@@ -38,7 +38,8 @@ def detailOf(message: Any) -> Any:
     """Return what the model says of a message beyond its kind."""
     if isinstance(message, SessionState):
         view = message.view
-        return message.request > 0, [member.client_id for member in view.members], view.state
+        members = [(member.client_id, member.players) for member in view.members]
+        return message.request > 0, members, view.state
     if isinstance(message, SessionList):
         return [
             (s.session_id, s.members, s.state == "playing", s.joinable) for s in message.sessions
@@ -48,12 +49,12 @@ def detailOf(message: Any) -> Any:
     if isinstance(message, MatchTicket):
         members = message.members
         candidates = [tuple((c.kind, c.address) for c in m.candidates) for m in members]
-        numbered = [(member.player, member.client_id) for member in members]
+        numbered = [(member.numbers, member.client_id) for member in members]
         return message.player, numbered, candidates, message.capacity, message.late
     if isinstance(message, PlayerJoined):
         member = message.member
         candidates = [(c.kind, c.address) for c in member.candidates]
-        return member.player, member.client_id, tuple(candidates)
+        return member.numbers, member.client_id, tuple(candidates)
     if isinstance(message, CandidatesChanged):
         return message.player, tuple((c.kind, c.address) for c in message.candidates)
     if isinstance(message, (Step, PlayerLeft)):
@@ -75,7 +76,7 @@ def outcomeOf(effects: tuple[Effect, ...]) -> Outcome:
                 encodeMessage(message)
                 outcome.append((type(message).__name__, client_id, detailOf(message)))
             case SessionCreated() | MemberJoined():
-                members = [member.client_id for member in effect.view.members]
+                members = [(member.client_id, member.players) for member in effect.view.members]
                 outcome.append((kind, effect.client_id, members))
             case MatchStarted():
                 outcome.append((kind, effect.client_id, effect.ticket.player))

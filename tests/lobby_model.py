@@ -107,44 +107,85 @@ class LobbyModel:
         """Return whether somebody can sit down."""
         if session.match_id:
             return session.nextNumber() is not None and self.modern(session)
-        return len(session.members) < session.capacity
+        return self.seated(session) < session.capacity
+
+    def seated(self, session: ModelSession) -> int:
+        """Return how many players sit in a session."""
+        return sum(self.clients[member].players for member in session.members)
+
+    def told(self, session: ModelSession) -> list[tuple[bytes, int]]:
+        """Return what members are told of one another: who, and how many play there."""
+        return [(member, self.clients[member].players) for member in session.members]
 
     def listed(self) -> list[tuple[str, int, bool, bool]]:
         """Return what a list shows: id, members, whether playing, and joinable; those first."""
         lines = [
-            (session_id, len(session.members), bool(session.match_id), self.joinable(session))
+            (session_id, self.seated(session), bool(session.match_id), self.joinable(session))
             for session_id, session in self.sessions.items()
         ]
         return [line for line in lines if line[3]] + [line for line in lines if not line[3]]
 
     def create(
-        self, client: bytes, session_id: str, capacity: int, minimum: int, good_title: bool
+        self,
+        client: bytes,
+        session_id: str,
+        capacity: int,
+        minimum: int,
+        good_title: bool,
+        players: int,
     ) -> Outcome:
         if not good_title:
             return [("refused", client, RefusalCode.BAD_NAME)]
         if capacity > CAPACITY or minimum > capacity or minimum < 1:
             return [("refused", client, RefusalCode.BAD_SETTING)]
+        bad = self.refusalOfPlayers(client, players, [], capacity)
+        if bad is not None:
+            return [("refused", client, bad)]
         if len(self.sessions) == SESSIONS:
             return [("refused", client, RefusalCode.TOO_MANY)]
+        self.clients[client].players = players
         self.sessions[session_id] = ModelSession([client], capacity, minimum)
         return [
             ("OfferRelay", client, None),
-            ("SessionState", client, (True, [client], "open")),
+            ("SessionState", client, (True, [(client, players)], "open")),
             ("ListChanged", b"", None),
-            ("SessionCreated", client, [client]),
+            ("SessionCreated", client, [(client, players)]),
         ]
 
-    def join(self, client: bytes, session_id: str) -> Outcome:
+    def refusalOfPlayers(
+        self, client: bytes, players: int, others: list[bytes], capacity: int
+    ) -> RefusalCode | None:
+        """Return why so many cannot play at one client, together with others."""
+        if players > 4:
+            return RefusalCode.BAD_SETTING
+        together = [client, *others]
+        several = players > 1 or any(self.clients[other].players > 1 for other in others)
+        if players > 1 and self.clients[client].version == 1:
+            return RefusalCode.UNSUPPORTED_VERSION
+        if players > capacity:
+            return RefusalCode.BAD_SETTING
+        if several and any(self.clients[each].version == 1 for each in together):
+            return RefusalCode.UNSUPPORTED_VERSION
+        return None
+
+    def join(self, client: bytes, session_id: str, players: int) -> Outcome:
         session = self.sessions.get(session_id)
         if session is None:
             return [("refused", client, RefusalCode.NO_SUCH_SESSION)]
         if session.match_id and not (self.clients[client].version > 1 and self.modern(session)):
             return [("refused", client, RefusalCode.MATCH_RUNNING)]
-        if not self.joinable(session):
+        bad = self.refusalOfPlayers(client, players, session.members, session.capacity)
+        if bad is not None:
+            return [("refused", client, bad)]
+        fits = self.seated(session) + players <= session.capacity
+        if session.match_id:
+            fits = session.nextNumber(players) is not None
+        if not fits:
             return [("refused", client, RefusalCode.SESSION_FULL)]
         others = list(session.members)
+        self.clients[client].players = players
         session.members.append(client)
-        members = list(session.members)
+        members = self.told(session)
         state = "playing" if session.match_id else "open"
         outcome: Outcome = [
             ("OfferRelay", client, None),
@@ -154,12 +195,8 @@ class LobbyModel:
             ("MemberJoined", client, members),
         ]
         if session.match_id:
-            player = session.nextNumber()
-            assert player is not None
-            session.playing.pop(player, None)
-            session.playing[player] = client
-            session.became[player] = "playing"
-            joined = (player, client, self.candidates(client))
+            player = session.take(client, players)
+            joined = (session.numbersOf(player), client, self.candidates(client))
             outcome.append(("MatchTicket", client, self.ticket(session, player, True)))
             outcome.append(("MatchStarted", client, player))
             outcome += [("PlayerJoined", other, joined) for other in others]
@@ -167,8 +204,8 @@ class LobbyModel:
 
     def ticket(self, session: ModelSession, player: int, late: bool) -> Any:
         """Return what a ticket says: all numbers that are somebody's, with who and where."""
-        numbers = sorted(n for n, state in session.became.items() if state != "left")
-        members = [(number, session.playing[number]) for number in numbers]
+        kept = {session.lowest[n] for n, state in session.became.items() if state != "left"}
+        members = [(session.numbersOf(n), session.playing[n]) for n in sorted(kept)]
         candidates = [self.candidates(client) for _, client in members]
         return player, members, candidates, session.capacity, late
 
@@ -187,8 +224,9 @@ class LobbyModel:
         outcome: Outcome = [("MemberLeft", client, None), ("ListChanged", b"", None)]
         if session.match_id:
             number = session.numberOf(client)
-            session.became[number] = "left" if lost is None else "lost"
-            session.lost_at[number] = lost or 0.0
+            for each in session.numbersOf(number):
+                session.became[each] = "left" if lost is None else "lost"
+                session.lost_at[each] = lost or 0.0
             outcome += [("PlayerLeft", other, number) for other in session.members]
         if closing:
             for guest in session.members:
@@ -196,7 +234,7 @@ class LobbyModel:
             session.members = []
         if session.members:
             state = "playing" if session.match_id else "open"
-            view = (False, list(session.members), state)
+            view = (False, self.told(session), state)
             outcome += [("SessionState", other, view) for other in session.members]
         else:
             del self.sessions[session_id]
@@ -204,16 +242,18 @@ class LobbyModel:
 
     def start(self, client: bytes, match_id: bytes) -> Outcome:
         session = self.sessions[self.sessionOf(client) or ""]
-        if len(session.members) < session.minimum:
+        if self.seated(session) < session.minimum:
             return [("refused", client, RefusalCode.TOO_FEW_PLAYERS)]
         session.match_id = match_id
-        session.playing = dict(enumerate(session.members, 1))
-        session.became = dict.fromkeys(session.playing, "playing")
+        session.playing, session.became, session.lowest = {}, {}, {}
+        for member in session.members:
+            session.take(member, self.clients[member].players)
         session.epoch, session.reported = (1, 1), ()
         outcome: Outcome = [("Done", client, None), ("ListChanged", b"", None)]
-        for player, member in session.playing.items():
+        for member in session.members:
+            player = session.numberOf(member)
             outcome.append(("MatchTicket", member, self.ticket(session, player, False)))
-            outcome.append(("SessionState", member, (False, list(session.members), "playing")))
+            outcome.append(("SessionState", member, (False, self.told(session), "playing")))
             outcome.append(("MatchStarted", member, player))
         return outcome
 
@@ -221,11 +261,11 @@ class LobbyModel:
         session = self.sessions[self.sessionOf(client) or ""]
         if session.match_id != match_id:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
-        session.before = (match_id, session.playing, session.reported)
+        session.before = (match_id, session.playing, session.reported, session.lowest)
         session.match_id = b""
         outcome: Outcome = [("Done", client, None), ("ListChanged", b"", None)]
         for member in session.members:
-            outcome.append(("SessionState", member, (False, list(session.members), "open")))
+            outcome.append(("SessionState", member, (False, self.told(session), "open")))
             outcome.append(("MatchOver", member, match_id))
         return outcome
 
@@ -259,11 +299,12 @@ class LobbyModel:
         if session.match_id != match_id:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
         target = session.playing.get(player)
-        if target is None or target == client or session.became[player] != "playing":
+        named = target is not None and session.lowest[player] == player
+        if not named or target == client or session.became[player] != "playing":
             return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
         return [
             ("Done", client, None),
-            ("Step", target, session.numberOf(client)),
+            ("Step", target or b"", session.numberOf(client)),
         ]
 
     def reportHost(
@@ -274,7 +315,7 @@ class LobbyModel:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
         if session.numberOf(client) != epoch[1]:
             return [("refused", client, RefusalCode.NOT_HOST)]
-        if any(player not in session.playing for player in players):
+        if any(session.lowest.get(player) != player for player in players):
             return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
         if epoch < session.epoch:
             return [("refused", client, RefusalCode.STALE_EPOCH)]
@@ -285,7 +326,7 @@ class LobbyModel:
         if moved:
             session.members.remove(client)
             session.members.insert(0, client)
-            view = (False, list(session.members), "playing")
+            view = (False, self.told(session), "playing")
             outcome += [("SessionState", member, view) for member in session.members]
         if moved or freed:
             outcome.append(("ListChanged", b"", None))
@@ -295,19 +336,19 @@ class LobbyModel:
         self, client: bytes, match_id: bytes, result: bytes, signers: tuple[int, ...]
     ) -> Outcome:
         session = self.sessions[self.sessionOf(client) or ""]
-        running = (session.match_id, session.playing, session.reported)
+        running = (session.match_id, session.playing, session.reported, session.lowest)
         for known in (running, session.before):
             if known and known[0] == match_id and client in known[1].values():
                 break
         else:
             return [("refused", client, RefusalCode.NO_SUCH_MATCH)]
-        _, playing, reported = known
-        if any(signer not in playing for signer in signers):
+        _, playing, reported, lowest = known
+        if any(lowest.get(signer) != signer for signer in signers):
             return [("refused", client, RefusalCode.NO_SUCH_PLAYER)]
-        player = [number for number, other in playing.items() if other == client][-1]
+        player = lowest[[number for number, other in playing.items() if other == client][-1]]
         offered = self.results.setdefault(match_id, {})
         offered[player] = result
-        missing = tuple(n for n in reported or sorted(playing) if n not in signers)
+        missing = tuple(n for n in reported or sorted({*lowest.values()}) if n not in signers)
         differs = len(set(offered.values())) > 1
         return [
             ("Done", client, None),

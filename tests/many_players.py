@@ -5,7 +5,7 @@ hand, and steps of punching are carried over by hand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -36,7 +36,7 @@ class MeshPlayer(PeerProtocol):
 
     def __init__(self, network: WorldNetwork, player: int) -> None:
         self.network = network
-        self.script = blake2b(bytes([player])).digest()
+        self.asked: dict[int, list[int]] = {}
         self.frames: dict[int, tuple[tuple[bytes, ...], int | None]] = {}
         self.restarts = 0
         self.happened: list[tuple[Any, ...]] = []
@@ -60,7 +60,8 @@ class MeshPlayer(PeerProtocol):
 
     def localInput(self, player: int, frame: int) -> bytes:
         """Press another key every 5 frames."""
-        return self.script[frame // 5 % 64 :][:1]
+        self.asked.setdefault(player, []).append(frame)
+        return blake2b(bytes([player])).digest()[frame // 5 % 64 :][:1]
 
     def frameConfirmed(self, frame: int, inputs: Sequence[bytes], checksum: Any) -> None:
         """Write the frame down; who comes back is told anew."""
@@ -125,6 +126,7 @@ class MeshSeat:
     sockets: PlayerSockets
     protocol: MeshPlayer
     game: HashGame
+    players: int = 1
     match: Match | None = None
     result: MatchResult | None = None
     failure: BaseException | None = None
@@ -150,6 +152,7 @@ class MeshSeat:
             self.keys.link_key,
             self.keys.statement_key,
             self.candidates,
+            self.players,
         )
 
 
@@ -166,12 +169,16 @@ class ManyPlayers:
         seed: int = 1,
         *,
         capacity: int = 0,
+        several: Mapping[int, int] | None = None,
         profile: LinkProfile | None = None,
         clocks: bool = False,
         **settings: Any,
     ) -> None:
         """
+        @param players: How many play in all.
         @param capacity: Seats of the match; 0 for as many as players.
+        @param several: How many play at a machine, by the lowest of their numbers; one
+            everywhere else.
         @param profile: Of everybody's access link.
         @param clocks: Whether clocks start apart and drift.
         @param settings: Of the match.
@@ -182,8 +189,9 @@ class ManyPlayers:
         self.settings = MatchSettings(**{"countdown": 0.0} | settings)
         self.clocks = clocks
         self.seats: dict[int, MeshSeat] = {}
-        for player in range(1, players + 1):
-            self.sitDown(player)
+        player = 1
+        while player <= players:
+            player += self.sitDown(player, (several or {}).get(player, 1)).players
 
     @property
     def living(self) -> list[MeshSeat]:
@@ -193,8 +201,8 @@ class ManyPlayers:
             if not seat.machine.clock.stopped and not seat.over
         ]
 
-    def sitDown(self, player: int) -> MeshSeat:
-        """Give a player a machine, keys and sockets."""
+    def sitDown(self, player: int, players: int = 1) -> MeshSeat:
+        """Give a player, or several, a machine, keys and sockets."""
         sign = -1 if player % 2 else 1
         machine = self.network.machine(
             f"p{player}",
@@ -211,6 +219,7 @@ class ManyPlayers:
             PlayerSockets(machine, "", 0, lambda: None),
             MeshPlayer(self.network, player),
             HashGame(max(2, self.capacity)),
+            players,
         )
         self.seats[player] = seat
         return seat
@@ -250,9 +259,9 @@ class ManyPlayers:
                 lambda failure, seat=seat: setattr(seat, "failure", failure.value),
             )
 
-    def admit(self, player: int) -> MeshSeat:
-        """A player comes late; the others are told, as by a lobby."""
-        seat = self.sitDown(player)
+    def admit(self, player: int, players: int = 1) -> MeshSeat:
+        """A player comes late, or several at one machine; the others are told, as by a lobby."""
+        seat = self.sitDown(player, players)
         for other in self.living:
             if other.player != player and other.match is not None:
                 other.match.memberJoined(seat.member)
@@ -268,7 +277,8 @@ class ManyPlayers:
     def bringBack(self, player: int, secret: bytes) -> MeshSeat:
         """A process comes back with its resume secret; nobody tells the others."""
         resumed = decodeResumeSecret(secret)
-        seat = self.sitDown(player)
+        players = {member.player: member.players for member in resumed.ticket.members}
+        seat = self.sitDown(player, players[player])
         seat.keys = resumed.keys(seat.machine.randomBytes(32))
         self.play(player, resumed=resumed)
         return seat

@@ -232,9 +232,9 @@ class MatchCase(SynchronousTestCase):
     victims: list[Victim]
     victim: Victim
 
-    def begin(self, players: int, seed: int = 3) -> None:
+    def begin(self, players: int, seed: int = 3, capacity: int = 0) -> None:
         """Have players play for a while."""
-        self.mesh = mesh = ManyPlayers(players, seed, lost_after=1.5)
+        self.mesh = mesh = ManyPlayers(players, seed, capacity=capacity, lost_after=1.5)
         mesh.play()
         mesh.until(30)
         self.victims = [victimOf(seat) for seat in mesh.seats.values()]

@@ -5,6 +5,8 @@ lobby that carries steps and candidates for as long as it lives.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zope.interface import implementer
 
 from gamenet.channel.transfer_ends import TransferEnded
@@ -30,6 +32,7 @@ from gamenet.wire.peer_packets import Inputs, PeerPacket
 from gamenet.wire.turn_credentials import ephemeralPassword, ephemeralUsername
 from gamenet.world.link import LinkProfile
 from gamenet.world.machine import WALL_CLOCK_START, WorldMachine
+from gamenet.world.nat import Nat
 from gamenet.world.nat_behavior import PORT_RESTRICTED, NatBehavior
 from gamenet.world.network import WorldNetwork
 
@@ -55,6 +58,10 @@ class MeshPlayer:
     @ivar paths: The newest path to each player.
     @ivar returned: Who returned, in order.
     @ivar returning: What a former process left to this one.
+    @ivar online: Whether the lobby tells this player who comes.
+    @ivar newcomers: Whom the other players introduced, in order.
+    @ivar channels: The channels that failed and were restarted, in order.
+    @ivar hear: Called with what is for a rollback session, where there is one.
     """
 
     def __init__(
@@ -73,6 +80,10 @@ class MeshPlayer:
         self.messages: list[tuple[int, int, bytes]] = []
         self.paths: dict[int, Path | None] = {}
         self.returned: list[int] = []
+        self.online = returning is None
+        self.newcomers: list[TicketMember] = []
+        self.channels: list[tuple[str, int]] = []
+        self.hear: Callable[[int, bytes], None] | None = None
         self.contents: list[TransferReceived] = []
         self.ended: list[tuple[int, TransferEnded]] = []
         self.mesh: Mesh
@@ -153,7 +164,9 @@ class MeshPlayer:
 
     def packetReceived(self, player: int, packet: PeerPacket) -> None:
         """See L{IMeshListener}."""
-        if isinstance(packet, Inputs):
+        if isinstance(packet, Inputs) and self.hear is not None:
+            self.hear(player, packet.body)
+        elif isinstance(packet, Inputs):
             self.received.append((self.world.network.clock.now, player))
         else:
             self.others.append((player, packet))
@@ -170,12 +183,31 @@ class MeshPlayer:
         """See L{IMeshListener}."""
         self.returned.append(player)
 
+    def channelFailed(self, player: int) -> None:
+        """See L{IMeshListener}."""
+        self.channels.append(("failed", player))
+
+    def channelRestarted(self, player: int) -> None:
+        """See L{IMeshListener}."""
+        self.channels.append(("restarted", player))
+
+    def introduced(self, member: TicketMember) -> None:
+        """See L{IMeshListener}; does what the match does.  No spectator serves another."""
+        self.newcomers.append(member)
+        if min(self.number, member.player) > 16:
+            return
+        self.mesh.removePeer(member.player)
+        self.mesh.addPeer(member)
+
     def sendStep(self, player: int, attempt: bytes, kind: int) -> None:
         """See L{IMeshListener}."""
         self.world.carryStep(self.number, player, attempt, kind)
 
     def transferNotice(self, player: int, body: bytes) -> None:
-        """See L{IMeshListener}; does what a rollback session does."""
+        """See L{IMeshListener}; does what a rollback session does, where there is none."""
+        if self.hear is not None:
+            self.hear(player, body)
+            return
         received = self.mesh.transfer.packetReceived(
             player, body, self.machine.clock.seconds()
         )
@@ -196,6 +228,7 @@ class MeshWorld:
 
     @ivar players: The processes that run, by player number.
     @ivar lobby_works: Whether steps and candidates are carried.
+    @ivar ticketed: Everybody, with the keys and addresses that they told the lobby.
     """
 
     def __init__(
@@ -221,14 +254,17 @@ class MeshWorld:
         )
         self.relay.start()
         self.players: dict[int, MeshPlayer] = {}
+        self.ticketed: dict[int, TicketMember] = {}
         for number in range(1, count + 1):
             self.add(number, kinds[(number - 1) % len(kinds)])
 
     def add(self, number: int, kind: NatBehavior | None = PORT_RESTRICTED) -> MeshPlayer:
         """Give a player a machine behind a router of its own."""
         outside = f"198.51.{100 + number}.1"
-        behind = None
-        if kind is not None:
+        behind: str | Nat | None = None
+        if f"router {number}" in self.network.nats:
+            behind = f"router {number}"
+        elif kind is not None:
             behind = self.network.nat(f"router {number}", outside, kind)
         machine = self.network.machine(
             f"player {number}",
@@ -247,18 +283,25 @@ class MeshWorld:
             lambda: all(player.sockets.relayed for player in self.players.values()), 10.0
         )
         members = tuple(player.member for player in self.players.values())
+        self.ticketed = {member.player: member for member in members}
         for player in self.players.values():
-            player.begin(MatchTicket(MATCH, "ab" * 8, player.number, 7, members))
+            player.begin(MatchTicket(MATCH, "ab" * 8, player.number, 7, members, 16))
 
-    def join(self, number: int, kind: NatBehavior | None = PORT_RESTRICTED) -> MeshPlayer:
-        """Have somebody come while the match runs."""
-        before = tuple(player.member for player in self.players.values())
+    def join(
+        self, number: int, kind: NatBehavior | None = PORT_RESTRICTED, seats: int = 32
+    ) -> MeshPlayer:
+        """Have somebody come while the match runs; only the players with seats are told."""
         late = self.add(number, kind)
         self.network.runUntil(lambda: late.sockets.relayed is not None, 10.0)
-        ticket = MatchTicket(MATCH, "ab" * 8, number, 7, (*before, late.member), 16, late=True)
+        members = {each.player: each for each in self.ticketed.values()} | {number: late.member}
+        self.ticketed[number] = late.member
+        known = [player for player in sorted(members) if player <= seats or player == number]
+        everybody = tuple(members[player] for player in known)
+        ticket = MatchTicket(MATCH, "ab" * 8, number, 7, everybody, max(16, number), late=True)
         late.begin(ticket)
         for player in self.players.values():
-            if player is not late:
+            running = not player.machine.clock.stopped
+            if player is not late and player.online and running and player.number <= seats:
                 player.mesh.addPeer(late.member)
         return late
 
@@ -317,8 +360,8 @@ class MeshWorld:
         self.network.advance(40.0)
 
     def _deliverStep(self, source: int, destination: int, attempt: bytes, kind: int) -> None:
-        player = self.players[destination]
-        if self.lobby_works and not player.machine.clock.stopped:
+        player = self.players.get(destination)
+        if self.lobby_works and player is not None and not player.machine.clock.stopped:
             player.machine.clock.enter(
                 lambda _: player.mesh.stepReceived(source, attempt, kind), None
             )

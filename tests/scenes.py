@@ -227,9 +227,10 @@ class Seat:
         """Create a session."""
         self.session = self.network.runUntil(self.player.createSession(title), 10.0)
 
-    def join(self, session_id: str) -> None:
-        """Join a session."""
-        self.session = self.network.runUntil(self.player.joinSession(session_id), 10.0)
+    def join(self, session_id: str, players: int = 1) -> None:
+        """Join a session, with so many players."""
+        joining = self.player.joinSession(session_id, players)
+        self.session = self.network.runUntil(joining, 10.0)
 
     def play(self, settings: MatchSettings) -> None:
         """Play; what comes of it is in C{result} or C{failure}."""

@@ -154,6 +154,8 @@ class CoreShareTests(SynchronousTestCase):
         self.assertAlmostEqual(figure.high, 4.5)
         self.assertEqual((figure.goal, figure.better), (3.0, "lower"))
         self.assertIn("user 3.00, system 0.50; 583 us a frame", figure.note)
+        self.assertNotIn("idle", figure.note)
+        self.assertIn("machine 42 % idle", figureOf(costs, 42.4).note)
 
     def test_anotherMatch(self) -> None:
         """A match that was not played to its end, or not by the relay alone, is none."""

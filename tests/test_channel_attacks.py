@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.channel.channel import Channel
+from gamenet.channel.session_transfer import NOTICE, ChannelTransfer, ChannelTransferSettings
 from gamenet.channel.settings import ChannelSettings
 from gamenet.channel.transfer_ends import (
     TransferArrived,
@@ -306,6 +307,25 @@ class TransferTests(LiarCase):
         self.refused(packet(first + 2 * COUNT, Accept(1, 1)))
         self.refused(packet(first + 2 * COUNT, Refuse(1, RefuseReason.BUSY)))
         self.refused(packet(first + 2 * COUNT, Done(1)))
+
+    def test_notTaken(self) -> None:
+        """Contents for a session that takes none: as many wait as the setting says."""
+        for limit in (8, 3):
+            self.setUp()
+            rules = ChannelTransferSettings(arrivals_limit=limit)
+            self.assertEqual(ChannelTransferSettings().arrivals_limit, 8)
+            transfer = ChannelTransfer(rules)
+            transfer.attach(2, self.channel)
+            first = self.next
+            channel = self.channel
+            for number in range(1, 201):
+                offer = Offer(number, number % 3, 0, contentChecksum(b""), b"\0\0\0\1")
+                channel.packetReceived(packet(first + number, offer), self.pair.now)
+                transfer.collect(2, self.pair.now)
+            self.assertEqual(len(transfer._peers[2].arrived), limit)
+            for _ in range(limit):
+                self.assertIsNotNone(transfer.packetReceived(2, NOTICE, self.pair.now))
+            self.assertIsNone(transfer.packetReceived(2, NOTICE, self.pair.now))
 
     def test_doneBefore(self) -> None:
         """What we offered cannot have come before any of it was sent."""

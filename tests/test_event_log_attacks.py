@@ -119,10 +119,7 @@ class LiarCase(SynchronousTestCase):
             self.assertEqual(replica.statistics.rejected, rejected + 1)
 
     def flood(self, make: Callable[[int], Row | bytes], count: int, to: int = HOST) -> None:
-        """
-        Send a flood to one player in two halves; check that it knows what it knew, and
-        keeps no more after the second than after the first.
-        """
+        """Send a flood to one player in two halves, which changes nothing and keeps nothing."""
         replica = self.table.replicas[to]
         before = known(replica)
         resident = []

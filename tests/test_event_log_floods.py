@@ -10,11 +10,13 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gamenet.errors import RemoteProtocolError
+from gamenet.event_log.replica import Replica
+from gamenet.event_log.snapshot import Snapshot
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire.lobby_fields import Row
 from gamenet.wire.log_commands import Say
 from gamenet.wire.log_election import Branch, Chain, Claim, Promise, Yield
-from gamenet.wire.log_events import Chat
+from gamenet.wire.log_events import Chat, EpochStarted
 from gamenet.wire.log_messages import (
     CommandSent,
     Events,
@@ -23,6 +25,7 @@ from gamenet.wire.log_messages import (
     encodeLogMessage,
 )
 from gamenet.wire.log_values import NO_EPOCH, Epoch, EpochRecord, RefusalCode
+from tests.event_log_pair import SESSION_ID
 from tests.test_event_log_attacks import GUEST, HOST, LIAR, OTHER, LiarCase, known
 
 COUNT = 4000
@@ -81,7 +84,8 @@ class FloodTests(LiarCase):
         began = table.now
         for number in range(COUNT):
             highest = table.replicas[HOST].epoch.number
-            promised = Epoch(highest + self.number(1 << 29), self.number(64))
+            far = self.number(1 << (24, 29, 47)[number % 5 % 3])
+            promised = Epoch(highest + far, self.number(64))
             epoch = (status.epoch, table.replicas[HOST].epoch, promised)[number % 3]
             lie = attrs.evolve(status, epoch=epoch, promised=(promised, NO_EPOCH)[number % 2])
             for player in self.honest:
@@ -120,6 +124,39 @@ class FloodTests(LiarCase):
         self.flood(make, COUNT)
         self.flood(make, COUNT, GUEST)
         self.assertGoesOn()
+
+    def test_newcomers(self) -> None:
+        """
+        Somebody new, whom the liar gives a snapshot before the host does: of an epoch of its
+        own, of the host's with more in it, or of the same event with other content.
+        """
+        state = self.state
+        assert state is not None
+        before = attrs.evolve(state, participants=state.participants[:1])
+        began = self.event(EpochStarted((1, 2, 3, 4)))
+        lies = (
+            state.applied(attrs.evolve(began, epoch=Epoch(2, LIAR))),
+            state.applied(self.event(Chat(HOST, "never said"), HOST, 77)),
+            before,
+        )
+        for number, lie in enumerate(lies):
+            self.setUp()
+            table = self.table
+            new = Replica.newcomer(9, SESSION_ID, table.settings, table.now)
+            for player in (HOST, GUEST, LIAR, OTHER):
+                new.connected(player, table.now)
+            new.messageReceived(
+                LIAR, encodeLogMessage(SnapshotSent(Snapshot(lie).encoded())), table.now
+            )
+            self.assertEqual(new.state, lie)
+            table.replicas[9] = new
+            for player in (HOST, GUEST, LIAR, OTHER):
+                table.replicas[player].connected(9, table.now)
+            table.replicas[HOST].submit(Say("the next"), table.now)
+            table.run(4.0)
+            table.told[HOST].clear()
+            self.assertGoesOn()
+            self.assertEqual(new.state, table.replicas[HOST].state, number)
 
     def test_early(self) -> None:
         """Events that the host sends long before their time: as many as there is room for."""

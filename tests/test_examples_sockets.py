@@ -30,7 +30,7 @@ class ExamplesTests(TestCase):
 
     async def start(self) -> None:
         """Start a lobby."""
-        self.folder = Path(self.mktemp())
+        self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
         lobby = TwistdProcess(
             reactor,
@@ -85,7 +85,7 @@ class ExamplesTests(TestCase):
         host = self.player("game_owned.py", "host", *common, "--block-at", "90")
         await host.shows("session ")
         session_id = host.output.split("session ", 1)[1].split()[0]
-        guest = self.player("game_owned.py", "join", session_id, "--seconds", "8")
+        guest = self.player("game_owned.py", "join", session_id, "--seconds", "6")
         ada, grace = await self.ends(host, guest)
         self.assertEqual((ada["player"], grace["player"]), (1, 2))
         self.assertGreater(ada["longest_frame_ms"], 1000 * BLOCKED - 100)

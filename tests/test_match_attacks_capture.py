@@ -5,7 +5,7 @@ it likes, and reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -15,18 +15,28 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
 from gamenet.sealing.sealed_link import SealedLink, linkIdOf
-from tests.many_players import ManyPlayers
+from gamenet.wire.log_commands import Say
+from gamenet.wire.peer_packets import Inputs
+from gamenet.world.datagram_socket import WorldDatagramSocket
+from tests.many_players import ManyPlayers, MeshSeat
 from tests.match_attacks import Eavesdropper, Victim, fingerprint, runsIn, runsOf, victimOf
+from tests.mesh_world import MeshWorld
 
 PACKETS = 500
 FRAMES = 55
 PLAYERS = 3
 INPUT_BYTES = 20
+CHAT_INTERVAL = 10
 
 
 def press(player: int, frame: int) -> bytes:
     """Return an input that says nothing twice."""
     return blake2b(bytes([player]) + frame.to_bytes(4, "big"), digest_size=INPUT_BYTES).digest()
+
+
+def said(player: int, frame: int) -> str:
+    """Return what a player says."""
+    return f"player {player}: {press(player, 1000 + frame).hex()}"
 
 
 def changes(before: bytes, after: bytes) -> bytes:
@@ -45,20 +55,33 @@ class Capture:
     @ivar eavesdropper: The attacker.
     """
 
-    def __init__(self, attack: Attack | None) -> None:
+    def __init__(self, attack: Attack | None, packets: int = PACKETS) -> None:
         self.mesh = mesh = ManyPlayers(PLAYERS, 5, frames=FRAMES)
         for seat in mesh.seats.values():
             seat.protocol.localInput = press  # type: ignore[method-assign]
+            self.talk(seat)
         self.fed = 0
         self.refused = 0
         mesh.play()
         self.victims = [victimOf(seat) for seat in mesh.seats.values()]
-        self.eavesdropper = Eavesdropper(self.victims, PACKETS)
+        self.eavesdropper = Eavesdropper(self.victims, packets)
         if attack is not None:
             self.eavesdropper.attack = lambda victim, data, address: attack(
                 self, victim, data, address
             )
         mesh.toTheEnd()
+
+    def talk(self, seat: MeshSeat) -> None:
+        """Have a player say something every few frames."""
+        confirmed = seat.protocol.frameConfirmed
+
+        def frameConfirmed(frame: int, inputs: Sequence[bytes], checksum: object) -> None:
+            confirmed(frame, inputs, checksum)
+            if frame % CHAT_INTERVAL == 0 and seat.match is not None:
+                answer = seat.match.shared.submit(Say(said(seat.player, frame)))
+                answer.addErrback(lambda failure: None)
+
+        seat.protocol.frameConfirmed = frameConfirmed  # type: ignore[method-assign]
 
     def feed(self, victim: Victim, data: bytes, address: Address) -> None:
         """Hand something to a victim's socket."""
@@ -72,6 +95,10 @@ class Capture:
             assert seat.failure is None and seat.result is not None, seat.failure
             result = seat.result
             told += [result.outcome, result.last_frame, result.checksum]
+            assert seat.match is not None
+            state = seat.match.shared.state
+            assert state is not None
+            told += [state.sequence, state.digest()]
             told += [sorted(seat.protocol.frames.items()), seat.protocol.happened, seat.game.state]
         return told
 
@@ -205,7 +232,12 @@ class ReadTests(SynchronousTestCase):
         for player in range(1, PLAYERS + 1):
             inputs = [press(player, frame) for frame in range(FRAMES)]
             secrets += inputs + [changes(*pair) for pair in pairwise(inputs)]
-        runs = runsOf(*secrets)
+        chat = [
+            said(player, frame).encode()
+            for player in range(1, PLAYERS + 1)
+            for frame in range(0, FRAMES, CHAT_INTERVAL)
+        ]
+        runs = runsOf(*secrets, *chat)
         plain: list[bytes] = []
         seal = SealedLink.seal
 
@@ -214,10 +246,41 @@ class ReadTests(SynchronousTestCase):
             return seal(link, packet)
 
         self.patch(SealedLink, "seal", observed)
-        capture = Capture(None)
-        captured = capture.eavesdropper.captured
-        self.assertEqual(len(captured), PACKETS)
+        captured = Capture(None, 10 * PACKETS).eavesdropper.captured
+        self.assertGreater(len(captured), PACKETS)
         self.assertEqual(sum(runsIn(data, runs) for _, data, _ in captured), 0)
         sealed = b"\xff".join(plain)
+        self.assertEqual(sum(text in sealed for text in chat), len(chat))
         shown = [secret for secret in secrets if secret in sealed]
         self.assertGreater(len(shown), len(secrets) // 3)
+
+    def test_relayed(self) -> None:
+        """Not through the relay either, of packets, messages and transfers."""
+        world = MeshWorld(5, 3, relay_only=True)
+        world.meet()
+        world.network.runUntil(world.connected, 10.0)
+        wire: list[bytes] = []
+        send = WorldDatagramSocket.send
+
+        def observed(
+            socket: WorldDatagramSocket, data: bytes, address: Address, ttl: int | None = None
+        ) -> bool:
+            wire.append(data)
+            return send(socket, data, address, ttl)
+
+        self.patch(WorldDatagramSocket, "send", observed)
+        secrets = [press(1, number) + press(2, number) for number in range(60)]
+        one = world.players[1]
+        for number, secret in enumerate(secrets):
+            for player in (2, 3):
+                one.mesh.send(player, Inputs(secret))
+                one.mesh.sendMessage(player, number % 3, secret)
+            world.network.advance(0.02)
+        world.network.advance(1.0)
+        for player in (2, 3):
+            came = world.players[player]
+            self.assertEqual([len(came.received), len(came.messages)], [60, 60])
+        runs = runsOf(*secrets)
+        self.assertGreater(len(wire), 4 * len(secrets))
+        self.assertEqual(sum(runsIn(data, runs) for data in wire), 0)
+        world.close()

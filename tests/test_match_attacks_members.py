@@ -8,23 +8,48 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gamenet.interfaces import Address
+from gamenet.match.introductions import WORD_LIMIT
 from gamenet.match.link import PeerLink
 from gamenet.match.path import PathSettings
 from gamenet.seeded_random import SeededRandom
+from gamenet.wire import canonical_cbor
 from gamenet.wire.channel_frames import encodeAcknowledgement, encodeFrame, encodeHeader
 from gamenet.wire.channel_values import Acknowledgement, Chunk, Done, Offer, Piece, Window
-from gamenet.wire.lobby_values import HOST, Candidate
-from gamenet.wire.mesh_messages import MESH_STREAM, Whereabouts, encodeMeshMessage
+from gamenet.wire.lobby_fields import packRow
+from gamenet.wire.lobby_values import HOST, Candidate, TicketMember
+from gamenet.wire.log_commands import Say, SendCustom
+from gamenet.wire.log_events import Chat
+from gamenet.wire.log_messages import (
+    BATCH_LIMIT,
+    EventsWanted,
+    SnapshotWanted,
+    encodeLogMessage,
+)
+from gamenet.wire.log_values import Epoch
+from gamenet.wire.mesh_messages import (
+    MESH_STREAM,
+    Introduction,
+    Whereabouts,
+    encodeMeshMessage,
+)
 from gamenet.wire.peer_packets import (
+    CallOff,
     Check,
     CheckAnswer,
+    Countdown,
+    Goodbye,
+    GoodbyeReason,
     Inputs,
     LogBody,
     PacketKind,
+    Ready,
     Reception,
+    StatementPacket,
     encodePeerPacket,
 )
+from gamenet.wire.start_packets import CallOffReason
 from tests.match_attacks import MEGABYTE, MatchCase, residentBytes
+from tests.sealing_scene import CallCounts
 from tests.test_match_attacks_strangers import addressOf
 
 COUNT = 4000
@@ -149,6 +174,55 @@ class PathTests(MemberCase):
                 self.mesh.network.advance(0.1)
         self.assertGoesOn()
 
+    def test_introductions(self) -> None:
+        """
+        Newcomers that are none, with every number and with keys of others and bad ones: a
+        handful is looked for, none is ever a player, and nobody's place is taken.
+        """
+        self.begin(3, capacity=12)
+        counts = CallCounts(self)
+        mesh = self.meshOf(1)
+        honest = dict(mesh.links)
+        known = self.mesh.seats[2].member
+        for number in range(1000):
+            key = number.to_bytes(4, "big") * 8
+            keys = (key, key), (known.link_key, key), (key, known.statement_key), (bytes(32), key)
+            link_key, statement_key = keys[number % 4]
+            fake = TicketMember(
+                1 + number % 16,
+                number.to_bytes(8, "big"),
+                "nobody",
+                link_key,
+                statement_key,
+                (Candidate(HOST, addressOf(number)),),
+            )
+            self.link.sendMessage(MESH_STREAM, encodeMeshMessage(Introduction(fake)))
+            if not number % 50:
+                self.mesh.network.advance(0.1)
+        self.mesh.network.advance(3.0)
+        self.assertLessEqual(counts.exchanges, 2 * WORD_LIMIT)
+        self.assertLessEqual(len(mesh.links), 2 + WORD_LIMIT)
+        self.assertGreater(mesh._whereabouts.introductions.refused, 200)
+        for player, link in honest.items():
+            self.assertIs(mesh.links[player], link)
+        self.assertGoesOn()
+
+    def test_farewells(self) -> None:
+        """Goodbyes, countdowns and call-offs in the middle of a match: the liar alone is out."""
+        self.mesh.network.advance(3.0)
+        packets = (
+            CallOff(CallOffReason.NO_PATH, (2,)),
+            Countdown(0, 0),
+            Ready(bytes(16), heard=False),
+            Goodbye(GoodbyeReason.REFUSED, 5),
+            Goodbye(GoodbyeReason.DIFFERED, 5),
+            Goodbye(GoodbyeReason.FINISHED, 1 << 30),
+            Goodbye(GoodbyeReason.LEFT, 0),
+        )
+        for packet in packets:
+            self.victim.receive(self.seal(encodePeerPacket(packet)), self.address)
+        self.assertOthersGoOn()
+
 
 class PacketTests(MemberCase):
     """What is inside of the seal is junk."""
@@ -184,10 +258,47 @@ class PacketTests(MemberCase):
         self.assertGreater(match._loop.statistics.packets_refused - refused, COUNT // 2)
         self.assertGoesOn()
 
+    def test_statements(self) -> None:
+        """Statements about the end of a match that goes on: the newest is kept, at most."""
+
+        def make(number: int) -> bytes:
+            outcome, signature = self.random.drawBytes(500), self.random.drawBytes(64)
+            return encodePeerPacket(StatementPacket(True, number, number, outcome, signature))
+
+        self.flood(make)
+        self.assertGoesOn()
+
     def test_logs(self) -> None:
         """Junk as messages of the session's log."""
         self.flood(lambda n: encodePeerPacket(LogBody(self.random.drawBytes(1 + n % 200))))
         self.assertGoesOn()
+
+    def test_logRequests(self) -> None:
+        """Requests for all events and snapshots there are, thousands of them at once."""
+        match = self.mesh.seats[1].match
+        assert match is not None and match.shared.state is not None
+        for number in range(50):
+            match.shared.submit(SendCustom("x", bytes(1000))).addErrback(lambda failure: None)
+            if not number % 10:
+                self.mesh.network.advance(0.5)
+        self.mesh.network.advance(1.0)
+        epoch = match.shared.state.epoch
+        wanted = (
+            encodeLogMessage(EventsWanted(epoch, 0, BATCH_LIMIT)),
+            encodeLogMessage(SnapshotWanted(0)),
+            encodeLogMessage(EventsWanted(Epoch(99, LIAR), 3, BATCH_LIMIT)),
+            canonical_cbor.encode([EventsWanted.number, packRow(epoch), 0, 10**9]),
+        )
+        before = match.shared.state
+        self.flood(lambda n: encodePeerPacket(LogBody(wanted[n % 4])))
+        self.assertEqual(match.shared.state, before)
+        self.assertGreater(match.shared.statistics.rejected, COUNT // 8)
+        self.assertGoesOn()
+        answer = match.shared.submit(Say("still there"))
+        self.mesh.network.advance(2.0)
+        event = self.successResultOf(answer)
+        assert event is not None
+        self.assertEqual(event.body, Chat(1, "still there"))
 
     def test_empty(self) -> None:
         """Nothing at all, well sealed."""

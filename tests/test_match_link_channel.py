@@ -269,8 +269,11 @@ class DoubtTests(ReliableTestCase):
 class SameProcessTests(ReliableTestCase):
     """New keys between the same two processes."""
 
-    def test_channelGoesOn(self) -> None:
-        """Where nobody's process is another, what was sent before arrives all the same."""
+    def test_streamsRestart(self) -> None:
+        """
+        Where nobody's process is another the streams restart in step all the same: what was
+        under way is forgotten, and what is sent from then on comes, once and in order.
+        """
         self.begin()
         self.pipe.play(3.0)
         self.one.link.sendMessage(0, b"first")
@@ -278,13 +281,37 @@ class SameProcessTests(ReliableTestCase):
         for kind in (DIRECT, RELAY):
             self.pipe.works[kind] = False
         self.one.link.sendMessage(0, b"second")
-        for player in self.pipe.players:
-            number = player.number
-            sealed = SealedLink.between(
-                _KEYS[number - 1], number, _KEYS[2 - number].link_key, 3 - number, MATCH, 5, 5
-            )
-            player.link.takeKeys(sealed, fresh=False)
+        self.renew(5)
         for kind in (DIRECT, RELAY):
             self.pipe.works[kind] = True
+        for player in self.pipe.players:
+            for number in range(3):
+                player.link.sendMessage(0, b"new %d" % number)
         self.pipe.play(5.0)
-        self.assertEqual(self.messages[2], [(0, b"first"), (0, b"second")])
+        new = [(0, b"new %d" % number) for number in range(3)]
+        self.assertEqual(self.messages, {1: new, 2: [(0, b"first"), *new]})
+
+
+class FailedChannelTests(ReliableTestCase):
+    """A channel on which nothing is acknowledged, while the other player is there."""
+
+    def test_toldOnce(self) -> None:
+        """K9: who asked for it is told, once for each channel, and sending says why it fails."""
+        told: list[float] = []
+        self.begin(LinkSettings(channel=ChannelSettings(give_up_after=5.0)))
+        link = self.one.link
+        link._carried._failed = lambda: told.append(self.pipe.clock.seconds())
+        self.patch(self.two.link, "_bodyReceived", lambda body, now: None)
+        self.pipe.play(1.0)
+        link.sendMessage(0, b"unheard")
+        began = self.pipe.clock.seconds()
+        self.pipe.play(20.0)
+        self.assertEqual(len(told), 1)
+        self.assertApproximates(told[0] - began, 5.0, 0.2)
+        self.assertRaises(LocalProtocolError, link.sendMessage, 0, b"more")
+        link.pump()
+        self.assertEqual(len(told), 1)
+        self.renew(2)
+        link.sendMessage(0, b"unheard again")
+        self.pipe.play(20.0)
+        self.assertEqual(len(told), 2)

@@ -226,7 +226,10 @@ class ProofTests(SynchronousTestCase):
         self.assertEqual(self.table.through(PathKind.DIRECT), [DIRECT])
 
     def test_intervals(self) -> None:
-        """Proven paths are checked every 0.5 s, an unproven relay every 0.25 s."""
+        """
+        The chosen path is checked every 0.5 s, an unproven relay every 0.25 s; another
+        proven path every second, and every 0.5 s again when that is not answered.
+        """
         self.assertEqual(self.table.dueChecks(100.1875), [])
         self.assertEqual(self.table.dueChecks(100.25), [RELAY])
         self.table.answered(RELAY, b"relay", 100.25)
@@ -237,7 +240,11 @@ class ProofTests(SynchronousTestCase):
         self.table.checkSent(DIRECT, b"direct 2", 100.875)
         self.table.checkSent(RELAY, b"relay 2", 100.875)
         self.assertEqual(self.table.dueChecks(101.3125), [])
-        self.assertEqual(self.table.dueChecks(101.375), [DIRECT, RELAY])
+        self.assertEqual(self.table.dueChecks(101.8125), [DIRECT])
+        self.assertEqual(self.table.dueChecks(101.875), [DIRECT, RELAY])
+        self.table.checkSent(DIRECT, b"direct 3", 101.875)
+        self.table.checkSent(RELAY, b"relay 3", 101.875)
+        self.assertEqual(self.table.dueChecks(102.375), [DIRECT, RELAY])
 
     def test_laterAnswersDoNotPutOffChecks(self) -> None:
         """An answer over a proven path changes nothing about when the next check is due."""

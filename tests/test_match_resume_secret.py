@@ -74,6 +74,21 @@ class ResumeSecretTests(SynchronousTestCase):
             data = encodeResumeSecret(secret)
             self.assertEqual(decodeResumeSecret(data), secret)
 
+    def test_relayOnly(self) -> None:
+        """Who hides behind the relay does so in the next process too."""
+        secret = attrs.evolve(SECRET, relay_only=True)
+        self.assertTrue(decodeResumeSecret(encodeResumeSecret(secret)).relay_only)
+
+    def test_firstVersion(self) -> None:
+        """A secret of the version before is read; one of the version after is not."""
+        fields = canonical_cbor.decode(DATA)
+        assert isinstance(fields, list)
+        first = canonical_cbor.encode([1, *fields[1:-1]])
+        self.assertEqual(decodeResumeSecret(first), SECRET)
+        for bad in ([3, *fields[1:]], [1, *fields[1:]], [*fields[:-1]], [*fields[:-1], 1]):
+            with self.assertRaises(BadResumeSecret):
+                decodeResumeSecret(canonical_cbor.encode(bad))
+
     def test_keys(self) -> None:
         """The next process signs as the former, and has a link key of its own."""
         keys = decodeResumeSecret(DATA).keys(bytes(range(32)))
@@ -118,8 +133,10 @@ class ResumeSecretTests(SynchronousTestCase):
         bad: list[object] = [
             [],
             {},
-            whole[:-1],
-            [2, *whole[1:]],
+            whole[:-2],
+            [*whole[:-1], 1],
+            [1, *whole[1:]],
+            [3, *whole[1:]],
             [*whole, 1],
             [1, [], *whole[2:]],
             [*whole[:2], bytes(31), *whole[3:]],

@@ -46,6 +46,7 @@ OTHER_ROLLBACK: dict[str, Any] = {
     "events_limit": 99,
     "seating": ((1,), (2, 3)),
     "vacant": (2,),
+    "open_seating": True,
     "send_interval": 2,
     "keep_alive": 0.4,
     "sparse_saving": True,

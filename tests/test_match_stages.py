@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -136,6 +137,21 @@ class FakeLoop:
         self.round_trips.append((player, round_trip))
 
 
+@attrs.define
+class FakeSession:
+    """Writes down what the shared session is told."""
+
+    happened: list[Any]
+
+    def begin(self) -> None:
+        """Begin; again and again is harmless."""
+
+    def leave(self) -> Deferred[None]:
+        """Leave, at once."""
+        self.happened.append(("left",))
+        return succeed(None)
+
+
 class ToldProtocol(PeerProtocol):
     """Writes silences down."""
 
@@ -178,6 +194,7 @@ class StageCase(SynchronousTestCase):
             Start(1, (2,), loaded=True),
             StatementExchange(1, {2: b"key"}, lambda key, said, signature: signature == b"good"),
             {2: self.peer},
+            FakeSession(self.happened),  # type: ignore[arg-type]
         )
 
     def leaving(

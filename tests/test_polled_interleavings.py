@@ -106,10 +106,11 @@ class Interleavings(RuleBasedStateMachine):
             assert not full
 
     @precondition(lambda self: self._ran())
-    @rule(own=st.booleans())
-    def event(self, own: bool) -> None:
-        """Something happens."""
-        self.scene.match.order(author=1 if own else 2)
+    @rule(own=st.booleans(), count=st.integers(1, 5))
+    def event(self, own: bool, count: int) -> None:
+        """Something happens, or a lot at once."""
+        for _ in range(count):
+            self.scene.match.order(author=1 if own else 2)
 
     @precondition(lambda self: self._ran())
     @rule()

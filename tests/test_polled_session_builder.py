@@ -65,7 +65,7 @@ class CheckedWhenGivenTests(SynchronousTestCase):
 
     def test_iceServers(self) -> None:
         """URLs are read and refused as they are given; credentials are never shown."""
-        relay = IceServer.parse("turn:relay.example.org", "ada", "sesame")
+        relay = IceServer.parse("turn:192.0.2.1", "ada", "sesame")
         builder = SessionBuilder(LOBBY, "Ada", ice_servers=["stun:stun.example.org", relay])  # type: ignore[list-item]
         assert builder.ice_servers is not None
         self.assertEqual([server.scheme for server in builder.ice_servers], ["stun", "turn"])
@@ -73,6 +73,13 @@ class CheckedWhenGivenTests(SynchronousTestCase):
         for bad in ("http://example.org", "stun:", "stun:host:0", "turn:relay.example.org"):
             self.refused(BadSetting, repr(bad), ice_servers=[bad])
         self.refused(BadSetting, "must be a text", ice_servers=[7])
+        for unusable, why in (
+            ("turn:relay.example.org", "needs a numeric address"),
+            ("turn:192.0.2.1?transport=tcp", "over UDP alone"),
+            ("turns:192.0.2.1", "over UDP alone"),
+        ):
+            servers = [IceServer.parse(unusable, "ada", "sesame")]
+            self.refused(BadSetting, why, ice_servers=servers)
         self.refused(BadSetting, "ice_servers must be a list", ice_servers="stun:example.org")
         self.refused(BadSetting, "ice_servers must be a list", ice_servers=7)
         many = ["stun:stun.example.org"] * (SERVERS_LIMIT + 1)

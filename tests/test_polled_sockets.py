@@ -90,9 +90,15 @@ class ProcessesTests(TestCase):
 
     timeout = 120
 
-    async def play(self, block: float, threaded: bool) -> tuple[Any, Any, str]:
+    def ended(self, process: TwistdProcess) -> object:
+        """End a process, if it has not ended."""
+        return None if process.ended.called else process.stop()
+
+    async def play(
+        self, block: float, threaded: bool, lobby_dies: bool = False
+    ) -> tuple[Any, Any, str]:
         """Let a host and a guest meet; return what each found, and what the guest printed."""
-        folder = Path(self.mktemp())
+        folder = Path(self.mktemp()).absolute()
         folder.mkdir(parents=True)
         lobby = TwistdProcess(
             reactor,
@@ -100,7 +106,7 @@ class ProcessesTests(TestCase):
             "gamenet-lobby",
             *("--listen", "tcp:0:interface=127.0.0.1", "--udp", "127.0.0.1:0"),
         )
-        self.addCleanup(lobby.stop)
+        self.addCleanup(self.ended, lobby)
         address, port = (await lobby.ready())["listen"][0]
         (folder / "participant.py").write_text(PARTICIPANT)
 
@@ -114,6 +120,10 @@ class ProcessesTests(TestCase):
         host = start("Ada", None)
         await host.shows("session ")
         guest = start("Grace", host.output.split("session ", 1)[1].split()[0])
+        if lobby_dies:
+            await guest.shows("blocking")
+            lobby.signal("KILL")
+            await lobby.ended
         statuses = await gatherResults([host.ended, guest.ended])
         self.assertEqual(statuses, [0, 0], host.output + guest.output)
         ada, grace = (json.loads(each.output.splitlines()[-1]) for each in (host, guest))
@@ -144,6 +154,12 @@ class ProcessesTests(TestCase):
         )
         self.assertEqual(printed.count("PolledTooRarely"), 1)
 
+    async def test_withoutTheLobby(self) -> None:
+        """The lobby may vanish in mid-session without harm: they talk on, and leave."""
+        ada, grace, _ = await self.play(1.0, True, lobby_dies=True)
+        self.assertAgreed(ada, grace)
+        self.assertEqual((ada["fates"], grace["fates"]), ([], []))
+
     async def test_singleThreaded(self) -> None:
         """Without a thread it works too, for a game that polls; the limit is documented."""
         ada, grace, _ = await self.play(0.5, False)
@@ -154,4 +170,5 @@ class ProcessesTests(TestCase):
         """Without a thread who does not poll for long is lost, and returns as itself (K5)."""
         ada, grace, _ = await self.play(5.0, False)
         self.assertAgreed(ada, grace)
-        self.assertEqual(ada["fates"], [["ParticipantLost", 2], ["ParticipantReturned", 2]])
+        self.assertEqual(ada["fates"][0], ["ParticipantLost", 2])
+        self.assertEqual(ada["fates"][-1], ["ParticipantReturned", 2])

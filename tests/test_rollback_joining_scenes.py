@@ -26,10 +26,12 @@ class LateTests(SceneCase):
         scene.run(1.5)
         late = scene.start(3, joining=True)
         self.assertIs(late.session.state, SessionState.JOINING)
+        self.assertTrue(late.session.joining)
         self.assertIsNone(late.session.inputFrame())
         self.assertRaises(LocalProtocolError, late.session.advance, b"", scene.mesh.now)
         scene.untilMembers(1, 2, 3)
         scene.played(1, 2, 3, least=200)
+        self.assertFalse(late.session.joining)
         taken = late.of(SeatTaken)
         self.assertEqual(len(taken), 1)
         frame = taken[0].frame

@@ -47,6 +47,7 @@ SECONDS = {
 CHOICES: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "seating": ((None, ((1,), (2,))), (((1, 2),), ((1,),))),
     "vacant": (((), (2,)), ((3,), (0,), [2], 2, None, [], b"")),
+    "open_seating": ((True, False), (1, None, "no")),
     "sparse_saving": ((True, False), (1, None, "no")),
     "both_stop": ((True, False), (1, None, "no")),
     "lone_survivor": ((True, False), (1, None, "no")),
@@ -174,6 +175,7 @@ class BoundTests(SynchronousTestCase):
                 "vacant": (),
                 "send_interval": None,
                 "keep_alive": 0.2,
+                "open_seating": False,
                 "sparse_saving": False,
                 "prediction": Prediction.REPEAT_LAST,
                 "default_input": b"",
@@ -294,6 +296,7 @@ class DigestTests(SynchronousTestCase):
             "events_limit": 7,
             "send_interval": 3,
             "keep_alive": 0.4,
+            "open_seating": True,
             "sparse_saving": True,
             "prediction": Prediction.DEFAULT,
             "interrupted_after": 1.0,

@@ -129,7 +129,9 @@ _BOUNDS: dict[str, dict[str, _Bounds]] = {
     "StreamHeartbeat": {"sequence": _U64},
     "EndMatch": {"request": _REQUEST, "match_id": _ID_16},
     "OfferResult": {"request": _REQUEST, "match_id": _ID_16, "result": _RESULT},
-    "ReportHost": {"request": _REQUEST, "match_id": _ID_16, "epoch_number": _REQUEST},
+    "ReportHost": {
+        "request": _REQUEST, "match_id": _ID_16, "epoch_number": _whole(1, 2**48 - 1)
+    },
     "ResultSignature": {"player": _COUNT, "signature": _octets(64)},
     "Welcome": {
         "request": _REQUEST,
@@ -192,6 +194,9 @@ _BOUNDS: dict[str, dict[str, _Bounds]] = {
 
 #: The fields whose form on the wire is another than in Python; they have tests of their own.
 _COMPOSED = {
+    "CreateSession": ["players"],
+    "JoinSession": ["players"],
+    "SessionMember": ["players"],
     "OfferCandidates": ["candidates"],
     "Refused": ["code"],
     "SessionList": ["sessions"],
@@ -204,7 +209,7 @@ _COMPOSED = {
     "CandidatesChanged": ["candidates"],
     "Candidate": ["address"],
     "SessionView": ["members"],
-    "TicketMember": ["candidates"],
+    "TicketMember": ["candidates", "players"],
 }
 
 _ADDRESS = ("192.0.2.1", 5000)

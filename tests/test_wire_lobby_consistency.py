@@ -25,6 +25,7 @@ from gamenet.wire.lobby_messages import (
     SessionMember,
     SessionSummary,
     SessionView,
+    TicketMember,
 )
 from tests.golden.samples_of_version_1 import LOBBY_MESSAGES
 from tests.golden.samples_of_version_2 import LOBBY_MESSAGES as OF_VERSION_2
@@ -79,6 +80,27 @@ class ConsistencyTests(SynchronousTestCase):
         twins = (first, attrs.evolve(second, client_id=first.client_id))
         self.assertRaises(ValueError, packRow, attrs.evolve(view, members=twins))
         self.assertRaises(ValueError, packRow, attrs.evolve(view, members=()))
+
+    def test_severalAtOneClient(self) -> None:
+        """Their seats count in a view; their numbers follow one another in a ticket."""
+        view = SessionView(
+            "0" * 16, "Title", 3, 1, "open", (SessionMember(b"1" * 8, "Ada", True, 3),)
+        )
+        self.assertEqual(view.seated, 3)
+        self.assertContradiction(view, capacity=2)
+        ticket: Any = OF_VERSION_2["MatchTicket.several"]
+        first, second = ticket.members
+        self.assertEqual((first.numbers, second.numbers), ((1, 2), (3, 4, 5, 6)))
+        self.assertFalse(first.sharesSeat(second))
+        self.assertContradiction(ticket, player=2)
+        self.assertContradiction(ticket, capacity=5)
+        self.assertContradiction(ticket, members=(first, attrs.evolve(second, player=2)))
+        self.assertContradiction(ticket, members=(first, attrs.evolve(second, player=4)))
+        late = attrs.evolve(ticket, late=True)
+        self.assertContradiction(late, members=(first, attrs.evolve(second, player=2)), player=1)
+        member = attrs.evolve(second, player=29)
+        self.assertEqual(unpackRow(TicketMember, packRow(member)), member)
+        self.assertContradiction(member, player=30)
 
     def test_list(self) -> None:
         """The total counts what is listed; no session is listed twice."""

@@ -21,6 +21,7 @@ from gamenet.wire.lobby_messages import (
     SessionList,
     SessionSummary,
     decodeAnswer,
+    decodeRequest,
     encodeMessage,
 )
 from gamenet.wire.lobby_versions import shapedFor
@@ -103,6 +104,29 @@ class AppendedTests(SynchronousTestCase):
             array = [*good]
             array[place] = bad
             self.assertRaises(MalformedMessage, decodeAnswer, canonical_cbor.encode(array))
+
+    def test_severalPlayers(self) -> None:
+        """Several at one client travel in a field that one does not have; its bounds."""
+        for name, place, highest in (
+            ("CreateSession.several", 5, 255),
+            ("CreateSession.too_many", 5, 255),
+            ("JoinSession.several", 3, 255),
+        ):
+            several: Any = canonical_cbor.decode(encodeMessage(OF_VERSION_2[name]))
+            self.assertEqual(len(several), place + 1)
+            alone: Any = decodeRequest(canonical_cbor.encode(several[:place]))
+            self.assertEqual(alone, attrs.evolve(OF_VERSION_2[name], players=1))
+            self.assertEqual(encodeMessage(alone), canonical_cbor.encode(several[:place]))
+            for bad in (0, 1, highest + 1, -1, True, None, "2"):
+                array = canonical_cbor.encode([*several[:place], bad])
+                self.assertRaises(MalformedMessage, decodeRequest, array)
+        joined: Any = canonical_cbor.decode(encodeMessage(OF_VERSION_2["PlayerJoined.several"]))
+        state: Any = canonical_cbor.decode(encodeMessage(OF_VERSION_2["SessionState.several"]))
+        for message, row, place in ((joined, joined[2], 6), (state, state[2][5][0], 3)):
+            for bad in (0, 1, 5, True, None):
+                row[place] = bad
+                array = canonical_cbor.encode(message)
+                self.assertRaises(MalformedMessage, decodeAnswer, array)
 
     def test_joinable(self) -> None:
         """What the lobby says counts; where it does not say, an open session with a free seat."""

@@ -10,17 +10,31 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import LocalProtocolError, MalformedMessage, UnknownMessage
 from gamenet.wire import canonical_cbor
-from gamenet.wire.lobby_values import CANDIDATES_LIMIT, Candidate
+from gamenet.wire.lobby_values import CANDIDATES_LIMIT, Candidate, TicketMember
 from gamenet.wire.mesh_messages import (
     MESH_MESSAGE_LIMIT,
     Attempted,
+    Introduction,
+    MeshMessage,
     Whereabouts,
     decodeMeshMessage,
     encodeMeshMessage,
 )
 from tests.wire_strategies import addresses, damaged
 
-_messages = st.builds(Attempted, st.binary(min_size=16, max_size=16), st.integers(0, 255)) | (
+_keys = st.binary(min_size=32, max_size=32)
+_newcomers = st.builds(
+    TicketMember,
+    st.integers(1, 29),
+    st.binary(min_size=8, max_size=8),
+    st.just("a newcomer"),
+    _keys,
+    _keys,
+    st.just(()),
+    st.integers(1, 4),
+)
+_steps = st.builds(Attempted, st.binary(min_size=16, max_size=16), st.integers(0, 255))
+_messages = st.builds(Introduction, _newcomers) | _steps | (
     st.builds(
         Whereabouts,
         st.integers(1, 16),
@@ -56,19 +70,26 @@ class MeshMessageTests(SynchronousTestCase):
         data = encodeMeshMessage(Whereabouts(16, many))
         self.assertLessEqual(len(data), MESH_MESSAGE_LIMIT)
         self.assertEqual(decodeMeshMessage(data), Whereabouts(16, many))
+        newcomer = Introduction(
+            TicketMember(29, bytes(8), "\N{GRINNING FACE}" * 32, bytes(32), bytes(32), many, 4)
+        )
+        data = encodeMeshMessage(newcomer)
+        self.assertLessEqual(len(data), MESH_MESSAGE_LIMIT)
+        self.assertEqual(decodeMeshMessage(data), newcomer)
 
     def test_bad(self) -> None:
         """Bad input: wrong shapes are refused by name."""
-        for array in ([], {}, 1, ["x"], [1], [1, 0, []], [1, 2, [1]], [2, b"", 1], [2, 1, 1]):
+        shapes = ([], {}, 1, ["x"], [1], [1, 0, []], [1, 2, [1]], [2, b"", 1], [2, 1, 1], [3, 1])
+        for array in shapes:
             self.assertRaises(MalformedMessage, decodeMeshMessage, canonical_cbor.encode(array))
-        self.assertRaises(UnknownMessage, decodeMeshMessage, canonical_cbor.encode([3, 1]))
+        self.assertRaises(UnknownMessage, decodeMeshMessage, canonical_cbor.encode([4, 1]))
         for data in (b"", b"\xff", bytes(MESH_MESSAGE_LIMIT + 1)):
             self.assertRaises(MalformedMessage, decodeMeshMessage, data)
         self.assertRaises(LocalProtocolError, encodeMeshMessage, Attempted(b"", 1))
 
     @settings(deadline=None, max_examples=100)
     @given(_messages)
-    def test_roundTrip(self, message: Whereabouts | Attempted) -> None:
+    def test_roundTrip(self, message: MeshMessage) -> None:
         """Every message arrives equal."""
         self.assertEqual(decodeMeshMessage(encodeMeshMessage(message)), message)
 

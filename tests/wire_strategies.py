@@ -27,12 +27,14 @@ from gamenet.wire.lobby_fields import (
 )
 from gamenet.wire.lobby_messages import (
     Hello,
+    PLAYERS_LIMIT,
     MatchTicket,
     RefusalCode,
     ReportHost,
     SessionList,
     SessionSummary,
     SessionView,
+    TicketMember,
     Welcome,
     nameProblem,
 )
@@ -124,8 +126,11 @@ def _consistent(row: Row) -> Row:
             members = tuple(
                 attrs.evolve(member, is_host=place == 0) for place, member in enumerate(row.members)
             )
-            capacity = max(len(members), row.minimum, row.capacity)
+            seated = sum(member.players for member in members)
+            capacity = max(seated, row.minimum, row.capacity)
             return attrs.evolve(row, members=members, capacity=capacity)
+        case TicketMember():
+            return attrs.evolve(row, player=min(row.player, PLAYERS_LIMIT + 1 - row.players))
         case MatchTicket():
             return _ticket(row)
         case ReportHost():
@@ -136,17 +141,14 @@ def _consistent(row: Row) -> Row:
 
 def _ticket(ticket: MatchTicket) -> MatchTicket:
     """Return the nearest ticket, from the start or late, that is consistent."""
-    numbers = range(1, len(ticket.members) + 1)
-    if ticket.late:
-        spare = ticket.capacity - 1
-        numbers = range(1 + spare % 3, len(ticket.members) + 1 + spare % 3)
-    members = tuple(
-        attrs.evolve(member, player=player)
-        for player, member in zip(numbers, ticket.members, strict=True)
-    )
-    player = numbers[ticket.player % len(numbers)]
-    capacity = ticket.capacity and max(ticket.capacity, numbers[-1])
-    return attrs.evolve(ticket, members=members, player=player, capacity=capacity)
+    number = 1 + (ticket.capacity - 1) % 3 if ticket.late else 1
+    members = []
+    for member in ticket.members:
+        members.append(attrs.evolve(member, player=number))
+        number += member.players
+    player = members[ticket.player % len(members)].player
+    capacity = ticket.capacity and max(ticket.capacity, number - 1)
+    return attrs.evolve(ticket, members=tuple(members), player=player, capacity=capacity)
 
 
 def rows(row_type: type[Any]) -> st.SearchStrategy[Any]:

@@ -54,11 +54,8 @@ MESSAGES_PER_PEER = 2
 @attrs.define(init=False)
 class Agreement:
     """
-    One peer's part in it.  Between two calls of C{due} nothing happens but
-    what C{received} brings.
-
-    A peer that is no member of its view (a joiner) follows the decisions
-    without a vote, until one of them seats it.
+    One peer's part in it.  Between two calls of C{due} nothing happens but what
+    C{received} brings.  Who is no member of its view (a joiner) follows without a vote.
     """
 
     _state: AgreementState
@@ -98,6 +95,10 @@ class Agreement:
         self._told = {}
         self._asked = {}
         self._voted_at = float("-inf")
+
+    def reseat(self, seating: Seating) -> bool:
+        """As L{AgreementState.reseat}."""
+        return self._state.reseat(seating)
 
     @property
     def view(self) -> View:

@@ -15,7 +15,7 @@ from gamenet.agreement.events import AgreementEvent, Dropped, Standing, ViewChan
 from gamenet.agreement.proposal import Proposal
 from gamenet.agreement.settings import AgreementSettings
 from gamenet.agreement.turns import Turns
-from gamenet.agreement.view import Seating, changesBetween, isQuorum
+from gamenet.agreement.view import Seating, changesBetween, faultOf, isQuorum
 from gamenet.wire.view_values import ROUNDS_LIMIT, Ballot, Prepare, Promise, View, ViewMessage
 
 __all__ = ["AgreementState"]
@@ -103,6 +103,23 @@ class AgreementState:
             peer for peer in self.view.members if peer in self.suspects or self.turns.overdue(peer)
         )
         return missing if self.isQuorum(self.without(missing)) else silent
+
+    def reseat(self, seating: Seating) -> bool:
+        """
+        Have some seats belong to other peers, unless one is taken or may be about to be.
+
+        @return: Whether that is so now.
+        """
+        accepted = self.acceptance.accepted_view
+        views = [self.newest] if accepted is None else [self.newest, accepted]
+        if any(faultOf(view, seating) is not None for view in views):
+            return False
+        self.seating = seating
+        if self.proposal is not None:
+            self.proposal.seating = seating
+        peers = [local[0] for local in seating]
+        self.joiners = {peer: at for peer, at in self.joiners.items() if peer in peers}
+        return True
 
     def isQuorum(self, peers: Collection[int]) -> bool:
         """Return whether these may decide what follows the view."""

@@ -23,6 +23,7 @@ __all__ = [
     "firstView",
     "isQuorum",
     "playersOf",
+    "regrouped",
 ]
 
 #: The players of each peer.
@@ -61,6 +62,17 @@ def firstView(seating: Seating, vacant: Collection[int] = ()) -> View:
 def playersOf(seating: Seating, peer: int) -> tuple[int, ...]:
     """Return the players of a peer; none if there is no such peer."""
     return next((local for local in seating if local[0] == peer), ())
+
+
+def regrouped(seating: Seating, players: tuple[int, ...]) -> Seating:
+    """
+    Return a seating in which some players have one peer; those who had a peer with one of
+    them have one each.
+    """
+    kept = [local for local in seating if not set(local) & set(players)]
+    broken = [one for local in seating if local not in kept for one in local]
+    alone = [(one,) for one in broken if one not in players]
+    return tuple(sorted([*kept, *alone, players]))
 
 
 def isQuorum(

@@ -50,6 +50,8 @@ class ChannelTransferSettings:
     @ivar incoming_limit: The most bytes of contents that are received at one time, from
         all peers together.
     @ivar notice_interval: Seconds between two notices that something goes on.
+    @ivar arrivals_limit: How many contents of one peer may wait to be taken; beyond it no
+        offer of its is.
     @ivar failures_limit: How many failures may wait to be drained; beyond it the oldest
         are forgotten.
 
@@ -59,6 +61,7 @@ class ChannelTransferSettings:
     size_limit: int = attrs.field(default=16 << 20, validator=wholeNumber(1, 1 << 31))
     incoming_limit: int = attrs.field(default=32 << 20, validator=wholeNumber(1, 1 << 32))
     notice_interval: float = attrs.field(default=0.05, validator=seconds())
+    arrivals_limit: int = attrs.field(default=8, validator=wholeNumber(1, 4096))
     failures_limit: int = attrs.field(default=128, validator=wholeNumber(1, 65_536))
 
 
@@ -295,8 +298,11 @@ class ChannelTransfer:
             return RefuseReason.NOT_WANTED
         if offer.size > self.settings.size_limit:
             return RefuseReason.TOO_LARGE
+        state = self._peers.get(peer)
+        if state is None or len(state.arrived) >= self.settings.arrivals_limit:
+            return RefuseReason.BUSY
         total = offer.size
-        for state in self._peers.values():
-            total += sum([each.size for each in state.channel.incomingTransfers])
-            total += sum([len(each.content) for each in state.arrived])
+        for each in self._peers.values():
+            total += sum([offered.size for offered in each.channel.incomingTransfers])
+            total += sum([len(received.content) for received in each.arrived])
         return RefuseReason.BUSY if total > self.settings.incoming_limit else None

@@ -21,7 +21,7 @@ from gamenet.event_log.errors import NotTheHost, StaleEpoch
 from gamenet.event_log.following import Following
 from gamenet.event_log.hosting import Hosting
 from gamenet.event_log.rivals import Rivals
-from gamenet.event_log.standing import Standing
+from gamenet.event_log.standing import WORD_STRIDE, Standing
 from gamenet.wire.log_election import Branch, Chain, Claim, Promise
 from gamenet.wire.log_messages import Status
 from gamenet.wire.log_values import Epoch
@@ -119,7 +119,7 @@ class Election:
         if standing.history.state is None:
             standing.statistics.ignored += 1
             return
-        standing.requireEpoch(claim.epoch)
+        standing.requireEpoch(claim.epoch, WORD_STRIDE)
         if claim.epoch <= standing.state.epoch or claim.epoch < standing.promised:
             raise StaleEpoch(f"player {player} claims epoch {claim.epoch.number}, which is over")
         if claim.epoch.number <= standing.state.epoch.number:
@@ -240,12 +240,13 @@ class Election:
             status = standing.hearing.status(player)
             if status is None or not standing.hearing.isMutual(player, now):
                 continue
+            newest = max(status.epoch, status.promised)
+            if newest <= epoch or not standing.isCredible(newest):
+                continue
             if hasEpoch(standing.chain, status.epoch):
                 if status.promised > epoch and status.promised.host != standing.player:
                     return True
-            elif max(status.epoch, status.promised) > epoch and self._isOrphan(
-                player, status, reach
-            ):
+            elif self._isOrphan(player, status, reach):
                 return True
         return False
 

@@ -27,6 +27,10 @@ from gamenet.wire.log_values import Epoch
 
 __all__ = ["Following"]
 
+#: So many of the host's statuses in a row are missing before others are believed to hold
+#: more of its events than it said.
+_MISSED_STATUSES = 4
+
 
 @attrs.define(init=False)
 class Following:
@@ -35,7 +39,8 @@ class Following:
 
     @ivar source: From whom we take what it holds although its epoch is lower than the
         one we claim; 0 for nobody.
-    @ivar full_sync: Whether a snapshot was asked for although nothing is missing.
+    @ivar full_sync: Whether the host is to be asked for a snapshot although nothing is
+        missing.
     @ivar _gap_since: Since when something is missing.
     @ivar _asked: Whom we asked last, and when.
     @ivar _sent: The command that was sent last, to whom, and when.
@@ -71,7 +76,10 @@ class Following:
     # What comes in.
 
     def compare(self, player: int, status: Status) -> None:
-        """Compare a status's digest with our state's, where both are at the same event."""
+        """
+        Compare a status's digest with our state's, where both are at the same event.  Where
+        the host's is another, ours is not what it ordered: we ask it for its own.
+        """
         state = self._standing.history.state
         if state is None or (status.epoch, status.sequence) != (state.epoch, state.sequence):
             return
@@ -79,6 +87,8 @@ class Following:
         if differs and self._differs.get(player) != state.sequence:
             self._differs[player] = state.sequence
             self._standing.history.tell(StateDiffers(state.sequence, player))
+            if player == self._standing.leader:
+                self.full_sync = True
 
     def _requireRight(self, player: int, epoch: Epoch, is_last: bool, now: float) -> None:
         """
@@ -140,7 +150,7 @@ class Following:
         history = self._standing.history
         history.apply(history.following(events))
         self._gap_since = None
-        self._asked = self._asked[0], float("-inf")
+        self._asked = 0, float("-inf")
 
     def snapshotReceived(self, player: int, message: SnapshotSent, now: float) -> None:
         """
@@ -175,7 +185,7 @@ class Following:
         standing.noteEpoch(state.epoch)
         standing.history.replace(state)
         self._gap_since = None
-        self._asked = self._asked[0], float("-inf")
+        self._asked = 0, float("-inf")
 
     def refusalReceived(self, player: int, message: Refused) -> None:
         """
@@ -262,19 +272,38 @@ class Following:
         if self.source:
             return (self.source,)
         state = standing.state
+        highest = self._highestBelievable(now)
         ahead = []
         for player in standing.hearing.heard(now):
             status = standing.hearing.status(player)
             if status is None:
                 continue
             if status.epoch == state.epoch:
-                more = status.sequence > state.sequence and not standing.is_promised
+                more = state.sequence < status.sequence <= highest and not standing.is_promised
             else:
                 more = standing.mayFollow(status.epoch, now)
             if more:
                 ahead.append((status.epoch, player == status.epoch.host, status.sequence, player))
         ahead.sort(reverse=True)
         return tuple([player for _, _, _, player in ahead])
+
+    def _highestBelievable(self, now: float) -> float:
+        """
+        Return the highest number that an event of our epoch may have.
+
+        Nobody is ahead of the host: who says so could put words into its mouth.  So what
+        the host says counts, while it is heard well and hears us.
+        """
+        standing = self._standing
+        epoch = standing.state.epoch
+        status = standing.hearing.status(epoch.host)
+        well = standing.hearing.isFresh(
+            epoch.host, now, _MISSED_STATUSES * standing.settings.status_interval
+        )
+        there = well and standing.hearing.isMutual(epoch.host, now)
+        if status is None or status.epoch != epoch or not there:
+            return float("inf")
+        return status.sequence
 
     def _askForSnapshot(self, now: float) -> None:
         """Ask those whom we hear for the whole state, one after the other."""

@@ -88,6 +88,11 @@ class Hearing:
             peer is not None and peer.heard_at is not None and now - peer.heard_at < self._silence
         )
 
+    def isFresh(self, player: int, now: float, span: float) -> bool:
+        """Return whether a message of somebody came within the last C{span} seconds."""
+        peer = self._peers.get(player)
+        return peer is not None and peer.heard_at is not None and now - peer.heard_at < span
+
     def heard(self, now: float) -> tuple[int, ...]:
         """Return who is heard, ascending."""
         return tuple([player for player in self.connected if self.hears(player, now)])

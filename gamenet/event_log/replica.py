@@ -276,7 +276,7 @@ class Replica:
         """Take note of where somebody stands."""
         self._standing.requireEpoch(status.epoch)
         self._standing.requireEpoch(status.promised)
-        self._standing.noteEpoch(max(status.epoch, status.promised))
+        self._standing.hearOf(max(status.epoch, status.promised))
         self._standing.hearing.told(player, status)
         self._following.compare(player, status)
 

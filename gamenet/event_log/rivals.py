@@ -54,7 +54,7 @@ class Rivals:
             return False
         if not standing.mayBeAnotherHalf(player, now):
             raise NotTheHost(f"player {player} never left our reach and has another branch")
-        standing.noteEpoch(branch.chain.epoch)
+        standing.hearOf(branch.chain.epoch)
         if stands(standing.chain, branch.chain):
             return not standing.hasYielded(standing.yielded_to, now)
         self.yieldTo(player, now)

@@ -20,11 +20,14 @@ from gamenet.wire.log_election import Chain
 from gamenet.wire.log_messages import Status
 from gamenet.wire.log_values import NO_EPOCH, Epoch
 
-__all__ = ["EPOCH_STRIDE", "Standing", "Statistics"]
+__all__ = ["EPOCH_STRIDE", "WORD_STRIDE", "Standing", "Statistics"]
 
-#: How far above the highest epoch's number that we know another one may be: so many lies
-#: are needed to use the numbers up.
-EPOCH_STRIDE = 1 << 28
+#: A number so far above all that we know is no epoch's.
+EPOCH_STRIDE = 1 << 44
+
+#: How far one word of somebody lifts the highest number that we know: so many lies are
+#: needed to use the numbers up, or to leave somebody behind who was not lied to.
+WORD_STRIDE = 1 << 24
 
 
 @attrs.define
@@ -139,14 +142,23 @@ class Standing:
         epoch = self.state.epoch
         return self.promised != epoch and self.promised > epoch
 
-    def requireEpoch(self, epoch: Epoch) -> None:
+    def requireEpoch(self, epoch: Epoch, stride: int = EPOCH_STRIDE) -> None:
         """
         Check an epoch that somebody speaks of.
 
-        @raise RemoteProtocolError: Its number is far above all that we know.
+        @param stride: How far it may be above all that we know.
+        @raise RemoteProtocolError: Its number is further above that.
         """
-        if self.history.state is not None and epoch.number > self.highest + EPOCH_STRIDE:
+        if self.history.state is not None and epoch.number > self.highest + stride:
             raise RemoteProtocolError(f"epoch {epoch.number} is far above {self.highest}")
+
+    def hearOf(self, epoch: Epoch) -> None:
+        """Take note of an epoch that somebody speaks of, as far as one word counts."""
+        self.highest = max(self.highest, min(epoch.number, self.highest + WORD_STRIDE))
+
+    def isCredible(self, epoch: Epoch) -> bool:
+        """Return whether an epoch is not above all that we have taken note of."""
+        return epoch.number <= self.highest
 
     def noteEpoch(self, epoch: Epoch) -> None:
         """Claim no epoch below this one."""

@@ -141,6 +141,10 @@ class Follower:
         """How many frames can be taken, with the snapshot before them if there is one."""
         return 0 if self._next is None else self._next - self._taken
 
+    def alsoAsk(self, hosts: Sequence[int]) -> None:
+        """More may be asked, after those who are known; who is known stays so."""
+        self._hosts = tuple(dict.fromkeys((*self._hosts, *hosts)))
+
     def packetReceived(self, host: int, body: bytes, now: float) -> None:
         """
         Take a packet of a host.

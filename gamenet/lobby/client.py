@@ -193,6 +193,7 @@ class LobbyClient(LobbyRequests):
     def _welcomed(self, welcome: Welcome) -> None:
         """Begin what goes on for as long as the connection stands."""
         self.client_id = welcome.client_id
+        self.version = welcome.version
         self.lobby_address = (self._stream.peer_host, welcome.udp_port)
         try:
             self._heartbeats = ClientHeartbeats(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 
+from gamenet.errors import RequestRefused
 from gamenet.lobby.client_stream import LobbyStream
 from gamenet.wire.lobby_messages import (
     Candidate,
@@ -19,6 +20,7 @@ from gamenet.wire.lobby_messages import (
     ListSessions,
     OfferCandidates,
     OfferResult,
+    RefusalCode,
     RelayCredentials,
     ReportHost,
     Request,
@@ -31,7 +33,10 @@ from gamenet.wire.lobby_messages import (
     StartMatch,
 )
 
-__all__ = ["LobbyRequests"]
+__all__ = ["SEVERAL_SINCE", "LobbyRequests"]
+
+#: The version of the protocol since which several can play at one client.
+SEVERAL_SINCE = 2
 
 
 class LobbyRequests:
@@ -46,6 +51,8 @@ class LobbyRequests:
     @ivar session: Where we sit, or C{None}.
     @ivar relay_credentials: What came with the seat, or C{None}.  The relay
         outlives the lobby, so they stay when the connection is lost.
+    @ivar version: The version of the protocol that is spoken with the lobby; 0 before that
+        is known.
     """
 
     def __init__(self, stream: LobbyStream) -> None:
@@ -56,6 +63,7 @@ class LobbyRequests:
         self.sessions_total = 0
         self.session: SessionView | None = None
         self.relay_credentials: RelayCredentials | None = None
+        self.version = 0
         self._stream = stream
 
     def listSessions(self) -> Deferred[tuple[SessionSummary, ...]]:
@@ -67,7 +75,7 @@ class LobbyRequests:
         return Deferred.fromCoroutine(self._listSessions())
 
     def createSession(
-        self, title: str, capacity: int = 2, minimum: int = 2
+        self, title: str, capacity: int = 2, minimum: int = 2, players: int = 1
     ) -> Deferred[SessionView]:
         """
         Create a session and sit in it as its host (N3).
@@ -75,21 +83,30 @@ class LobbyRequests:
         @param title: What the list shall say.
         @param capacity: How many can sit in it.
         @param minimum: How many it takes to start.
+        @param players: How many play here, each in a seat of their own; 1 to
+            L{gamenet.wire.lobby_messages.LOCAL_PLAYERS_LIMIT}.
         @return: Fires with C{session}.
         """
         return Deferred.fromCoroutine(
-            self._sit(lambda number: CreateSession(number, title, capacity, minimum))
+            self._sit(
+                lambda number: CreateSession(number, title, capacity, minimum, players), players
+            )
         )
 
-    def joinSession(self, session_id: str) -> Deferred[SessionView]:
+    def joinSession(self, session_id: str, players: int = 1) -> Deferred[SessionView]:
         """
         Sit in a session (N4).  Where its match runs already the ticket comes by
         C{matchStarting}, after the seat.
 
         @param session_id: Which, from the list; one that is C{joinable}.
+        @param players: As for L{createSession}; refused as C{SESSION_FULL} where there are
+            not so many free seats, or, in a match that runs, not so many numbers one after
+            the other.
         @return: Fires with C{session}.
         """
-        return Deferred.fromCoroutine(self._sit(lambda number: JoinSession(number, session_id)))
+        return Deferred.fromCoroutine(
+            self._sit(lambda number: JoinSession(number, session_id, players), players)
+        )
 
     def leaveSession(self) -> Deferred[None]:
         """Get up from the session (N6, N7)."""
@@ -174,8 +191,12 @@ class LobbyRequests:
         self._listed(answer)
         return self.sessions
 
-    async def _sit(self, build: Callable[[int], Request]) -> SessionView:
-        """Ask for a seat and keep the view that comes with it."""
+    async def _sit(self, build: Callable[[int], Request], players: int) -> SessionView:
+        """Ask for a seat, or for several, and keep the view that comes with it."""
+        if players > 1 and 0 < self.version < SEVERAL_SINCE:
+            raise RequestRefused(
+                RefusalCode.UNSUPPORTED_VERSION, "the lobby knows of one player at each client"
+            )
         answer = await self._stream.ask(build, SessionState)
         self.session = answer.view
         return answer.view

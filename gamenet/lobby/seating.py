@@ -44,6 +44,7 @@ class Client:
     @ivar heartbeats: What its heartbeats have proven; C{None} until greeted.
     @ivar offered: The candidates it offered.
     @ivar session: Where it sits, or C{None}.
+    @ivar players: How many play there, each in a seat, as it said when it sat down.
     """
 
     client_id: bytes
@@ -57,6 +58,7 @@ class Client:
     heartbeats: Heartbeats | None = None
     offered: tuple[Candidate, ...] = ()
     session: Session | None = None
+    players: int = 1
 
     @property
     def standing(self) -> Standing:
@@ -97,11 +99,15 @@ class Match:
     ever had.  The number of somebody who was I{lost} is kept for a while longer, and for as
     long as the match's host says that they still play: their links need no lobby.
 
+    Where several play at one client it has as many numbers, one after the other; it is
+    spoken of by the lowest, in every message and in every argument here.
+
     @ivar match_id: 16 bytes.
     @ivar seed: The seed of its random numbers, 64 bits, for the tickets of who comes late.
     @ivar capacity: How many seats it has; no number is above it.
     @ivar players: By number, who has it or had it last: the host at the start is 1, guests
         follow in the order they had joined (N14), then who comes late.
+    @ivar lowest: By number, the lowest of those that the same client has or had with it.
     @ivar kept: The numbers of players who were lost, and whether their grace is over.
     @ivar free: The numbers whose players are gone for good.
     @ivar epoch: The newest epoch that a host has reported, as (number, host).
@@ -111,19 +117,32 @@ class Match:
     match_id: bytes
     seed: int
     capacity: int
-    players: dict[int, Client]
+    players: dict[int, Client] = field(init=False, factory=dict)
+    lowest: dict[int, int] = field(init=False, factory=dict)
     kept: dict[int, bool] = field(init=False, factory=dict)
     free: dict[int, None] = field(init=False, factory=dict)
     epoch: tuple[int, int] = field(init=False, default=(1, 1))
     reported: tuple[int, ...] = field(init=False, default=())
 
-    def has(self, player: int) -> bool:
-        """Return whether a number is somebody's now, or kept for somebody who was lost."""
-        return player in self.players and player not in self.free
+    @property
+    def members(self) -> tuple[int, ...]:
+        """By their lowest numbers, ascending: all who play, and those for whom seats are kept."""
+        return tuple(
+            player for player in sorted(self.players)
+            if self.isMember(player) and player not in self.free
+        )
+
+    def isMember(self, player: int) -> bool:
+        """Return whether somebody is or was spoken of by that number."""
+        return self.lowest.get(player) == player
+
+    def numbersOf(self, player: int) -> tuple[int, ...]:
+        """Return all numbers of a member, ascending."""
+        return tuple(sorted(each for each, lowest in self.lowest.items() if lowest == player))
 
     def playerOf(self, client: Client) -> int:
         """
-        Return a client's player number.
+        Return a client's player number, of several the lowest.
 
         @raise LocalProtocolError: It plays no more, and should not have been asked.
         """
@@ -135,37 +154,48 @@ class Match:
     def played(self, client: Client) -> int | None:
         """Return the newest number that a client has or had; C{None} for one who never played."""
         numbers = [player for player, other in self.players.items() if other is client]
-        return numbers[-1] if numbers else None
+        return self.lowest[numbers[-1]] if numbers else None
 
     def clientAt(self, player: int) -> Client | None:
         """Return who plays as a number now; C{None} where nobody who is in the lobby does."""
-        if player in self.kept or player in self.free:
+        if player in self.kept or player in self.free or not self.isMember(player):
             return None
         return self.players.get(player)
 
-    def nextNumber(self) -> int | None:
+    def nextNumber(self, count: int = 1) -> int | None:
         """
         Return the number that the next who sits down gets: the lowest that nobody ever
         had, else the lowest whose player is gone for good; C{None} where there is none.
+
+        @param count: How many play there: so many numbers are needed, one after the other.
         """
-        for player in range(1, self.capacity + 1):
-            if player not in self.players:
-                return player
-        return min(self.free, default=None)
+        for reused in ({}, self.free):
+            run = 0
+            for player in range(1, self.capacity + 1):
+                run = run + 1 if player not in self.players or player in reused else 0
+                if run == count:
+                    return player - count + 1
+        return None
 
     def take(self, client: Client) -> int:
         """
-        Give a client its number.  The caller has made sure that there is one.
+        Give a client its number, or its numbers.  The caller has made sure that there are
+        such.
 
-        @raise LocalProtocolError: There is none.
+        @return: The lowest.
+        @raise LocalProtocolError: There are none.
         """
-        player = self.nextNumber()
-        if player is None:
+        lowest = self.nextNumber(client.players)
+        if lowest is None:
             raise LocalProtocolError("no number is left in this match")
-        self.free.pop(player, None)
-        self.players.pop(player, None)
-        self.players[player] = client
-        return player
+        for player in range(lowest, lowest + client.players):
+            former = self.numbersOf(self.lowest.get(player, player))
+            self.lowest.update({each: each for each in former})
+            self.free.pop(player, None)
+            self.players.pop(player, None)
+            self.players[player] = client
+        self.lowest.update({lowest + each: lowest for each in range(client.players)})
+        return lowest
 
     def giveUp(self, player: int, lost: bool) -> None:
         """
@@ -174,10 +204,11 @@ class Match:
         @param player: Which.
         @param lost: Whether it was lost, so that its number is kept for it; else it left.
         """
-        if lost:
-            self.kept[player] = False
-        else:
-            self.free[player] = None
+        for each in self.numbersOf(player):
+            if lost:
+                self.kept[each] = False
+            else:
+                self.free[each] = None
 
     def graceOver(self, player: int) -> bool:
         """
@@ -185,7 +216,8 @@ class Match:
 
         @return: Whether its number is free now: the host does not say that it still plays.
         """
-        self.kept[player] = True
+        for each in self.numbersOf(player):
+            self.kept[each] = True
         return self._freeKept()
 
     def report(self, epoch: tuple[int, int], players: tuple[int, ...]) -> bool:
@@ -203,7 +235,9 @@ class Match:
     def _freeKept(self) -> bool:
         """Free every kept number whose grace is over and that is not said to play."""
         gone = [
-            player for player, over in self.kept.items() if over and player not in self.reported
+            player
+            for player, over in self.kept.items()
+            if over and self.lowest[player] not in self.reported
         ]
         for player in gone:
             del self.kept[player]
@@ -251,9 +285,20 @@ class Session:
         return self.match
 
     @property
+    def seated(self) -> int:
+        """How many players sit in it, over all members."""
+        return sum(member.players for member in self.members.values())
+
+    @property
     def full(self) -> bool:
         """Whether every seat is taken."""
-        return len(self.members) >= self.capacity
+        return self.seated >= self.capacity
+
+    def hasRoomFor(self, players: int) -> bool:
+        """Return whether so many who play at one client could sit down, or take numbers."""
+        if self.match is not None:
+            return self.match.nextNumber(players) is not None
+        return self.seated + players <= self.capacity
 
     @property
     def joinable(self) -> bool:
@@ -261,17 +306,16 @@ class Session:
         Whether somebody could take a seat now.  While a match runs that takes a number,
         and members who all speak a version in which they are told of who comes late.
         """
-        if self.match is None:
-            return not self.full
-        return self.match.nextNumber() is not None and self.extensible
+        return self.hasRoomFor(1) and (self.match is None or self.extensible)
 
     @property
     def extensible(self) -> bool:
         """Whether all members know that somebody may sit down during a match."""
         return all(member.version >= LATE_SINCE for member in self.members.values())
 
-    def add(self, client: Client) -> None:
-        """Give a client the next seat.  The caller has made sure there is one."""
+    def add(self, client: Client, players: int) -> None:
+        """Seat all who play at a client.  The caller has made sure that they fit."""
+        client.players = players
         self.members[client.client_id] = client
         client.session = self
 
@@ -293,7 +337,7 @@ class Session:
             session_id=self.session_id,
             title=self.title,
             host_name=self.host.name,
-            members=len(self.members),
+            members=self.seated,
             capacity=self.capacity,
             minimum=self.minimum,
             state=self._state,
@@ -310,7 +354,12 @@ class Session:
             minimum=self.minimum,
             state=self._state,
             members=tuple(
-                SessionMember(client_id=member.client_id, name=member.name, is_host=member is host)
+                SessionMember(
+                    client_id=member.client_id,
+                    name=member.name,
+                    is_host=member is host,
+                    players=member.players,
+                )
                 for member in self.members.values()
             ),
         )

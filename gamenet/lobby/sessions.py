@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from gamenet.lobby.admission import requirePlayers, requireRoom, requireVersions
 from gamenet.lobby.effects import (
     Effect,
     Effects,
@@ -114,7 +115,8 @@ class Sessions:
         Register a session with the client as its host (N3).
 
         @param entropy: 8 random bytes, for its id.
-        @raise Refusal: A bad title or numbers that cannot be, or too many sessions.
+        @raise Refusal: A bad title or numbers that cannot be, several players where the
+            client's version knows of one, or too many sessions.
         """
         problem = nameProblem(request.title, TITLE_LIMIT)
         if problem is not None:
@@ -126,6 +128,7 @@ class Sessions:
                 f"a session has at most {highest} seats, and its minimum is from "
                 f"{MINIMUM_PLAYERS} to its capacity",
             )
+        requirePlayers(client, request.players, request.capacity)
         if len(self.by_id) >= self.settings.sessions_limit:
             raise Refusal(RefusalCode.TOO_MANY, "the lobby has no room for another session")
         number = int.from_bytes(entropy, "big")
@@ -138,7 +141,7 @@ class Sessions:
             minimum=request.minimum,
         )
         self.by_id[session_id] = session
-        session.add(client)
+        session.add(client, request.players)
         return (
             OfferRelay(client.client_id, session.session_id),
             Send(client.client_id, session.stateMessage(request.request)),
@@ -151,8 +154,9 @@ class Sessions:
         Give the client a seat, and everybody in the session its new state (N4).  Where a
         match runs it gets its ticket too, and the players learn of it.
 
-        @raise Refusal: The session is gone or full, or playing where the client or a member
-            speaks a version that knows no late joining.
+        @raise Refusal: The session is gone, or has too few seats for all who play at the
+            client; or it is playing where the client or a member speaks a version that knows
+            no late joining; or several play at one client, and such a version is spoken.
         """
         session = self.by_id.get(request.session_id)
         if session is None:
@@ -160,13 +164,11 @@ class Sessions:
         match = session.match
         if match is not None and (client.version < LATE_SINCE or not session.extensible):
             raise Refusal(RefusalCode.MATCH_RUNNING, "that session is already playing")
-        if session.full:
-            raise Refusal(RefusalCode.SESSION_FULL, "every seat of that session is taken")
-        if not session.joinable:
-            reason = "every seat of that session is taken, or kept for a player who was lost"
-            raise Refusal(RefusalCode.SESSION_FULL, reason)
+        requirePlayers(client, request.players, session.capacity)
+        requireVersions(client, request.players, session)
+        requireRoom(session, request.players)
         others = tuple(session.members)
-        session.add(client)
+        session.add(client, request.players)
         news: list[Effect] = []
         moments: list[Effect] = [MemberJoined(client.client_id, session.view())]
         if match is not None:
@@ -245,7 +247,7 @@ class Sessions:
         @raise Refusal: There are fewer players than the minimum.
         """
         session = client.seat
-        missing = session.minimum - len(session.members)
+        missing = session.minimum - session.seated
         if missing > 0:
             raise Refusal(
                 RefusalCode.TOO_FEW_PLAYERS,
@@ -255,8 +257,9 @@ class Sessions:
             match_id=entropy[:MATCH_ID_BYTES],
             seed=int.from_bytes(entropy[MATCH_ID_BYTES:], "big"),
             capacity=session.capacity,
-            players=dict(enumerate(session.members.values(), 1)),
         )
+        for member in session.members.values():
+            session.match.take(member)
         tickets = ticketsFor(session, session.match)
         return (
             Send(client.client_id, Done(request=request.request)),
@@ -343,7 +346,7 @@ class Sessions:
             raise Refusal(RefusalCode.NO_SUCH_MATCH)
         if match.playerOf(client) != request.epoch_host:
             raise Refusal(RefusalCode.NOT_HOST, "a host reports itself, and nobody else")
-        if not all(player in match.players for player in request.players):
+        if not all(match.isMember(player) for player in request.players):
             raise Refusal(RefusalCode.NO_SUCH_PLAYER, "this match never had such a player")
         epoch = (request.epoch_number, request.epoch_host)
         if epoch < match.epoch:
@@ -376,14 +379,14 @@ class Sessions:
                 break
         else:
             raise Refusal(RefusalCode.NO_SUCH_MATCH)
-        if not all(signature.player in match.players for signature in request.signatures):
+        if not all(match.isMember(signature.player) for signature in request.signatures):
             raise Refusal(RefusalCode.NO_SUCH_PLAYER, "this match never had such a player")
         offered = OfferedResult(
             match_id=match.match_id,
             player=player,
             result=request.result,
             signatures=request.signatures,
-            players=match.reported or tuple(sorted(match.players)),
+            players=match.reported or tuple(filter(match.isMember, sorted(match.players))),
         )
         self.results.keep(offered, self.now)
         return (

@@ -36,7 +36,7 @@ def candidatesOf(client: Client) -> tuple[Candidate, ...]:
 
 
 def memberOf(player: int, client: Client) -> TicketMember:
-    """Return what the others are told of one player."""
+    """Return what the others are told of one member, whose lowest number is C{player}."""
     return TicketMember(
         player=player,
         client_id=client.client_id,
@@ -44,6 +44,7 @@ def memberOf(player: int, client: Client) -> TicketMember:
         link_key=client.link_key,
         statement_key=client.statement_key,
         candidates=candidatesOf(client),
+        players=client.players,
     )
 
 
@@ -64,8 +65,7 @@ def ticketFor(session: Session, match: Match, player: int, late: bool) -> MatchT
         seed=match.seed,
         members=tuple(
             memberOf(number, match.players[number])
-            for number in sorted(match.players)
-            if match.has(number)
+            for number in match.members
         ),
         capacity=match.capacity,
         late=late,

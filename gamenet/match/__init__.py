@@ -12,7 +12,11 @@ from gamenet.match.result import PlayerSignature, SignatureState
 from gamenet.match.returning import ReturnedSession, rejoin
 from gamenet.match.rollback_choices import RollbackChoices
 from gamenet.match.session import Session
+from gamenet.match.session_protocol import SessionProtocol
+from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
+from gamenet.match.shared_match import SharedMatch
+from gamenet.match.shared_session import SharedSession
 from gamenet.match.start import NoSeat, NotLoaded, StartCalledOff
 from gamenet.match.statistics import MatchStatistics
 from gamenet.rollback.settings import Prediction, StateRepair
@@ -32,6 +36,10 @@ __all__ = [
     "ReturnedSession",
     "RollbackChoices",
     "Session",
+    "SessionProtocol",
+    "SessionSettings",
+    "SharedMatch",
+    "SharedSession",
     "SignatureState",
     "StartCalledOff",
     "StateRepair",

@@ -11,7 +11,11 @@ from gamenet.match.mesh import Mesh
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import TicketMember
 
-__all__ = ["KEYS_LIMIT", "Admission"]
+__all__ = ["HEARD_WITHIN", "KEYS_LIMIT", "Admission"]
+
+#: Nobody takes the place of a player who was heard within so many seconds, whatever a
+#: lobby says: that one has to be out first.
+HEARD_WITHIN = 1.0
 
 #: How many link keys of others are ever taken from a lobby in one match.
 KEYS_LIMIT = 256
@@ -39,7 +43,7 @@ class Admission:
     def isNew(self, member: TicketMember) -> bool:
         """Return whether the lobby's word is news, and there is room for one more key."""
         key = member.player, member.link_key
-        if member.player == self._player or self._isPresent(member):
+        if member.player == self._player or self._isPresent(member) or self._isHeard(member):
             return False
         return key in self._known or len(self._known) < KEYS_LIMIT
 
@@ -65,3 +69,8 @@ class Admission:
     def _isPresent(self, member: TicketMember) -> bool:
         there = any(each.player == member.player for each in self._mesh.members)
         return there and self._present.get(member.player) == member.link_key
+
+    def _isHeard(self, member: TicketMember) -> bool:
+        link = self._mesh.links.get(member.player)
+        silence = None if link is None else link.report().silence
+        return silence is not None and silence < HEARD_WITHIN

@@ -90,7 +90,7 @@ class Configuration:
             "packet layout": INPUT_PACKET_VERSION,
             "players": rollback.players,
             "rules": rules,
-            "seating": _seating(rollback.peers),
+            "seating": _seating(rollback.compared_peers),
             "state exchange interval": rollback.state_exchange_interval,
             "state repair": rollback.state_repair.value,
         }

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gamenet.errors import LocalProtocolError
 from gamenet.interfaces import IPeerProtocol, ISeededSimulation, ISimulation, ITransfer
 from gamenet.match.announcements import announce
 from gamenet.match.attachments import Attachments
 from gamenet.match.configuration import Configuration
 from gamenet.match.difference import DifferenceWatch
 from gamenet.match.lockstep_turns import LockstepTurns
+from gamenet.match.loop_readings import LoopReadings
 from gamenet.match.moments import askInput, moment
 from gamenet.match.observed_simulation import ObservedSimulation
 from gamenet.match.pace import Pace
@@ -21,12 +21,10 @@ from gamenet.match.recording import Recording
 from gamenet.match.seats import Seats
 from gamenet.match.settings import MatchSettings
 from gamenet.rollback.events import FrameConfirmed
-from gamenet.rollback.interpolation import Drawn
 from gamenet.rollback.seat_events import PlayerDropped, PlayerJoined, SeatRefused, SeatTaken
 from gamenet.rollback.session import RollbackSession
 from gamenet.rollback.session_state import SessionState
-from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
-from gamenet.rollback.statistics import SessionStatistics
+from gamenet.rollback.settings import LeaverPolicy
 from gamenet.rollback.steps import Step
 from gamenet.rollback.timeline import Timeline
 from gamenet.wire.lobby_answers import MatchTicket
@@ -35,7 +33,7 @@ from gamenet.wire.replay_file import INTERVAL_LIMIT, ReplayHeader
 __all__ = ["FrameLoop"]
 
 
-class FrameLoop:
+class FrameLoop(LoopReadings):
     """
     Plays the frames of one match.  Owned by L{gamenet.match.match.Match}.
 
@@ -66,7 +64,9 @@ class FrameLoop:
         @raise gamenet.errors.BadSetting: The settings cannot be played.
         """
         seats = self.seats = Seats.of(ticket, joining)
-        rollback = settings.rollbackSettings(seats.players, ticket.player, seats.vacant)
+        rollback = settings.rollbackSettings(
+            seats.players, ticket.player, seats.vacant, seats.seating
+        )
         self.refused: str | None = None
         self.configuration = Configuration.of(rollback, settings.rules)
         self.checksum = 0
@@ -94,77 +94,12 @@ class FrameLoop:
         watched = self.recording.watched(simulation)
         self._observed = ObservedSimulation(watched, self._effects, self._pictures)
         self._timeline = Timeline(self._observed.face, self._session)
-        others = [peer[0] for peer in rollback.peers if peer[0] != rollback.peer]
-        self._others = others
-        self._pace = Pace(settings.frame_rate, others)
+        self._arriving: list[tuple[int, ...]] = []
+        self._others = rollback.others
+        self._pace = Pace(settings.frame_rate, self._others)
         self._waited_after = settings.waited_after
         self._turns = self._turnsAnew()
         self._pressed = False
-
-    @property
-    def settings(self) -> RollbackSettings:
-        """The rules of the session."""
-        return self._session.settings
-
-    @property
-    def current_frame(self) -> int:
-        """The next frame to be played."""
-        return self._session.current_frame
-
-    @property
-    def confirmed_frame(self) -> int:
-        """The last frame that is final, -1 before the first."""
-        return self._session.confirmed_frame
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last frame of the match is final here."""
-        return self._session.finished
-
-    @property
-    def statistics(self) -> SessionStatistics:
-        """What the session counted."""
-        return self._session.statistics
-
-    @property
-    def began(self) -> float:
-        """When play began here, in seconds; 0.0 before."""
-        return self._pace.began
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """Who plays now, we too, ascending; as it was before where we are on our way in."""
-        return self._session.members
-
-    @property
-    def joining(self) -> bool:
-        """Whether we follow the match and wait for our seat."""
-        return self._session.joining
-
-    @property
-    def dropped(self) -> bool:
-        """Whether the others play on without us."""
-        return self._session.state is SessionState.DROPPED
-
-    @property
-    def isolated(self) -> bool:
-        """Whether too few of the others are heard to go on."""
-        return self._session.state is SessionState.ISOLATED
-
-    @property
-    def left(self) -> bool:
-        """Whether nothing keeps us here any more after L{leave}."""
-        return self._session.state is SessionState.LEFT
-
-    @property
-    def next_due(self) -> float:
-        """When L{run} wants to be called next, in seconds; may be in the past."""
-        return self._pace.next_due if self._turns is None else self._turns.next_due
-
-    @property
-    def ready(self) -> bool:
-        """Whether L{run} is to be called now: what a frame in lockstep lacked has come."""
-        return self._turns is not None and self._turns.ready
 
     def begin(self, now: float) -> None:
         """Frame 0 is due now."""
@@ -176,6 +111,8 @@ class FrameLoop:
     def run(self, now: float) -> None:
         """Play the frames that are due, and tell the game what became of it."""
         turns = self._turns
+        if self._arriving:
+            self._makeRoom()
         if self.joining:
             self._follow(now)
             return
@@ -203,6 +140,22 @@ class FrameLoop:
         if not self.joining and player in session.members and player != session.settings.peer:
             session.drop(player)
 
+    def expect(self, players: tuple[int, ...]) -> None:
+        """
+        Somebody comes late to these seats, as soon as they are empty: before that nothing of
+        theirs is taken.
+        """
+        self._arriving = [each for each in self._arriving if not set(each) & set(players)]
+        self._arriving.append(players)
+        self._makeRoom()
+
+    def _makeRoom(self) -> None:
+        for players in tuple(self._arriving):
+            if self._session.regroup(players):
+                self._arriving.remove(players)
+                self._others = self._session.settings.others
+                self._pace.admit(players[0])
+
     def reached(self, player: int, now: float) -> None:
         """Somebody who does not play can be reached: tell them who does."""
         self._session.reached(player, now)
@@ -220,21 +173,6 @@ class FrameLoop:
         """While no frame is played: give others the states that they want of us."""
         self._apply((), now)
         self._tellEvents(now)
-
-    def blend(self, now: float) -> float:
-        """Return how far the present is past the newest frame, 0.0 to 1.0 of a frame."""
-        return self._pace.blend(now)
-
-    def drawn(self, now: float) -> Drawn:
-        """
-        Return what to draw at a moment, between the pictures of two frames.
-
-        @raise LocalProtocolError: No pictures are attached, or their tuples differ in
-            length from the axes.
-        """
-        if self._pictures is None:
-            raise LocalProtocolError("no pictures are attached to this match")
-        return self._pictures.drawn(self._pace.blend(now), now)
 
     def setInputDelay(self, frames: int, player: int | None = None) -> None:
         """
@@ -274,28 +212,12 @@ class FrameLoop:
         @raise gamenet.errors.RemoteProtocolError: It makes no sense; it was counted, and
             nothing else changed.
         """
+        if player not in self._others:
+            return
         self._session.packetReceived(player, body, now)
         self._tellEvents(now)
         if player in self._session.members and not self.joining:
             self._pace.frameReported(player, self._session.remoteFrame(player), now)
-
-    def heardAt(self, player: int) -> float | None:
-        """
-        Return when another player's last acceptable packet came, in seconds; the start
-        of play before the first; C{None} of who does not play any more.
-        """
-        if player not in self._session.members:
-            return None
-        heard = self._session.remote(player).heard_at
-        return self._pace.began if heard is None else max(heard, self._pace.began)
-
-    def acknowledged(self, player: int) -> bool:
-        """
-        Return whether another player needs nothing more from us: they have all our
-        inputs, and have compared the checksum of the last frame; or they do not play
-        any more.
-        """
-        return player not in self._session.members or self._session.acknowledged(player)
 
     def roundTripMeasured(self, player: int, round_trip: float) -> None:
         """Note the smoothed seconds to another player and back."""

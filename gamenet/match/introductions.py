@@ -6,6 +6,7 @@ some of them, and a process that has returned was never told by it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -13,7 +14,14 @@ from gamenet.match.mesh_peer import MeshPeer
 from gamenet.wire.lobby_values import Candidate, TicketMember
 from gamenet.wire.mesh_messages import Introduction
 
-__all__ = ["INTRODUCED_LIMIT", "PENDING_LIMIT", "WORD_LIMIT", "Introductions"]
+__all__ = [
+    "INTRODUCED_LIMIT",
+    "PENDING_LIMIT",
+    "SOUGHT_FOR",
+    "SOUGHT_LIMIT",
+    "WORD_LIMIT",
+    "Introductions",
+]
 
 #: How many newcomers are taken in a match because players say so: each may name sixteen
 #: addresses that we then send checks to.
@@ -21,6 +29,16 @@ INTRODUCED_LIMIT = 64
 
 #: How many of those on the word of one player, where we are the introducer ourselves.
 WORD_LIMIT = 8
+
+#: How many of those that one player named are looked for at a time: whoever makes up
+#: newcomers has us send checks to addresses of its choice.
+SOUGHT_LIMIT = 3
+
+#: Seconds for which somebody is looked for before the next one is taken all the same.
+SOUGHT_FOR = 20.0
+
+#: Seconds between two looks at who waits, at least.
+_SHORTEST_WAIT = 0.1
 
 #: How many newcomers are remembered that one player speaks of and who are not taken.
 PENDING_LIMIT = 16
@@ -49,7 +67,8 @@ class Introductions:
         peers: Mapping[int, MeshPeer],
         tell: Callable[[MeshPeer, Introduction], bool],
         introduce: Callable[[TicketMember], object],
-        soon: Callable[[], object],
+        seconds: Callable[[], float],
+        later: Callable[[float], object],
     ) -> None:
         """
         @param ours: What the ticket says of ourselves.
@@ -57,7 +76,8 @@ class Introductions:
         @param tell: Sends a message; returns whether there was room for it.
         @param introduce: Called with whoever is believed to have come, to be added in the
             place of whoever has that number; or not, as the owner likes.
-        @param soon: Has L{believe} called when the caller has returned.
+        @param seconds: Returns the time, in monotonic seconds.
+        @param later: Has L{believe} called after so many seconds.
         """
         self.introducer = 0
         self.introduced = 0
@@ -66,9 +86,10 @@ class Introductions:
         self._peers = peers
         self._tell = tell
         self._introduce = introduce
-        self._soon = soon
+        self._seconds = seconds
+        self._later = later
         self._words: dict[int, int] = {}
-        self._taken: dict[int, None] = {}
+        self._taken: dict[int, tuple[int, float]] = {}
         self._late: dict[int, None] = {}
         self._told: dict[int, dict[int, TicketMember]] = {}
         self._pending: dict[int, dict[int, TicketMember]] = {}
@@ -82,11 +103,12 @@ class Introductions:
 
     def removed(self, player: int) -> None:
         """Somebody is out: tell nobody of them, and take somebody else by that number."""
-        for table in (self._told, self._pending, self._late, self._taken):
+        tables: tuple[dict[int, Any], ...] = (
+            self._told, self._pending, self._late, self._taken, *self._told.values()
+        )
+        for table in tables:
             table.pop(player, None)
-        for told in self._told.values():
-            told.pop(player, None)
-        self._soon()
+        self._later(0.0)
 
     def forget(self, player: int) -> None:
         """Somebody knows nothing of what they were told."""
@@ -96,6 +118,8 @@ class Introductions:
         """Tell somebody whom we reach of those whom they were not told of yet."""
         if not peer.reached:
             return
+        if self._taken.pop(peer.player, None) is not None:
+            self._later(0.0)
         told = self._told.setdefault(peer.player, {})
         for player in self._late:
             other = self._peers.get(player)
@@ -133,7 +157,7 @@ class Introductions:
             for player, member in tuple(pending.items()):
                 if self._isKnown(member) or not self._isPossible(member):
                     pending.pop(player, None)
-                elif self._hasRoom(player):
+                elif self._hasRoom(member) and self._hasTurn(speaker):
                     pending.pop(player, None)
                     self._take(speaker, member, limit)
 
@@ -146,7 +170,7 @@ class Introductions:
         self._words[speaker] = words + 1
         self._introduce(member)
         if self._isKnown(member):
-            self._taken[member.player] = None
+            self._taken[member.player] = speaker, self._seconds()
 
     def _lowest(self) -> int:
         reached = [peer.player for peer in self._peers.values() if peer.reached]
@@ -159,7 +183,7 @@ class Introductions:
     def _isPossible(self, member: TicketMember) -> bool:
         """Return whether nobody else has that number's keys, and we have not that number."""
         others = [self._ours, *(peer.member for peer in self._peers.values())]
-        return member.player != self._ours.player and not any(
+        return not self._ours.sharesSeat(member) and not any(
             other.player != member.player
             and (
                 other.link_key == member.link_key or other.statement_key == member.statement_key
@@ -167,10 +191,22 @@ class Introductions:
             for other in others
         )
 
-    def _hasRoom(self, player: int) -> bool:
-        """Return whether nobody has that number, or somebody who never showed up."""
-        peer = self._peers.get(player)
-        return peer is None or (player in self._taken and not peer.was_reached)
+    def _hasRoom(self, member: TicketMember) -> bool:
+        """Return whether nobody has those numbers, or somebody who never showed up."""
+        return all(
+            peer.player in self._taken
+            for peer in self._peers.values()
+            if peer.member.sharesSeat(member)
+        )
+
+    def _hasTurn(self, speaker: int) -> bool:
+        """Return whether not too many are looked for already that one player has named."""
+        since = self._seconds() - SOUGHT_FOR
+        sought = [begun for who, begun in self._taken.values() if who == speaker and begun > since]
+        if len(sought) < SOUGHT_LIMIT:
+            return True
+        self._later(max(min(sought) - since, _SHORTEST_WAIT))
+        return False
 
     def _forgetPending(self, player: int, member: TicketMember) -> None:
         """Somebody is known: whoever spoke of them need not be believed any more."""

@@ -106,14 +106,8 @@ class PeerLink:
         self._agent = TraversalAgent(
             machine, role, self._probe, sendStep, punch_settings or given.punch
         )
-        self._carried = LinkChannel(
-            machine.clock,
-            given.channel,
-            self._sendBody,
-            messageReceived,
-            transfersChanged,
-            channelFailed,
-        )
+        heard = messageReceived, transfersChanged, channelFailed
+        self._carried = LinkChannel(machine.clock, given.channel, self._sendBody, *heard)
         self._game_socket: IDatagramSocket | None = None
         self._reported: Path | None = None
         self._renewal_due = machine.clock.seconds() + given.sealing.renewal_interval
@@ -250,15 +244,14 @@ class PeerLink:
 
     def takeKeys(self, sealed: SealedLink) -> None:
         """
-        Go on under new keys, with no path that is believed, a clock that is not known, and
-        an empty channel: both ends have it so.
+        Go on under new keys, with no path that is believed and an empty channel: both ends
+        have it so.
 
         @param sealed: The keys' new end of the link.
         """
         if self._closed:
             return
-        now = self._machine.clock.seconds()
-        self._sealed = sealed
+        now, self._sealed = self._machine.clock.seconds(), sealed
         self._renewal_due = now + self._settings.sealing.renewal_interval
         self.statistics.renewals += 1
         self._checks.forget(now)

@@ -7,14 +7,19 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from gamenet.errors import NoPath, PeerLost
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.match import Match
 from gamenet.match.protocol import Outcome
 from gamenet.match.shared_match import SharedMatch
+from gamenet.match.start import NotLoaded, StartCalledOff
 from gamenet.wire.lobby_values import Candidate
 from gamenet.wire.log_values import Epoch
 
-__all__ = ["LobbyReports", "isEnder"]
+__all__ = ["LobbyReports", "isEnder", "isOverForAll"]
+
+#: What ends a match for everybody, or for the last one.
+_FOR_ALL = (NoPath, NotLoaded, PeerLost, StartCalledOff)
 
 
 class LobbyReports:
@@ -64,6 +69,15 @@ class LobbyReports:
                 "{what} failed: {reason}", what=what, reason=failure.getErrorMessage()
             )
         )
+
+
+def isOverForAll(match: Match | SharedMatch) -> bool:
+    """Return whether nobody can be left in a match that is over for us."""
+    if isinstance(match, SharedMatch):
+        return not match.goes_on
+    if match.result is not None:
+        return not (match.result.outcome is Outcome.LEFT and match.goes_on)
+    return isinstance(match.error, _FOR_ALL)
 
 
 def isEnder(match: Match | SharedMatch, hosts_session: bool) -> bool:

@@ -28,7 +28,7 @@ from gamenet.match.frame_loop import FrameLoop
 from gamenet.match.leaving import Leaving, Over
 from gamenet.match.loading import Loading
 from gamenet.match.moments import moment
-from gamenet.match.participation import Duties
+from gamenet.match.participation import Duties, Entry
 from gamenet.match.path import Path
 from gamenet.match.peers import Peers, PeersHeard
 from gamenet.match.protocol import MatchResult, Outcome
@@ -42,7 +42,6 @@ from gamenet.match.start import Start, errorOf
 from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember
-from gamenet.wire.log_values import Epoch
 from gamenet.wire.peer_packets import GoodbyeReason, PeerPacket
 from gamenet.wire.start_packets import CallOff
 
@@ -66,10 +65,11 @@ class Match(Readings):
     A match as one player sees it.  Made by L{gamenet.match.session.Session.play}.
 
     @ivar match_id: The match's id, 16 bytes.
-    @ivar player: Our player number.
+    @ivar player: Our player number, the lowest where several play here.
     @ivar seed: The seed of the match's random numbers, the same for all.
     @ivar members: Who the ticket says plays, and who came later, in order of player number.
     @ivar result: What is left of it, C{None} before it is over, and where an error ended it.
+    @ivar error: What ended it instead.
     @ivar goes_on: Whether we left it while others play on.
     """
 
@@ -88,57 +88,39 @@ class Match(Readings):
         candidates: tuple[Candidate, ...],
         sendStep: Callable[[int, bytes, int], None],
         resumed: ResumeSecret | None = None,
-        *,
-        returning: bool = False,
-        title: str = "",
-        report: Callable[[Epoch, tuple[int, ...]], object] = lambda epoch, players: None,
+        entry: Entry | None = None,
     ) -> None:
         """
         @param attachments: What the game attached to the match.
         @param candidates: Where we may be reached, as offered to the others.
         @param sendStep: Called with a player number, an attempt id and a step kind.
         @param resumed: What our former process left, where this one has returned.
-        @param returning: Whether we were in it before, by this number, in this process.
-        @param title: The session's name.
-        @param report: Called where we are host, with the epoch and the participants.
+        @param entry: How we come to it from a session.
         """
         self.match_id, self.player, self.seed = ticket.match_id, ticket.player, ticket.seed
         self.members = ticket.members
         self.result: MatchResult | None = None
+        self.error: GamenetError | None = None
         self.goes_on = False
         self._machine = machine
         self._protocol = protocol
         self._settings = settings
         self._candidates = candidates
         self._conclusion = Conclusion(ticket, keys)
-        heard = self._heard(sendStep)
+        entry = entry or Entry()
         others = self._others = Peers(
-            machine, ticket, keys, sockets, settings, heard, resumed, returning
-        )
+            machine, ticket, keys, sockets, settings, self._heard(sendStep), resumed,
+            entry.returning,
+        )  # fmt: skip
         late, transfer = resumed is not None, others.mesh.transfer
-        duties = Duties(self._failSoon, lambda _: None, self._departed, report)
-        self._session = others.openSession(protocol, duties, title, late)
+        duties = Duties(self._failSoon, lambda _: None, self._departed, entry.report)
+        self._session = others.openSession(protocol, duties, entry.title, late)
         self._loop = FrameLoop(
             settings, ticket, simulation, protocol, attachments, late, transfer
         )
         others.know(self._loop.configuration)
         self._peers = others.table
-        self._ground = Ground(
-            self._loop,
-            protocol,
-            settings,
-            self._begin,
-            self._become,
-            self._part,
-            self._end,
-            self._wake,
-            self._callOff,
-            self._forget,
-            Start.of(ticket),
-            self._conclusion.statements,
-            self._peers,
-            self._session,
-        )
+        self._ground = self._makeGround(Start.of(ticket))
         self._stage: Stage = Reaching(self._ground, math.inf)
         self._alarm = Alarm(machine.clock, lambda: self._guard(self._beat))
         self._loading = Loading(self._loaded, self._loadFailed)
@@ -183,13 +165,19 @@ class Match(Readings):
     def memberJoined(self, member: TicketMember) -> None:
         """The lobby says that somebody comes late, or comes back with other keys."""
         seats = self._loop.seats.players
-        if self.state is MatchState.OVER or not 0 < member.player <= seats:
+        ours = next(each for each in self.members if each.player == self.player)
+        if self.state is MatchState.OVER or member.numbers[-1] > seats or ours.sharesSeat(member):
             return
         if self._others.add(member):
-            self._loop.drop(member.player)
+            former = [each for each in self.members if each.sharesSeat(member)]
+            for each in former:
+                self._loop.drop(each.player)
+                if each.player != member.player:
+                    self._others.remove(each.player)
+            self._loop.expect(member.numbers)
             self._conclusion.admit(member)
-            known = {each.player: each for each in self.members} | {member.player: member}
-            self.members = tuple(known[player] for player in sorted(known))
+            staying = [each for each in self.members if each not in former]
+            self.members = tuple(sorted([*staying, member], key=lambda each: each.player))
 
     def resumeSecret(self) -> bytes:
         """
@@ -221,6 +209,24 @@ class Match(Readings):
             lambda player: self._guard(lambda: self._loop.drop(player)),
             sendStep,
             self.memberJoined,
+        )
+
+    def _makeGround(self, start: Start) -> Ground:
+        return Ground(
+            self._loop,
+            self._protocol,
+            self._settings,
+            self._begin,
+            self._become,
+            self._part,
+            self._end,
+            self._wake,
+            self._callOff,
+            self._forget,
+            start,
+            self._conclusion.statements,
+            self._peers,
+            self._session,
         )
 
     def _loaded(self) -> None:
@@ -340,6 +346,8 @@ class Match(Readings):
         """The match is over."""
         if isinstance(why, Outcome):
             self.result = self._conclusion.resultOf(why, self._loop, self.statistics())
+        else:
+            self.error = why
         self._close(why.value if isinstance(why, Outcome) else str(why))
         try:
             self._protocol.matchEnded(self.result)

@@ -18,7 +18,6 @@ from gamenet.channel.session_transfer import ChannelTransferSettings
 from gamenet.channel.transfers import Acceptance
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
 from gamenet.interfaces import IMachine
-from gamenet.machine.alarm import Alarm
 from gamenet.match.handshake_exchange import HandshakeExchange
 from gamenet.match.link import PeerLink
 from gamenet.match.link_report import LinkReport
@@ -99,20 +98,14 @@ class Mesh:
         self._settings = settings or LinkSettings()
         self._listener = listener
         self._peers: dict[int, MeshPeer] = {}
-        self._handshakes = Handshakes(
-            keys,
-            self.player,
-            self.match_id,
-            machine.randomBytes(COOKIE_SEED_BYTES),
-            self._settings.sealing,
-        )
-        self._believing = Alarm(machine.clock, self._believe)
+        seed, sealing = machine.randomBytes(COOKIE_SEED_BYTES), self._settings.sealing
+        self._handshakes = Handshakes(keys, self.player, self.match_id, seed, sealing)
         self._whereabouts = WhereaboutsExchange(
             next(member for member in ticket.members if member.player == self.player),
             self._peers,
             self._reachOut,
             listener.introduced,
-            lambda: self._believing.set(machine.clock.seconds()),
+            machine.clock,
         )
         self._exchange = HandshakeExchange(machine, self._handshakes, self._ways, self._linked)
         self._reopened = sockets.reopened
@@ -145,9 +138,7 @@ class Mesh:
 
     @introducer.setter
     def introducer(self, player: int) -> None:
-        if player != self.introducer:
-            self._whereabouts.introductions.introducer = player
-            self._believing.set(self._machine.clock.seconds())
+        self._whereabouts.introducedBy(player)
 
     @property
     def members(self) -> tuple[TicketMember, ...]:
@@ -208,8 +199,9 @@ class Mesh:
         """Another player may be reached elsewhere now."""
         peer = self._peers.get(player)
         if peer is not None:
-            peer.moved(candidates)
+            peer.believesLobby(candidates)
             self._reachOut(peer)
+            self._whereabouts.offered(self.candidates)
 
     def stepReceived(self, player: int, attempt: bytes, kind: int) -> None:
         """The lobby carried a step of another player to us."""
@@ -269,7 +261,7 @@ class Mesh:
     def close(self) -> None:
         """End every link; no timer is left.  The sockets stay open.  Closing twice is harmless."""
         self._closed = True
-        self._believing.cancel()
+        self._whereabouts.close()
         self._exchange.close()
         self._sockets.removeMatch(self.match_id)
         for link in self.links.values():
@@ -314,8 +306,7 @@ class Mesh:
             channelFailed=partial(self._channelFailed, player),
             doubted=self._sockets.addressesMayHaveChanged,
         )
-        self.links[player] = link
-        self.links = dict(sorted(self.links.items()))
+        self.links = dict(sorted((self.links | {player: link}).items()))
         self.transfer.use(player, link.channel)
         return link
 
@@ -337,12 +328,8 @@ class Mesh:
         self._sockets.verifyRelay()
         self._reachOut(peer)
 
-    def _believe(self) -> None:
-        self._whereabouts.introductions.believe()
-
     def _channelFailed(self, player: int) -> None:
         """Agree on new keys, and with them a fresh channel."""
-        self._log.warn("player {player} acknowledges nothing any more", player=player)
         self._exchange.begin(player)
         self._listener.channelFailed(player)
 

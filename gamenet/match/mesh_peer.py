@@ -37,7 +37,6 @@ class MeshPeer:
     @ivar member: Who they are, and where they may be reached, as was last said.
     @ivar link: The link to them; C{None} until there are keys for one.
     @ivar moves: How often players, and not the lobby, said that they are elsewhere.
-    @ivar was_reached: Whether there ever was a path to them.
     """
 
     _log = Logger()
@@ -45,8 +44,12 @@ class MeshPeer:
     member: TicketMember
     link: PeerLink | None = None
     moves: int = attrs.field(init=False, default=0)
-    was_reached: bool = attrs.field(init=False, default=False)
     _relayed: dict[Address, None] = attrs.field(init=False, factory=dict)
+    _lobby: tuple[Candidate, ...] = attrs.field(init=False)
+
+    @_lobby.default
+    def _ticket(self) -> tuple[Candidate, ...]:
+        return self.member.candidates
 
     @property
     def player(self) -> int:
@@ -72,6 +75,19 @@ class MeshPeer:
         self.moves += 1
         self.moved(both)
         return True
+
+    def believesLobby(self, candidates: tuple[Candidate, ...]) -> None:
+        """
+        Take the lobby's word on where this player may be reached.
+
+        The lobby repeats what they offered it, also when they are elsewhere and cannot tell
+        it.  So where players have said better, only what it did not say before is news.
+        """
+        said, self._lobby = self._lobby, candidates
+        if self.moves:
+            news = [each for each in candidates if each not in said]
+            candidates = tuple(dict.fromkeys((*news, *self.member.candidates)))
+        self.moved(candidates[:CANDIDATES_LIMIT])
 
     def moved(self, candidates: tuple[Candidate, ...]) -> None:
         """They may be reached elsewhere now."""

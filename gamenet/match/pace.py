@@ -69,6 +69,12 @@ class Pace:
         self._schedule = FrameSchedule(self._frame_rate, now, frame)
         self._forget()
 
+    def admit(self, player: int) -> None:
+        """Somebody may come who was not there at the start."""
+        if player not in self._sync:
+            self._sync[player] = TimeSync(self._frame_rate)
+            self._round_trip[player] = 0.0
+
     def forget(self, player: int) -> None:
         """A player is out, or comes anew: how far they were says nothing any more."""
         if player in self._sync:

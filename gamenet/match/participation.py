@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -29,7 +29,7 @@ from gamenet.wire.log_commands import Command, EndActivity, Join, Leave, StartAc
 from gamenet.wire.log_events import ParticipantJoined, ParticipantLeft, ParticipantReturned
 from gamenet.wire.log_values import CONTENT_LIMIT, Epoch, LeaveReason, RefusalCode
 
-__all__ = ["FAREWELL", "JOIN_AGAIN", "LEAVE_PATIENCE", "Duties", "Participation"]
+__all__ = ["FAREWELL", "JOIN_AGAIN", "LEAVE_PATIENCE", "Duties", "Entry", "Participation"]
 
 #: For so many seconds the link with who has left stays, for the last words.
 FAREWELL = 1.0
@@ -58,6 +58,23 @@ class Duties:
     refused: Callable[[CommandRefused], object]
     departed: Callable[[int], object]
     report: Callable[[Epoch, tuple[int, ...]], object]
+
+
+@attrs.frozen
+class Entry:
+    """
+    How a match is entered from a session.
+
+    @ivar title: The session's name; C{""} is its id.
+    @ivar returning: Whether we were in the match before by the same number, in this process.
+    @ivar report: Called where we are the host, with the epoch and the participants.
+    """
+
+    title: str = ""
+    returning: bool = False
+    report: Callable[[Epoch, tuple[int, ...]], object] = attrs.field(
+        default=lambda epoch, players: None, eq=False
+    )
 
 
 class Participation:
@@ -254,7 +271,7 @@ class Participation:
         self.session.submit(command).addErrback(self._ignore)
 
     def _ignore(self, failure: Failure) -> None:
-        if failure.check(GamenetError, CancelledError) is None:
+        if failure.check(GamenetError, CancelledError, TimeoutError) is None:
             self._log.failure("a command failed", failure)
         else:
             self._log.info("a command: {reason}", reason=failure.getErrorMessage())

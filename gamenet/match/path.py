@@ -52,7 +52,9 @@ class PathSettings:
     """
     The limits of path checking.
 
-    @ivar check_interval: Seconds between two checks of a proven path.
+    @ivar check_interval: Seconds between two checks of the path that carries the game.
+    @ivar backup_interval: Seconds between two checks of another proven path, while they
+        are answered.
     @ivar unproven_interval: Seconds between two checks of the relay while unproven.
     @ivar first_interval: Seconds between two of the first checks of a path, which tell how
         long it is and what the other player's clock shows.
@@ -67,6 +69,7 @@ class PathSettings:
     """
 
     check_interval: float = attrs.field(default=0.5, validator=seconds())
+    backup_interval: float = attrs.field(default=1.0, validator=seconds())
     unproven_interval: float = attrs.field(default=0.2, validator=seconds())
     first_interval: float = attrs.field(default=0.1, validator=seconds())
     first_checks: int = attrs.field(default=16, validator=wholeNumber(0, 256))
@@ -187,7 +190,7 @@ class PathTable:
         record.outstanding[nonce] = now
         record.checks += 1
         if record.proven:
-            record.next_check = now + self._interval(record)
+            record.next_check = now + self._interval(record, now)
         elif record.announced or record.insisted:
             record.next_check = now + self.settings.unproven_interval
 
@@ -212,8 +215,8 @@ class PathTable:
         newly = not record.proven
         record.proven = True
         if newly:
-            record.next_check = now + self._interval(record)
             self._choose()
+            record.next_check = now + self._interval(record, now)
         if path == self.chosen:
             self._doubted = False
         return newly
@@ -326,10 +329,15 @@ class PathTable:
         record = self._records.get(self.chosen) if self.chosen is not None else None
         return 0.0 if record is None else record.jitter
 
-    def _interval(self, record: PathRecord) -> float:
+    def _interval(self, record: PathRecord, now: float) -> float:
         """Return the seconds from one check of a proven path to the next."""
-        first = record.checks < self.settings.first_checks
-        return self.settings.first_interval if first else self.settings.check_interval
+        settings = self.settings
+        if record.checks < settings.first_checks:
+            return settings.first_interval
+        backup = settings.backup_interval
+        if record.path == self.chosen or now - record.last_answer > 1.5 * backup:
+            return settings.check_interval
+        return max(settings.check_interval, backup)
 
     def _choose(self) -> None:
         """

@@ -10,6 +10,7 @@ The way in: connect to a lobby, sit down in a session, play.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -22,14 +23,17 @@ from gamenet.lobby.client import ILobbyListener, LobbyClient
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.match.match import Match
 from gamenet.match.match_keys import MatchKeys
+from gamenet.match.own_relay import relayAmong
 from gamenet.match.session import Session
 from gamenet.match.shared_match import SharedMatch
-from gamenet.match.sockets import PlayerSockets
+from gamenet.match.sockets import PlayerSockets, RelayAccess
 from gamenet.rollback.settings import PLAYERS_LIMIT
 from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys
+from gamenet.turn_client.ice_servers import IceServer
 from gamenet.wire.lobby_answers import MatchTicket, RelayCredentials
 from gamenet.wire.lobby_values import (
     HOST,
+    LOCAL_PLAYERS_LIMIT,
     RELAYED,
     SERVER_REFLEXIVE,
     Candidate,
@@ -38,13 +42,12 @@ from gamenet.wire.lobby_values import (
     TicketMember,
 )
 
-__all__ = ["MATCHES_LIMIT", "SEATS_LIMIT", "Player", "connect"]
-
-#: How many matches can be played on one connection with a lobby.
-MATCHES_LIMIT = 65_536
+__all__ = ["SEATS_LIMIT", "Player", "connect"]
 
 #: The most seats of a session that can be played.
 SEATS_LIMIT = PLAYERS_LIMIT
+
+_TOO_MANY = f"from 1 to {LOCAL_PLAYERS_LIMIT} can play at one machine, not {{}}"
 
 
 def connect(
@@ -56,6 +59,7 @@ def connect(
     relay_only: bool = False,
     interface: str = "",
     port: int = 0,
+    ice_servers: Sequence[IceServer] | None = None,
 ) -> Deferred[Player]:
     """
     Connect to a lobby.
@@ -69,13 +73,17 @@ def connect(
         address of ours is offered to anybody.
     @param interface: The numeric local address of the game socket; C{""} is all.
     @param port: The port of the game socket; 0 lets the system choose (seed row H12).
+    @param ice_servers: Servers of our own, instead of the relay that the lobby offers: the
+        first C{turn:} server among them, over UDP and by its numeric address (seed row K7).
+        With none of those no relay is used.
     @return: Fires with the L{Player}; fails with L{gamenet.errors.ConnectionFailed},
+        L{BadSetting} where no match can use one of the C{ice_servers},
         L{gamenet.errors.InsecureConnection}, L{gamenet.errors.RequestRefused},
         L{gamenet.errors.RequestTimedOut} or L{gamenet.errors.CannotBind}.
     """
     machine = asMachine(reactor)
     return Deferred.fromCoroutine(
-        _connect(machine, lobby, name, insecure, relay_only, interface, port)
+        _connect(machine, lobby, name, insecure, relay_only, interface, port, ice_servers)
     )
 
 
@@ -87,8 +95,12 @@ async def _connect(
     relay_only: bool,
     interface: str,
     port: int,
+    ice_servers: Sequence[IceServer] | None,
 ) -> Player:
+    own_relay = None if ice_servers is None else relayAmong(ice_servers)
     player = Player(machine, relay_only, interface, port)
+    player.relay = own_relay
+    player.takes_offer = ice_servers is None
     try:
         await player._greet(lobby, name, insecure)
     except BaseException:
@@ -106,6 +118,8 @@ class Player:
     @ivar sockets: The player's sockets.
     @ivar session: The session the player sits in, C{None} while in the lobby.
     @ivar relay_only: Whether no address but the relayed one is offered.
+    @ivar relay: A relay of our own, C{None} for none.
+    @ivar takes_offer: Whether the relay is used that the lobby offers.
     """
 
     _log = Logger()
@@ -119,11 +133,12 @@ class Player:
         self._match_keys = MatchKeys(machine, self.keys)
         self.sockets = PlayerSockets(machine, interface, port, self._relayChanged, relay_only)
         self.session: Session | None = None
+        self.relay: RelayAccess | None = None
+        self.takes_offer = True
         self._interface = interface
         self._host = ""
         self._asking = 0
         self._left_id = ""
-        self._entered: dict[tuple[bytes, int], None] = {}
         self._closed = False
 
     @property
@@ -135,7 +150,9 @@ class Player:
         """Ask the lobby for its sessions; C{player.lobby.sessions} is kept up to date by itself."""
         return self.lobby.listSessions()
 
-    def createSession(self, title: str, capacity: int = 2, minimum: int = 2) -> Deferred[Session]:
+    def createSession(
+        self, title: str, capacity: int = 2, minimum: int = 2, players: int = 1
+    ) -> Deferred[Session]:
         """
         Create a session and become its host.
 
@@ -143,16 +160,29 @@ class Player:
         @param capacity: How many seats; at most L{SEATS_LIMIT}.  Who joins while a match
             runs takes a seat that is free.
         @param minimum: How many players it takes to start.
+        @param players: How many play here, each in a seat of their own, 1 to
+            L{LOCAL_PLAYERS_LIMIT}; L{gamenet.interfaces.IPeerProtocol.localInput} is asked
+            for each of them.
         @return: Fires with the L{Session}; fails with L{BadSetting} where there are
-            too many seats, or as L{LobbyClient.createSession} does.
+            too many seats or players, or as L{LobbyClient.createSession} does.
         """
         if capacity > SEATS_LIMIT:
             return fail(BadSetting(f"a match has at most {SEATS_LIMIT} seats, not {capacity}"))
-        return self._sitDown(self.lobby.createSession(title, capacity, minimum))
+        if not _canPlay(players):
+            return fail(BadSetting(_TOO_MANY.format(players)))
+        return self._sitDown(self.lobby.createSession(title, capacity, minimum, players))
 
-    def joinSession(self, session_id: str) -> Deferred[Session]:
-        """Take a seat in the session with that id; fires with the L{Session}."""
-        return self._sitDown(self.lobby.joinSession(session_id))
+    def joinSession(self, session_id: str, players: int = 1) -> Deferred[Session]:
+        """
+        Take a seat in the session with that id, or several.
+
+        @param players: How many play here, as for L{createSession}.
+        @return: Fires with the L{Session}; fails with L{BadSetting}, or as
+            L{LobbyClient.joinSession} does: C{SESSION_FULL} where they do not fit.
+        """
+        if not _canPlay(players):
+            return fail(BadSetting(_TOO_MANY.format(players)))
+        return self._sitDown(self.lobby.joinSession(session_id, players))
 
     def close(self) -> Deferred[None]:
         """Leave everything; no socket and no timer is left.  Closing twice is harmless."""
@@ -238,9 +268,16 @@ class Player:
             view,
             self.candidates,
             self._letGo,
+            self._relayAccess,
         )
         self.lobby.whenServerReflexiveKnown().addCallback(lambda _: session.offerCandidates())
         return session
+
+    def _relayAccess(self) -> RelayAccess | None:
+        offer = self.lobby.relay_credentials
+        if not self.takes_offer or offer is None:
+            return self.relay
+        return offer.address, offer.username, offer.password
 
     def _letGo(self, session: Session) -> None:
         if self.session is session:
@@ -282,15 +319,8 @@ class Player:
             self.session.allocate()
 
     def matchStarting(self, ticket: MatchTicket) -> None:
-        """
-        See L{ILobbyListener}.  A seat that these keys were used in is not taken again: its
-        links would begin anew with the same keys and counters.
-        """
-        seat = ticket.match_id, ticket.player
-        if seat in self._entered or len(self._entered) >= MATCHES_LIMIT:
-            self._log.warn("a ticket for a seat that was ours is refused: connect anew")
-        elif self.session is not None:
-            self._entered[seat] = None
+        """See L{ILobbyListener}."""
+        if self.session is not None:
             self.session.ticketReceived(ticket)
 
     def memberJoined(self, match_id: bytes, member: TicketMember) -> None:
@@ -325,3 +355,8 @@ class Player:
     def _matchCalled(self, match_id: bytes) -> Match | SharedMatch | None:
         match = None if self.session is None else self.session.match
         return match if match is not None and match.match_id == match_id else None
+
+
+def _canPlay(players: int) -> bool:
+    """Return whether so many can play at one machine."""
+    return type(players) is int and 1 <= players <= LOCAL_PLAYERS_LIMIT

@@ -38,7 +38,7 @@ class MatchResult:
     What is left of a match.
 
     @ivar match_id: The match's id, 16 bytes.
-    @ivar player: Our player number.
+    @ivar player: Our player number, the lowest where several play here.
     @ivar outcome: How it ended.
     @ivar last_frame: The last frame that all agreed on, -1 for none.
     @ivar checksum: crc32 of the state it led to, or with sparse saving the newest one
@@ -46,8 +46,8 @@ class MatchResult:
     @ivar statistics: What it cost.
     @ivar statement: What the players of a finished match sign, as canonical bytes
         (L{gamenet.wire.match_statements}); C{b""} where it was not played to its end.
-    @ivar signatures: Everybody's word on it, ours too, in order of player number: given,
-        missing or differing.
+    @ivar signatures: Every member's word on it, ours too, in order of player number: given,
+        missing or differing.  Several who play at one machine have one, by the lowest.
     """
 
     match_id: bytes
@@ -87,7 +87,10 @@ class PeerProtocol(SessionProtocol):
         self.match = match
 
     def localInput(self, player: int, frame: int) -> bytes:
-        """Return what C{player} presses for C{frame}: nothing, unless overridden."""
+        """
+        Return what C{player}, one of those who play here, presses for C{frame}: nothing,
+        unless overridden.
+        """
         return b""
 
     def frameReady(self, simulation: ISimulation, blend: float) -> None:

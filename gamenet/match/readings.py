@@ -40,8 +40,8 @@ class Readings:
 
     @property
     def players(self) -> tuple[int, ...]:
-        """Who plays now, we too, ascending."""
-        return self._loop.members
+        """Who plays now, all who play here too, ascending."""
+        return self._loop.players
 
     def statistics(self) -> MatchStatistics:
         """Return what the match has cost so far."""

@@ -16,14 +16,24 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from gamenet.errors import GamenetError, MatchEnded
-from gamenet.interfaces import Address, IMachine, IPeerProtocol, IPicturedSimulation, ISimulation
+from gamenet.interfaces import (
+    Address,
+    IMachine,
+    IPeerProtocol,
+    IPicturedSimulation,
+    ISessionProtocol,
+    ISimulation,
+)
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.match.attachments import Attachments, IsMatchLog
 from gamenet.match.match import Match
 from gamenet.match.moments import requireMethods
+from gamenet.match.participation import Entry
 from gamenet.match.protocol import MatchResult
 from gamenet.match.resume_secret import ResumeSecret, decodeResumeSecret
+from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
+from gamenet.match.shared_match import SharedMatch
 from gamenet.match.sockets import PlayerSockets
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
@@ -76,12 +86,12 @@ class ReturnedSession:
         @param resumed: What our former process left.
         @raise gamenet.errors.CannotBind: The port is taken.
         """
-        self.match: Match | None = None
+        self.match: Match | SharedMatch | None = None
         self.ended: str | None = None
         self._machine = machine
         self._resumed = resumed
         self._interface = interface
-        self._relay_only = _hides(resumed)
+        self._relay_only = resumed.relay_only or _hides(resumed)
         self._sockets = PlayerSockets(
             machine, interface, port, self._relayChanged, self._relay_only
         )
@@ -117,13 +127,24 @@ class ReturnedSession:
             )
         )
 
+    def share(
+        self, protocol: ISessionProtocol, settings: SessionSettings | None = None
+    ) -> Deferred[SharedMatch]:
+        """
+        Share on: the others tell us how the session stands.  Can be called once.
+
+        @return: As L{gamenet.match.session.Session.share}; everything is closed when the
+            session is over.
+        """
+        return Deferred.fromCoroutine(self._share(protocol, settings or SessionSettings()))
+
     def leave(self) -> Deferred[None]:
         """Leave the match; fires when goodbye is said.  No socket and no timer is left."""
         match = self.match
         if match is None:
             self._end("we left")
             return succeed(None)
-        over = match.whenOver()
+        over = match.whenOver().addErrback(lambda _: None)
         match.leave()
         return over
 
@@ -137,8 +158,7 @@ class ReturnedSession:
         pictured = attachments.pictures is not None
         requireMethods(simulation, IPicturedSimulation if pictured else ISimulation)
         requireMethods(protocol, IPeerProtocol)
-        if self.ended is not None or self.match is not None:
-            raise MatchEnded(f"there is nothing to come back to: {self.ended or 'we are back'}")
+        self._requireMatch()
         resumed = self._resumed
         try:
             match = self.match = Match(
@@ -157,6 +177,32 @@ class ReturnedSession:
             return await match.play()
         finally:
             self._end("the match is over")
+
+    async def _share(self, protocol: ISessionProtocol, settings: SessionSettings) -> SharedMatch:
+        requireMethods(protocol, ISessionProtocol)
+        self._requireMatch()
+        resumed = self._resumed
+        match = self.match = SharedMatch(
+            self._machine,
+            resumed.ticket,
+            resumed.keys(self._machine.randomBytes(_LINK_SEED_BYTES)),
+            self._sockets,
+            protocol,
+            settings,
+            self._candidates(),
+            lambda player, attempt, kind: None,
+            Entry(),
+            resumed,
+        )
+        match.whenOver().addBoth(lambda _: self._end("the session is over"))
+        return await match.begin()
+
+    def _requireMatch(self) -> None:
+        """
+        @raise MatchEnded: There is nothing to come back to.
+        """
+        if self.ended is not None or self.match is not None:
+            raise MatchEnded(f"there is nothing to come back to: {self.ended or 'we are back'}")
 
     def _candidates(self) -> tuple[Candidate, ...]:
         """Return where we may be reached, as far as it is known without a lobby."""

@@ -25,11 +25,13 @@ class Seats:
     @ivar vacant: Which are empty as far as the ticket says, ascending: those that nobody
         has, and our own where we come late.
     @ivar joining: Whether we come late.
+    @ivar seating: The players of each member, ascending; an empty seat stands alone.
     """
 
     players: int
     vacant: tuple[int, ...]
     joining: bool
+    seating: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, ticket: MatchTicket, joining: bool = False) -> Seats:
@@ -41,13 +43,13 @@ class Seats:
         @raise BadSetting: The match has more seats than can be played.
         """
         late = joining or ticket.late
-        taken = [member.player for member in ticket.members]
+        taken = [number for member in ticket.members for number in member.numbers]
         players = max(_FEWEST, ticket.capacity, *taken)
         if players > PLAYERS_LIMIT:
             raise BadSetting(f"a match has at most {PLAYERS_LIMIT} seats, not {players}")
-        vacant = tuple(
-            player
-            for player in range(1, players + 1)
-            if player not in taken or (late and player == ticket.player)
-        )
-        return cls(players, vacant, late)
+        ours = next(each.numbers for each in ticket.members if each.player == ticket.player)
+        empty = [player for player in range(1, players + 1) if player not in taken]
+        vacant = (*empty, *ours) if late else tuple(empty)
+        several = (member.numbers for member in ticket.members)
+        seating = sorted([*several, *((player,) for player in empty)])
+        return cls(players, tuple(sorted(vacant)), late, tuple(seating))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from gamenet.errors import (
     GamenetError,
@@ -25,15 +25,16 @@ from gamenet.interfaces import (
 )
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.attachments import Attachments, IsMatchLog
-from gamenet.match.lobby_reports import LobbyReports, isEnder
+from gamenet.match.lobby_reports import LobbyReports, isEnder, isOverForAll
 from gamenet.match.match import Match
 from gamenet.match.match_keys import MatchKeys
 from gamenet.match.moments import requireMethods
+from gamenet.match.participation import Entry
 from gamenet.match.protocol import MatchResult
 from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
 from gamenet.match.shared_match import SharedMatch
-from gamenet.match.sockets import PlayerSockets
+from gamenet.match.sockets import PlayerSockets, RelayAccess
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
 from gamenet.wire.lobby_answers import MatchTicket
@@ -60,12 +61,14 @@ class Session:
         view: SessionView,
         candidates: Callable[[], tuple[Candidate, ...]],
         letGo: Callable[[Session], None],
+        relay: Callable[[], RelayAccess | None],
     ) -> None:
         """
         @param keys: Our keys for each match.
         @param view: The session as the lobby described it.
         @param candidates: Returns where we may be reached, as far as it is known.
         @param letGo: Called once, when the seat and the match are both gone.
+        @param relay: Returns the relay to use, as far as it is known.
         """
         self.view = view
         self.match: Match | SharedMatch | None = None
@@ -77,9 +80,12 @@ class Session:
         self._keys = keys
         self._candidates = candidates
         self._letGo = letGo
+        self._relay = relay
         self._waiting: Deferred[MatchTicket] | None = None
         self._ticket: MatchTicket | None = None
         self._asked = False
+        self._over_for_all = b""
+        self._seat = b"", 0
         self._parting: list[Deferred[None]] = []
         self._offered: tuple[Candidate, ...] = ()
         self.viewChanged(view)
@@ -163,7 +169,7 @@ class Session:
     def leave(self) -> Deferred[None]:
         """Leave the session, and the match if one is on; fires when the lobby has agreed."""
         if self.ended is not None:
-            return succeed(None)
+            return self.leaveMatch()
         self.end("we left")
         return Deferred.fromCoroutine(self._leave())
 
@@ -182,12 +188,21 @@ class Session:
         self.view = view
         if view.state == OPEN:
             self._ticket = None
+            self._over_for_all = b""
+        elif self._over_for_all and self.is_host:
+            # Who was the host when the match ended is gone without a word.
+            self._reports.endMatch(self._over_for_all)
+            self._over_for_all = b""
         self.allocate()
         self.offerCandidates()
         self._startIfReady()
 
     def ticketReceived(self, ticket: MatchTicket) -> None:
-        """The host has started; called by the player."""
+        """The host has started; called by the player.  The same again is no news."""
+        seat = ticket.match_id, ticket.player
+        if seat == self._seat:
+            return
+        self._seat = seat
         self._asked = False
         waiting = self._waiting
         self._waitNoLonger()
@@ -198,11 +213,9 @@ class Session:
 
     def allocate(self) -> None:
         """Get a relayed address, once the minimum of players is there; called by the player."""
-        credentials = self._lobby.relay_credentials
-        if credentials is not None and len(self.view.members) >= self.view.minimum:
-            self._sockets.allocate(
-                credentials.address, credentials.username, credentials.password
-            )
+        relay = self._relay()
+        if relay is not None and self.view.seated >= self.view.minimum:
+            self._sockets.allocate(*relay)
 
     def offerCandidates(self) -> None:
         """Tell the lobby where we may be reached, whenever that has changed."""
@@ -268,9 +281,7 @@ class Session:
                 attachments,
                 self._candidates(),
                 partial(self._reports.sendStep, ticket.match_id),
-                returning=returning,
-                title=self.view.title,
-                report=partial(self._reports.reportHost, ticket.match_id),
+                entry=self._entry(ticket, returning),
             )
         except GamenetError:
             self._matchOver(ticket)
@@ -293,9 +304,7 @@ class Session:
                 settings,
                 self._candidates(),
                 partial(self._reports.sendStep, ticket.match_id),
-                partial(self._reports.reportHost, ticket.match_id),
-                self.view.title,
-                returning=returning,
+                self._entry(ticket, returning),
             )
         except GamenetError:
             self._matchOver(ticket)
@@ -303,6 +312,10 @@ class Session:
         self.match = match
         match.whenOver().addBoth(lambda _: self._matchOver(ticket))
         return await match.begin()
+
+    def _entry(self, ticket: MatchTicket, returning: bool) -> Entry:
+        report = partial(self._reports.reportHost, ticket.match_id)
+        return Entry(self.view.title, returning, report)
 
     def _matchOver(self, ticket: MatchTicket) -> None:
         match, self.match = self.match, None
@@ -316,11 +329,13 @@ class Session:
             self._letGo(self)
         elif ends:
             self._reports.endMatch(ticket.match_id)
+        elif match is not None and isOverForAll(match):
+            self._over_for_all = ticket.match_id
 
     def _awaitTicketInTime(self, limit: float) -> Deferred[MatchTicket]:
         """Await the ticket; a host who waits for players waits as long as it likes."""
         waiting = self._awaitTicket()
-        if not self.is_host or len(self.view.members) >= self.view.minimum:
+        if not self.is_host or self.view.seated >= self.view.minimum:
 
             def tooLate(result: object, seconds: float | None) -> MatchTicket:
                 raise IdentityTimeout(limit)
@@ -352,7 +367,7 @@ class Session:
             and not self._asked
             and self.is_host
             and self.view.state == OPEN
-            and len(self.view.members) >= self.view.minimum
+            and self.view.seated >= self.view.minimum
             and not self._sockets.allocating
         )
         if ready:
@@ -363,7 +378,7 @@ class Session:
 
     def _startRefused(self, error: Exception) -> None:
         self._asked = False
-        if isinstance(error, RequestRefused) and len(self.view.members) < self.view.minimum:
+        if isinstance(error, RequestRefused) and self.view.seated < self.view.minimum:
             return
         waiting = self._waiting
         self._waitNoLonger()

@@ -109,22 +109,29 @@ class MatchSettings:
         return Configuration.of(self.rollbackSettings(players, 1), self.rules).digest
 
     def rollbackSettings(
-        self, players: int, local_player: int, vacant: tuple[int, ...] = ()
+        self,
+        players: int,
+        local_player: int,
+        vacant: tuple[int, ...] = (),
+        seating: tuple[tuple[int, ...], ...] | None = None,
     ) -> RollbackSettings:
         """
         Return what the rollback session is told.
 
         @param players: How many seats there are.
-        @param local_player: Which of them is ours, from 1.
+        @param local_player: Which of them is ours, from 1; of several any.
         @param vacant: Which of them are empty at the start.
+        @param seating: The players of each member; C{None} for one each.
         @raise BadSetting: That cannot be played.
         """
         drops = self.plays_alone or players > 2  # else who is lost ends the match
         noticed = self.rollback.interrupted_after
         return self.rollback.rollbackSettings(
             vacant=vacant,
+            seating=seating,
+            open_seating=True,
             lone_survivor=self.plays_alone,
-            rejoin_within=self.grace,
+            rejoin_within=None,  # the session's log says whose grace is over
             players=players,
             local_player=local_player,
             prediction_window=self.prediction_window,

@@ -16,7 +16,6 @@ from gamenet.errors import (
     CommandRefused,
     GamenetError,
     MatchEnded,
-    MomentFailed,
     PeerTimeout,
     SyncTimeout,
 )
@@ -26,7 +25,7 @@ from gamenet.machine.alarm import Alarm
 from gamenet.match.admission import Admission
 from gamenet.match.mesh import Mesh
 from gamenet.match.mesh_listener import IMeshListener
-from gamenet.match.participation import Duties, Participation
+from gamenet.match.participation import Duties, Entry, Participation
 from gamenet.match.path import Path
 from gamenet.match.resume_secret import ResumeSecret
 from gamenet.match.session_settings import SessionSettings
@@ -37,7 +36,6 @@ from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember
 from gamenet.wire.log_commands import Command
 from gamenet.wire.log_events import Event
-from gamenet.wire.log_values import Epoch
 from gamenet.wire.peer_packets import LogBody, PeerPacket
 
 __all__ = ["SharedMatch"]
@@ -66,18 +64,14 @@ class SharedMatch:
         settings: SessionSettings,
         candidates: tuple[Candidate, ...],
         sendStep: Callable[[int, bytes, int], None],
-        report: Callable[[Epoch, tuple[int, ...]], object],
-        title: str = "",
+        entry: Entry,
         resumed: ResumeSecret | None = None,
-        returning: bool = False,
     ) -> None:
         """
         @param candidates: Where we may be reached, as offered to the others.
         @param sendStep: Called with a player number, an attempt id and a step kind.
-        @param report: Called where we are host, with the epoch and the participants.
-        @param title: The session's name.
+        @param entry: How we come to it.
         @param resumed: What our former process left, where this one has returned.
-        @param returning: Whether we were in this match before by that number.
         """
         self.match_id, self.player = ticket.match_id, ticket.player
         self._clock = machine.clock
@@ -85,14 +79,15 @@ class SharedMatch:
         self._candidates = candidates
         self._sendStep = sendStep
         self._mesh = Mesh(
-            machine, ticket, keys, sockets, settings.links, self, resumed, returning=returning
+            machine, ticket, keys, sockets, settings.links, self, resumed,
+            returning=entry.returning,
         )
         self._admission = Admission(self._mesh, ticket)
         # Whoever is not the first host is told the state: nobody has to be there at once.
         newcomer = ticket.late or resumed is not None or ticket.player != 1
-        duties = Duties(self._end, self._end, self._departed, report)
+        duties = Duties(self._end, self._end, self._departed, entry.report)
         self._part = Participation(
-            machine, ticket, self._mesh, protocol, settings.log, duties, title, newcomer
+            machine, ticket, self._mesh, protocol, settings.log, duties, entry.title, newcomer
         )
         self.shared: SharedSession = self._part.session
         self._limit = math.inf
@@ -288,8 +283,6 @@ class SharedMatch:
         if self._over:
             return
         self._over, self._error = True, error
-        if isinstance(error, MomentFailed):
-            self._log.failure("{moment} raised in a session", moment=error.moment)
         why = "we left" if error is None else str(error)
         self._log.info("session {s} is over: {why}", s=self.match_id.hex(), why=why)
         self._limit_alarm.cancel()

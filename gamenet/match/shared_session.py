@@ -18,6 +18,7 @@ from gamenet.errors import (
     CommandRefused,
     GamenetError,
     LocalProtocolError,
+    MomentFailed,
     RemoteProtocolError,
     SendFailed,
 )
@@ -28,17 +29,10 @@ from gamenet.event_log.shared_state import SharedState
 from gamenet.event_log.standing import Statistics
 from gamenet.interfaces import ISessionProtocol
 from gamenet.machine.alarm import Alarm
-from gamenet.match.moments import moment
-from gamenet.match.session_steps import SessionStep, StepBudget
+from gamenet.match.session_moments import SessionMoments
+from gamenet.match.session_steps import SessionStep
 from gamenet.wire.log_commands import COMMANDS, Command
-from gamenet.wire.log_events import (
-    Event,
-    HostDelegated,
-    ParticipantJoined,
-    ParticipantLeft,
-    ParticipantLost,
-    ParticipantReturned,
-)
+from gamenet.wire.log_events import Event
 from gamenet.wire.log_messages import (
     CommandSent,
     EventsWanted,
@@ -57,6 +51,9 @@ LOG_STREAM = 0
 #: How often one turn goes round for what the game asks for in its moments; then the
 #: reactor has its turn.
 ROUNDS = 16
+
+#: Least seconds between two turns that nothing asks for.
+LEAST_PAUSE = 0.005
 
 #: The first two bytes of a message: an array, and its number.
 _HEAD = 2
@@ -116,11 +113,10 @@ class SharedSession:
         self._clock = clock
         self._replica = replica
         self._carriage = carriage
-        self._protocol = protocol
         self._told = told
         self._failed = failed
         self._alarm = Alarm(clock, self._turn)
-        self._budget = StepBudget()
+        self._moments = SessionMoments(clock, player, protocol)
         self._rejected = 0
         self._known: dict[int, None] = {}
         self._paths: dict[int, None] = {}
@@ -153,11 +149,6 @@ class SharedSession:
     def is_host(self) -> bool:
         """Whether we order the events."""
         return self._replica.is_host
-
-    @property
-    def acknowledged(self) -> int:
-        """The number of the last event that two participants hold."""
-        return self._replica.acknowledged
 
     @property
     def connected_players(self) -> tuple[int, ...]:
@@ -219,7 +210,7 @@ class SharedSession:
             return
         self._began = True
         if self.state is not None:
-            self._guard(self._tellState)
+            self._guard(lambda: self._moments.synced(self._replica))
         self._soon()
 
     def pathChanged(self, player: int, has_path: bool) -> None:
@@ -229,11 +220,11 @@ class SharedSession:
         if has_path:
             self._know(player)
             self._paths[player] = None
-            self._step(SessionStep.CONNECTED, player=player)
+            self._moments.step(SessionStep.CONNECTED, player=player)
         else:
             del self._paths[player]
-            self._step(SessionStep.UNREACHABLE, player=player)
-        self._guard(self._tellPeers)
+            self._moments.step(SessionStep.UNREACHABLE, player=player)
+        self._guard(lambda: self._moments.peers(self.connected_players))
         self._soon()
 
     def restarted(self, player: int) -> None:
@@ -241,7 +232,7 @@ class SharedSession:
         if self.closed:
             return
         if player in self._known:
-            self._step(SessionStep.RESTARTED, player=player)
+            self._moments.step(SessionStep.RESTARTED, player=player)
         self._known[player] = None
         self._replica.restarted(player, self._clock.seconds())
         self._soon()
@@ -254,7 +245,7 @@ class SharedSession:
         had_path = self._paths.pop(player, self) is None
         self._replica.disconnected(player, self._clock.seconds())
         if had_path:
-            self._guard(self._tellPeers)
+            self._guard(lambda: self._moments.peers(self.connected_players))
         self._soon()
 
     def messageReceived(self, player: int, message: bytes) -> None:
@@ -267,12 +258,12 @@ class SharedSession:
         except RemoteProtocolError as error:
             self._rejected += 1
             if self._rejected == 1:
-                self._step(SessionStep.REJECTED, player=player, reason=str(error))
+                self._moments.step(SessionStep.REJECTED, player=player, reason=str(error))
             return
         if message[1:_HEAD] == _numberOf(EventsWanted):
             wanted = decodeLogMessage(message)
             assert isinstance(wanted, EventsWanted)
-            self._step(SessionStep.GAP_THERE, player=player, sequence=wanted.after)
+            self._moments.step(SessionStep.GAP_THERE, player=player, sequence=wanted.after)
         if self._began:
             self._turn()
 
@@ -317,7 +308,8 @@ class SharedSession:
             self._turning = False
         if not self.closed:
             now = self._clock.seconds()
-            self._alarm.set(now if self._unfinished else self._replica.nextDue())
+            due = max(self._replica.nextDue(), now + LEAST_PAUSE)
+            self._alarm.set(now if self._unfinished else due)
 
     def _goRound(self) -> None:
         for _ in range(ROUNDS):
@@ -352,9 +344,9 @@ class SharedSession:
     def _noteSent(self, player: int, message: bytes) -> None:
         head = message[1:_HEAD]
         if head == _numberOf(SnapshotSent):
-            self._step(SessionStep.SNAPSHOT_SENT, player=player, sequence=self.sequence)
+            self._moments.step(SessionStep.SNAPSHOT_SENT, player=player, sequence=self.sequence)
         elif head == _numberOf(EventsWanted):
-            self._step(SessionStep.GAP, player=player, sequence=self.sequence)
+            self._moments.step(SessionStep.GAP, player=player, sequence=self.sequence)
 
     def _guard(self, act: Callable[[], None]) -> None:
         """Do something that may end everything by raising."""
@@ -364,6 +356,8 @@ class SharedSession:
             return
         except GamenetError as raised:
             error = raised
+            if isinstance(error, MomentFailed):
+                self._log.failure("{moment} raised in a session", moment=error.moment)
         except Exception as raised:
             self._log.failure("the shared session failed")
             error = LocalProtocolError(f"the shared session cannot go on: {raised!r}")
@@ -374,58 +368,12 @@ class SharedSession:
         """Tell the owner, then whom it concerns."""
         self._told(outcome)
         match outcome:
-            case outcomes.EventApplied(event):
-                self._tellEvent(event)
-            case outcomes.Synced():
-                self._step(
-                    SessionStep.SNAPSHOT_RECEIVED, sequence=self.sequence, player=self.host
-                )
-                self._tellState()
             case outcomes.CommandAccepted(number, accepted):
                 self._answer(number, accepted)
             case outcomes.CommandRefused(number, code, reason):
                 self._answer(number, CommandRefused(code, reason))
-            case outcomes.EventDropped(event):
-                self._step(SessionStep.DROPPED, sequence=event.sequence)
-                with moment("eventDropped"):
-                    self._protocol.eventDropped(event)
-            case outcomes.HostChanged(epoch):
-                self._step(SessionStep.ELECTED, player=epoch.host, epoch=epoch.number)
-                with moment("hostChanged"):
-                    self._protocol.hostChanged(epoch.host, epoch.number)
-            case outcomes.StateDiffers(sequence, player):
-                self._step(SessionStep.DISAGREES, player=player, sequence=sequence)
-                with moment("statesDisagree"):
-                    self._protocol.statesDisagree(sequence, player)
-
-    def _tellEvent(self, event: Event) -> None:
-        with moment("eventApplied"):
-            self._protocol.eventApplied(event)
-        match event.body:
-            case ParticipantJoined(player):
-                self._step(SessionStep.JOINED, player=player)
-            case HostDelegated(player):
-                self._step(SessionStep.DELEGATED, player=player)
-            case ParticipantLost(player):
-                self._step(SessionStep.LOST, player=player)
-                with moment("participantLost"):
-                    self._protocol.participantLost(player)
-            case ParticipantReturned(player):
-                self._step(SessionStep.RETURNED, player=player)
-                with moment("participantReturned"):
-                    self._protocol.participantReturned(player)
-            case ParticipantLeft(player, reason):
-                self._step(SessionStep.LEFT, player=player, reason=reason.name)
-                with moment("participantLeft"):
-                    self._protocol.participantLeft(player, reason)
-
-    def _tellState(self) -> None:
-        with moment("synced"):
-            self._protocol.synced(self.state)
-
-    def _tellPeers(self) -> None:
-        with moment("peersChanged"):
-            self._protocol.peersChanged(self.connected_players)
+            case _:
+                self._moments.tell(outcome, self._replica)
 
     def _answer(self, number: int, answer: Event | CommandRefused | None) -> None:
         waiting = self._answers.pop(number, None)
@@ -435,10 +383,6 @@ class SharedSession:
             waiting.errback(answer)
         else:
             waiting.callback(answer)
-
-    def _step(self, step: SessionStep, **fields: object) -> None:
-        if self._budget.take(self._clock.seconds()):
-            self._log.info("we, player {we}: " + step.value, we=self.player, **fields)
 
 
 def _numberOf(message: type[CommandSent | EventsWanted | SnapshotSent]) -> bytes:

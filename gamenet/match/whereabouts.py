@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from twisted.internet.interfaces import IReactorTime
+
 from gamenet.errors import LocalProtocolError, RemoteProtocolError
+from gamenet.machine.alarm import Alarm
 from gamenet.match.introductions import Introductions
 from gamenet.match.mesh_peer import MeshPeer
 from gamenet.wire.lobby_values import Candidate, TicketMember
@@ -42,21 +45,37 @@ class WhereaboutsExchange:
         peers: Mapping[int, MeshPeer],
         reachOut: Callable[[MeshPeer], object],
         introduce: Callable[[TicketMember], object],
-        soon: Callable[[], object],
+        clock: IReactorTime,
     ) -> None:
         """
         @param ours: What the ticket says of ourselves.
         @param peers: The others, for reading; kept up to date by the owner.
         @param reachOut: Called with whoever is said to be elsewhere.
-        @param introduce: See L{Introductions}, and so C{soon}.
+        @param introduce: Called with whoever is believed to have come.
         """
         self.refused = 0
-        self.introductions = Introductions(ours, peers, self._tell, introduce, soon)
+        self.introductions = Introductions(
+            ours, peers, self._tell, introduce, clock.seconds, self._believeAfter
+        )
+        self._clock = clock
+        self._believing = Alarm(clock, self.introductions.believe)
+        self._closed = False
         self._player = ours.player
         self._peers = peers
         self._reachOut = reachOut
         self._ours: tuple[Candidate, ...] = ()
         self._told: dict[int, dict[int, tuple[Candidate, ...]]] = {}
+
+    def introducedBy(self, player: int) -> None:
+        """Whoever has this number is the introducer from now on."""
+        if player != self.introductions.introducer:
+            self.introductions.introducer = player
+            self._believeAfter(0.0)
+
+    def close(self) -> None:
+        """No timer is left."""
+        self._closed = True
+        self._believing.cancel()
 
     def offered(self, ours: tuple[Candidate, ...]) -> None:
         """Our own whereabouts may have changed: tell everybody whom we reach."""
@@ -68,7 +87,6 @@ class WhereaboutsExchange:
         """Tell somebody whom we reach what they were not told yet; call it when that begins."""
         if not peer.reached:
             return
-        peer.was_reached = True
         self.introductions.update(peer)
         told = self._told.setdefault(peer.player, {})
         places = {other.player: other.member.candidates for other in self._peers.values()}
@@ -119,6 +137,11 @@ class WhereaboutsExchange:
                     self.update(other)
         elif about is not None and not about.reached and about.believes(message.candidates):
             self._reachOut(about)
+
+    def _believeAfter(self, delay: float) -> None:
+        due, alarm = self._clock.seconds() + delay, self._believing
+        if not self._closed and (alarm.due is None or due < alarm.due):
+            alarm.set(due)
 
     def _tell(self, peer: MeshPeer, message: MeshMessage) -> bool:
         """Send a message; return whether there was room for it."""

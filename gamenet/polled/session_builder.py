@@ -14,6 +14,7 @@ from gamenet.bounds import wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.interfaces import IMachine
 from gamenet.lobby.endpoint_security import requireSecure
+from gamenet.match.own_relay import relayAmong
 from gamenet.match.player import SEATS_LIMIT, Player, connect
 from gamenet.polled.loops import processLoop, requireEndpoint
 from gamenet.polled.polled_session import PolledSession
@@ -36,7 +37,7 @@ def _servers(servers: Iterable[IceServer | str] | None) -> tuple[IceServer, ...]
     """
     Return the servers, read where they are URLs.
 
-    @raise BadSetting: One of them is none, or they are no list.
+    @raise BadSetting: One of them is none, or none that a match can use, or they are no list.
     """
     if servers is None:
         return None
@@ -44,9 +45,11 @@ def _servers(servers: Iterable[IceServer | str] | None) -> tuple[IceServer, ...]
         raise BadSetting(f"ice_servers must be a list of servers, not a {type(servers).__name__}")
     if len(servers) > SERVERS_LIMIT:
         raise BadSetting(f"ice_servers has at most {SERVERS_LIMIT} servers, not {len(servers)}")
-    return tuple(
+    read = [
         server if isinstance(server, IceServer) else IceServer.parse(server) for server in servers
-    )
+    ]
+    relayAmong(read)
+    return tuple(read)
 
 
 def _requireName(limit: int) -> Any:
@@ -82,7 +85,8 @@ class SessionBuilder:
     @ivar capacity: How many may take part in it, at most
         L{gamenet.match.player.SEATS_LIMIT}.
     @ivar ice_servers: STUN and TURN servers: each a L{IceServer}, which has credentials, or
-        a C{stun:} URL; at most L{SERVERS_LIMIT}.  C{None} for what the lobby hands out.
+        a C{stun:} URL; at most L{SERVERS_LIMIT}.  L{gamenet.match.own_relay} says which can
+        be used.  C{None} for what the lobby hands out.
     @ivar batch_size: How many events one C{poll} hands over at most.
     @ivar queue_size: How many events, and how many commands, may wait.
     @ivar insecure: Allow plain C{tcp:} to a lobby that is not on this machine.
@@ -161,5 +165,10 @@ class SessionBuilder:
 
 def _connect(machine: IMachine, plan: SessionPlan) -> Deferred[Player]:
     """Reach the lobby."""
-    given: Any = {} if plan.ice_servers is None else {"ice_servers": plan.ice_servers}
-    return connect(machine, plan.signalling, plan.player_name, insecure=plan.insecure, **given)
+    return connect(
+        machine,
+        plan.signalling,
+        plan.player_name,
+        insecure=plan.insecure,
+        ice_servers=plan.ice_servers,
+    )

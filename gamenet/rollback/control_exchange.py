@@ -70,6 +70,7 @@ class ControlExchange:
     @ivar _now: The newest time that we were told, in seconds.
     @ivar _peers: The numbers of all other peers, members or not.
     @ivar _next_round: When the next round is, in seconds.
+    @ivar _invited: Peers for whom empty seats were made ready, and since when those were.
     """
 
     membership: Membership
@@ -88,6 +89,7 @@ class ControlExchange:
     _members: tuple[int, ...]
     _now: float
     _next_round: float
+    _invited: dict[int, int]
 
     def __init__(
         self,
@@ -116,8 +118,9 @@ class ControlExchange:
         self._settings = settings
         self._progress = progress
         self._exchange = exchange
-        self._peers = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
+        self._peers = settings.others
         self._next_round = -1e9
+        self._invited = {}
 
     @property
     def state(self) -> SessionState | None:
@@ -246,11 +249,29 @@ class ControlExchange:
         self.hosting.stop()
         self._next_round = now
 
+    def reseat(self, settings: RollbackSettings, players: tuple[int, ...]) -> bool:
+        """
+        Have empty seats belong to one peer, whom nobody has dropped.
+
+        @param settings: With the new seating.
+        @return: Whether that is so now; C{False} where a seat is taken or about to be.
+        """
+        view = self.membership.view
+        taken = any(view.seats[player - 1].taken for player in players)
+        if taken or not self.membership.agreement.reseat(settings.peers):
+            return False
+        self._settings = self._exchange.settings = settings
+        self._peers = settings.others
+        self._invited[players[0]] = view.seats[players[0] - 1].since
+        return True
+
     def _isTooLate(self, peer: int) -> bool:
         """Whether a peer was dropped too long ago to come back."""
         within = self._settings.rejoin_within
         seat = self.membership.view.seats[peer - 1]
         if within is None or seat.taken or not seat.since:
+            return False
+        if self._invited.get(peer) == seat.since:
             return False
         return self._progress.current_frame - seat.since > within * self._settings.frame_rate
 

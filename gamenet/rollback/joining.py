@@ -1,7 +1,7 @@
 """
-The way to a seat, for a player who joins late and for one who comes back: follow
-the match like a spectator, until we are close behind the others; ask for the
-seat; and play from the frame on that all have agreed on.
+The way to a seat, for who joins late and for who comes back: follow the match like a
+spectator, until we are close behind the others; ask for the seat; and play from the
+frame on that all have agreed on.
 """
 
 from __future__ import annotations
@@ -56,18 +56,16 @@ _REQUEST_INTERVAL = 0.2
 #: Seconds for which an answer of a member says that we hear each other.
 _ANSWER_TIMEOUT = 1.5
 
-#: So many requests go by, and one asks for each member's view, whatever we heard of it.
+#: One of so many requests asks for each member's view, whatever we heard of it.
 _VIEWS_EVERY = 5
 
 #: Seconds for which a member's word counts, of which view is the present one.
 _VIEW_TIMEOUT = 3.0
 
-#: Seconds after which answers of a quorum are enough: who answers no request for so long
-#: shall not keep the seat from us for ever.
+#: Seconds after which answers of a quorum are enough: nobody keeps the seat from us for ever.
 _QUORUM_AFTER = 10.0
 
-#: Seconds without much to catch up with, after which the seat is asked for, how far ahead
-#: the host says it is.
+#: Seconds without much to catch up with, after which the seat is asked for anyway.
 _LIVE_AFTER = 2.0
 
 #: Seconds after which a host that has nothing for us is left.
@@ -95,8 +93,7 @@ class Joining:
     @ivar _transfer: What brings the snapshot.
     @ivar _follower: What brings the frames.
     @ivar _hosts: All other peers.
-    @ivar _known_view: The view that most of its own members say is the present one; of
-        several the newest.
+    @ivar _known_view: What most of its members say is the present view; the newest of several.
     @ivar _views: What each peer said last, and when, in seconds.
     @ivar _asking_since: When the seat was asked for first; C{None} before.
     @ivar _requests: How often the seat was asked for.
@@ -153,12 +150,11 @@ class Joining:
         progress.kept_frame = -1
         self.view = None
         self.before = None
-        self._settings = settings
         self._progress = progress
         self._confirmation = confirmation
         self._transfer = transfer
-        self._hosts = tuple(peer[0] for peer in settings.peers if peer[0] != settings.peer)
-        self._follower = Follower(rules, self._hosts)
+        self._follower = Follower(rules, settings.others)
+        self.reseat(settings)
         self._known_view = view
         self._views = {}
         self._asking_since = None
@@ -170,6 +166,12 @@ class Joining:
         self._acknowledgements = []
         self._unfed = []
         self._has_state = False
+
+    def reseat(self, settings: RollbackSettings) -> None:
+        """Some empty seats belong to another peer now."""
+        self._settings = settings
+        self._hosts = settings.others
+        self._follower.alsoAsk(self._hosts)
 
     @property
     def seated(self) -> bool:
@@ -288,11 +290,7 @@ class Joining:
             raise MalformedMessage(f"a packet of an unknown kind, {body[:1].hex()}")
 
     def _spectatorAsks(self, spectator: int, body: bytes) -> None:
-        """
-        Take a packet of a spectator, whom we have nothing to show now.
-
-        @raise RemoteProtocolError: It cannot rightly have been sent.
-        """
+        """Take a packet of a spectator, whom we have nothing to show now."""
         family = body[0] & 0xF0 if body else -1
         if family == _FEED:
             if not isinstance(decodeFeedPacket(body), (Follow, Unfollow)):

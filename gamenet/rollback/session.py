@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 from zope.interface import implementer
 
-from gamenet.agreement.view import firstView
+from gamenet.agreement.view import firstView, regrouped
 from gamenet.errors import LocalProtocolError
 from gamenet.feed.transfer import DatagramTransfer
 from gamenet.interfaces import IRollbackSession, ITransfer
@@ -42,12 +42,11 @@ from gamenet.rollback.progress import Progress
 from gamenet.rollback.remote_peer import RemotePeer
 from gamenet.rollback.seat_events import SeatTaken
 from gamenet.rollback.session_events import SessionEvent
+from gamenet.rollback.session_readings import SessionReadings
 from gamenet.rollback.session_state import SessionState
-from gamenet.rollback.settings import LeaverPolicy, RollbackSettings
+from gamenet.rollback.settings import RollbackSettings
 from gamenet.rollback.state_dump import StateDump
-from gamenet.rollback.statistics import SessionStatistics
 from gamenet.rollback.steps import Save, Step
-from gamenet.rollback.timeline_rules import TimelineRules, keptStates
 from gamenet.wire.input_frames import FRAMES_LIMIT, INPUT_LIMIT
 from gamenet.wire.view_values import View
 
@@ -59,7 +58,7 @@ _CONTROL = 0x10
 
 @implementer(IRollbackSession)
 @attrs.define(init=False)
-class RollbackSession:
+class RollbackSession(SessionReadings):
     """
     One peer's side of a match.
 
@@ -110,35 +109,6 @@ class RollbackSession:
             self._join()
 
     @property
-    def current_frame(self) -> int:
-        """The frame that is played next for the first time."""
-        return self._progress.current_frame
-
-    @property
-    def confirmed_frame(self) -> int:
-        """The newest frame that was played with all real inputs and stays so, or -1."""
-        return self._progress.confirmed_frame
-
-    @property
-    def statistics(self) -> SessionStatistics:
-        """The counters, to be read."""
-        return self._progress.statistics
-
-    @property
-    def timeline_rules(self) -> TimelineRules:
-        """What a timeline has to keep, L{TimelineRules}."""
-        settings = self.settings
-        return TimelineRules(
-            prediction_window=settings.prediction_window,
-            sparse=settings.sparse_saving,
-            bots=settings.leaver_policy is LeaverPolicy.BOT,
-            input_limit=settings.input_limit,
-            kept_states=keptStates(
-                settings.frame_rate, settings.prediction_window, settings.checksum_interval
-            ),
-        )
-
-    @property
     def state(self) -> SessionState:
         """What the session is doing, a L{SessionState}."""
         return self._play.state if self._joining is None else SessionState.JOINING
@@ -147,11 +117,6 @@ class RollbackSession:
     def joining(self) -> bool:
         """Whether L{state} is C{JOINING}; asked several times a frame."""
         return self._joining is not None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the match's last frame is final here and the game was told."""
-        return self._confirmation.told == self._progress.frames - 1
 
     def inputFrame(self, player: int | None = None) -> int | None:
         """
@@ -320,6 +285,30 @@ class RollbackSession:
     def members(self) -> tuple[int, ...]:
         """The peers that play now, ours too, ascending."""
         return self._play.controls.membership.agreement.view.members
+
+    def regroup(self, players: tuple[int, ...]) -> bool:
+        """
+        Have empty seats belong to one peer from now on, for who will ask for them; with
+        C{open_seating}.  All have to do so; those of its seats' former peers that are left
+        over stand alone.
+
+        @param players: Their numbers, ascending.
+        @return: Whether that is so now; C{False} where a seat is taken, as far as we know:
+            to be tried again.
+        @raise LocalProtocolError: A seat is ours, or the seating is not open.
+        """
+        settings = self.settings
+        if not settings.open_seating or set(players) & set(settings.local_players):
+            raise LocalProtocolError(f"the seats {players} cannot be another peer's")
+        if players not in settings.peers:
+            seating = regrouped(settings.peers, players)
+            settings = attrs.evolve(settings, seating=seating, vacant=())
+        if self._joining is not None:
+            self._joining.reseat(settings)
+        elif not self._play.controls.reseat(settings, players):
+            return False
+        self.settings = settings
+        return True
 
     def leave(self, now: float) -> None:
         """

@@ -90,7 +90,7 @@ class RollbackSettings:
     """
     The rules of one session.
 
-    C{players}, C{seating}, C{frame_rate}, C{checksum_interval},
+    C{players}, C{seating} (but for C{open_seating}), C{frame_rate}, C{checksum_interval},
     C{last_frame}, C{input_limit}, C{leaver_policy}, C{default_input}, C{both_stop},
     C{lone_survivor}, C{state_exchange_interval} and C{state_repair} must be the same
     for all players (L{digest} tells).  So must C{vacant} for those who are there at frame
@@ -120,6 +120,9 @@ class RollbackSettings:
     @ivar seating: The players of each peer, ascending; C{None} is a peer for
         every player.  A peer's number is its lowest player's.
     @ivar vacant: Players whose seats are empty at frame 0 and may be taken later.
+    @ivar open_seating: Whether empty seats may become those of another peer later
+        (L{gamenet.rollback.session.RollbackSession.regroup}).  What the seating was at
+        first is not compared then: who joins late does not know it.
     @ivar send_interval: Frames between two packets on a link, 1 to
         L{SEND_INTERVAL_LIMIT}; C{None} is 1 up to 8 players and 2 above.
     @ivar keep_alive: Seconds after which a packet goes out though there is
@@ -171,6 +174,7 @@ class RollbackSettings:
     events_limit: int = 1024
     seating: tuple[tuple[int, ...], ...] | None = None
     vacant: tuple[int, ...] = ()
+    open_seating: bool = False
     send_interval: int | None = None
     keep_alive: float = attrs.field(default=0.2, validator=number(0.02, 5.0, "seconds"))
     sparse_saving: bool = False
@@ -221,6 +225,13 @@ class RollbackSettings:
         return self.seating
 
     @property
+    def compared_peers(self) -> tuple[tuple[int, ...], ...]:
+        """What is compared of C{peers}."""
+        if self.open_seating:
+            return tuple((player,) for player in range(1, self.players + 1))
+        return self.peers
+
+    @property
     def local_players(self) -> tuple[int, ...]:
         """The players who are played here, ascending."""
         return next(players for players in self.peers if self.local_player in players)
@@ -229,6 +240,11 @@ class RollbackSettings:
     def peer(self) -> int:
         """Our own peer's number."""
         return self.local_players[0]
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The numbers of all other peers, whether they play or not."""
+        return tuple([players[0] for players in self.peers if players[0] != self.peer])
 
     @property
     def frames_a_packet(self) -> int:
@@ -258,7 +274,7 @@ class RollbackSettings:
         )
         shared += repr(
             (
-                self.peers,
+                self.compared_peers,
                 (),  # seats that are empty at first: nobody who joins late knows which they were
                 self.default_input,
                 self.leaver_policy.value,
@@ -271,7 +287,9 @@ class RollbackSettings:
 
     def _requireChoices(self) -> None:
         """Check the settings that are no numbers."""
-        for name in ("sparse_saving", "both_stop", "lone_survivor", "dump_states"):
+        for name in (
+            "open_seating", "sparse_saving", "both_stop", "lone_survivor", "dump_states"
+        ):
             if type(getattr(self, name)) is not bool:
                 raise BadSetting(f"{name} must be true or false, not {getattr(self, name)!r}")
         if self.both_stop and self.lone_survivor:

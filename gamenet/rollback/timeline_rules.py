@@ -7,7 +7,7 @@ from __future__ import annotations
 import attrs
 
 from gamenet.bounds import wholeNumber
-from gamenet.rollback.settings import WINDOW_LIMIT
+from gamenet.rollback.settings import WINDOW_LIMIT, LeaverPolicy, RollbackSettings
 from gamenet.wire.input_frames import INPUT_LIMIT
 
 __all__ = ["KEPT_LIMIT", "TimelineRules", "keptStates"]
@@ -41,6 +41,19 @@ class TimelineRules:
     kept_states: int = attrs.field(default=4, validator=wholeNumber(1, KEPT_LIMIT))
     bots: bool = False
     input_limit: int = attrs.field(default=INPUT_LIMIT, validator=wholeNumber(1, 65_536))
+
+    @classmethod
+    def of(cls, settings: RollbackSettings) -> TimelineRules:
+        """Return what belongs to a session."""
+        return cls(
+            prediction_window=settings.prediction_window,
+            sparse=settings.sparse_saving,
+            bots=settings.leaver_policy is LeaverPolicy.BOT,
+            input_limit=settings.input_limit,
+            kept_states=keptStates(
+                settings.frame_rate, settings.prediction_window, settings.checksum_interval
+            ),
+        )
 
 
 def keptStates(frame_rate: int, prediction_window: int, interval: int) -> int:

@@ -26,8 +26,8 @@ __all__ = [
 #: The most bytes of a match's result.
 RESULT_LIMIT = 1024
 
-#: The highest number of an epoch.
-EPOCH_LIMIT = 2**32 - 1
+#: The highest number of an epoch, as in L{gamenet.wire.log_values.Epoch}.
+EPOCH_LIMIT = 2**48 - 1
 
 #: Bytes of an Ed25519 signature (RFC 8032).
 _SIGNATURE_BYTES = 64

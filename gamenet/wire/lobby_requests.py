@@ -61,7 +61,7 @@ LOOSE_LIMIT = 1024
 
 _VERSION = Whole(1, 65_535)
 _LOOSE_COUNT = Whole(0, 2**32 - 1)
-_LOOSE_PLAYERS = Whole(0, 255)
+_SEVERAL = Whole(2, 255)
 
 
 @attrs.frozen
@@ -140,8 +140,8 @@ class CreateSession(Row):
         what cannot be as C{BAD_SETTING}.
     @ivar minimum: How many it takes to start; likewise.
     @ivar players: How many play at the client, each in a seat: 1 to
-        L{gamenet.wire.lobby_values.LOCAL_PLAYERS_LIMIT}.  Any up to 255 can be asked for;
-        the lobby refuses what cannot be as C{BAD_SETTING}.
+        L{gamenet.wire.lobby_values.LOCAL_PLAYERS_LIMIT}.  Up to 255 can be asked for; the
+        lobby refuses what cannot be as C{BAD_SETTING}.
     """
 
     number: ClassVar[int] = 3
@@ -150,7 +150,7 @@ class CreateSession(Row):
         LooseText(LOOSE_LIMIT),
         _LOOSE_COUNT,
         _LOOSE_COUNT,
-        _LOOSE_PLAYERS,
+        _SEVERAL,
     )
     appended: ClassVar[int] = 1
 
@@ -161,7 +161,7 @@ class CreateSession(Row):
     players: int = 1
 
     def saysAppended(self) -> bool:
-        """Return whether it is not one who plays at the client."""
+        """Return whether several play at the client."""
         return self.players != 1
 
 
@@ -177,7 +177,7 @@ class JoinSession(Row):
     """
 
     number: ClassVar[int] = 4
-    layout: ClassVar[tuple[Field, ...]] = (REQUEST, SessionId(), _LOOSE_PLAYERS)
+    layout: ClassVar[tuple[Field, ...]] = (REQUEST, SessionId(), _SEVERAL)
     appended: ClassVar[int] = 1
 
     request: int
@@ -185,7 +185,7 @@ class JoinSession(Row):
     players: int = 1
 
     def saysAppended(self) -> bool:
-        """Return whether it is not one who plays at the client."""
+        """Return whether several play at the client."""
         return self.players != 1
 
 

@@ -4,13 +4,23 @@ What a lobby sends to those who speak an older version of its protocol.
 A lobby decides and speaks as the newest version has it; only at the edge of a stream is a
 message turned into the shape that its reader knows.  Readers need no such thing: fields
 that were appended may be missing (L{gamenet.wire.lobby_fields.Row.appended}).
+
+Nobody of version 1 sits in a session with a client at which several play: their numbers
+cannot be told in that version, so the lobby refuses it.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from gamenet.wire.lobby_answers import Answer, MatchTicket, PlayerJoined, PlayerLeft, SessionList
+from gamenet.wire.lobby_answers import (
+    Answer,
+    MatchTicket,
+    PlayerJoined,
+    PlayerLeft,
+    SessionList,
+    SessionState,
+)
 
 __all__ = ["shapedFor"]
 
@@ -34,4 +44,7 @@ def shapedFor(message: Answer, version: int) -> Answer | None:
         case SessionList():
             lines = tuple(attrs.evolve(line, said_joinable=None) for line in message.sessions)
             return attrs.evolve(message, sessions=lines)
+        case SessionState():
+            members = tuple(attrs.evolve(member, players=1) for member in message.view.members)
+            return attrs.evolve(message, view=attrs.evolve(message.view, members=members))
     return message

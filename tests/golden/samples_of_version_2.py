@@ -9,6 +9,8 @@ import attrs
 
 from gamenet.wire.lobby_messages import (
     Candidate,
+    CreateSession,
+    JoinSession,
     MatchTicket,
     Message,
     OfferResult,
@@ -19,7 +21,10 @@ from gamenet.wire.lobby_messages import (
     ReportHost,
     ResultSignature,
     SessionList,
+    SessionMember,
+    SessionState,
     SessionSummary,
+    SessionView,
     TicketMember,
 )
 
@@ -39,7 +44,30 @@ _MEMBERS = (
     TicketMember(2, _BOB, "Bob the 2nd", b"\x21" * 32, b"\x22" * 32, ()),
 )
 
+_COUCH = (
+    attrs.evolve(_MEMBERS[0], players=2),
+    attrs.evolve(_MEMBERS[1], player=3, players=4),
+)
+
 LOBBY_MESSAGES: dict[str, Message] = {
+    "CreateSession.several": CreateSession(3, "Ada's game", 8, 2, 2),
+    "CreateSession.too_many": CreateSession(3, "Ada's game", 8, 2, 255),
+    "JoinSession.several": JoinSession(4, _SESSION, 4),
+    "SessionState.several": SessionState(
+        0,
+        SessionView(
+            _SESSION,
+            "Ada's game",
+            8,
+            2,
+            "open",
+            (
+                SessionMember(_ADA, "Ada", True, 2),
+                SessionMember(_BOB, "Bob the 2nd", False, 4),
+                SessionMember(bytes(8), "Eve", False),
+            ),
+        ),
+    ),
     "OfferResult": OfferResult(
         11, _MATCH, b"red won", (ResultSignature(1, b"\x31" * 64), ResultSignature(2, b"\x32" * 64))
     ),
@@ -67,6 +95,8 @@ LOBBY_MESSAGES: dict[str, Message] = {
         32,
         True,
     ),
+    "MatchTicket.several": MatchTicket(_MATCH, _SESSION, 3, 1, _COUCH, 8, False),
     "PlayerJoined": PlayerJoined(_MATCH, attrs.evolve(_MEMBERS[0], player=5)),
+    "PlayerJoined.several": PlayerJoined(_MATCH, attrs.evolve(_MEMBERS[1], player=7, players=3)),
     "PlayerLeft": PlayerLeft(_MATCH, 16),
 }

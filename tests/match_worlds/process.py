@@ -61,6 +61,7 @@ class Witness(PeerProtocol):
 
     @ivar parts: What was confirmed, by frame; a new part whenever a state was taken over.
     @ivar events: Events, in the order they were applied.
+    @ivar drops: Who was dropped, and from which frame on.
     """
 
     def __init__(self, process: Process) -> None:
@@ -72,6 +73,7 @@ class Witness(PeerProtocol):
         self.desyncs: list[tuple[int, ...]] = []
         self.disagreements: list[tuple[int, int]] = []
         self.seats: list[int] = []
+        self.drops: list[tuple[int, int]] = []
         self.begun = False
 
     @property
@@ -110,7 +112,8 @@ class Witness(PeerProtocol):
         self.desyncs.append((frame, local, remote, player))
 
     def playerDropped(self, player: int, frame: int) -> None:
-        """Count it."""
+        """Write it down."""
+        self.drops.append((player, frame))
         self.note("player dropped", player, frame)
 
     def playerJoined(self, player: int, frame: int) -> None:
@@ -118,7 +121,8 @@ class Witness(PeerProtocol):
         self.note("player joined", player, frame)
 
     def dropped(self, frame: int) -> None:
-        """Count it."""
+        """Write it down."""
+        self.drops.append((self.process.number, frame))
         self.note("dropped by the others", frame)
 
     def isolated(self, missing: Sequence[int]) -> None:
@@ -218,6 +222,7 @@ class Process:
         self.excused = ""
         self.leaving = False
         self.ended = False
+        self._shared: SharedSession | None = None
         self.witness = Witness(self)
         self.witnesses = [self.witness]
 
@@ -238,15 +243,16 @@ class Process:
 
     @property
     def shared(self) -> SharedSession | None:
-        """The session as it knows it."""
+        """The session as it knows it, or knew it last."""
         match = self.match
-        return None if match is None else match.shared
+        if match is not None:
+            self._shared = match.shared
+        return self._shared
 
     @property
     def number(self) -> int:
-        """Its player number, 0 for none."""
-        match = self.match
-        return 0 if match is None else match.player
+        """Its player number, 0 for none; its last one when all is over."""
+        return 0 if self.shared is None else self.shared.player
 
     @property
     def known(self) -> bool:
@@ -346,7 +352,7 @@ class Process:
                 )
                 return
             except _NOT_BEGUN as error:
-                if self.witness.begun or session.ended is not None:
+                if self.witness.newest >= 0 or session.ended is not None:
                     raise
                 self.note("start called off", type(error).__name__, str(error))
                 self.witness = Witness(self)

@@ -193,12 +193,8 @@ class _Watcher(MeshPlayer):
 class _Mesh(ManyPlayers):
     """Players whose computing is measured."""
 
-    def __init__(self, players: int, seed: int, size: int) -> None:
-        self.size = size
-        super().__init__(players, seed, capacity=_CAPACITY, profile=_GOOD)
-
-    def sitDown(self, player: int) -> MeshSeat:
-        """Give a player a machine, keys and sockets."""
+    def sitDown(self, player: int, players: int = 1) -> MeshSeat:
+        """Give a player a machine, keys and sockets; there is one at each machine."""
         watcher = _Watcher(self, player)
         plain = self.network.machine(f"p{player}", f"198.51.100.{player}", profile=self.profile)
         machine: Any = _MeteredMachine(plain, watcher.processor)
@@ -216,7 +212,7 @@ def measure(seed: int, size: int = _SNAPSHOT) -> Joined:
     @param seed: Of the world.
     @param size: Of the game's state, in bytes, without 20 that are always there.
     """
-    mesh = _Mesh(_CAPACITY - 1, seed, size)
+    mesh = _Mesh(_CAPACITY - 1, seed, capacity=_CAPACITY, profile=_GOOD)
     ballast = shake_128(b"ballast").digest(size)
     for seat in mesh.seats.values():
         game: Any = seat.game
