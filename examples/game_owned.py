@@ -22,7 +22,7 @@ from typing import Any
 import pygame
 
 from gamenet.polled import Applied, Dropped, PolledSession, SessionBuilder, Synced
-from gamenet.wire.log_commands import Say, SendCustom
+from gamenet.wire.log_commands import Join, Say, SendCustom
 from gamenet.wire.log_events import Chat, Custom, ParticipantLost
 
 SIZE = (320, 240)
@@ -56,6 +56,7 @@ class Board:
         self.said: list[tuple[int, str]] = []
         self.lost: list[int] = []
         self.digests: dict[int, str] = {}
+        self.known = False
 
     def follow(self, event: Any) -> None:
         """Take one event of the session."""
@@ -69,8 +70,9 @@ class Board:
                         self.said.append((player, text))
                     case ParticipantLost(player):
                         self.lost.append(player)
-            case Synced(state):
+            case Synced(state):  # the session as it is: now one can read it, and take part
                 self.digests[state.sequence] = state.digest().hex()
+                self.known = True
             case Dropped(happened):
                 print(f"undone, as the network had fallen apart: {happened.body}")
 
@@ -80,6 +82,12 @@ class Board:
         for player, x, y in self.dots:
             pygame.draw.circle(screen, COLORS[player % len(COLORS)], (x, y), 4)
         pygame.display.flip()
+
+
+def takesPart(session: PolledSession) -> bool:
+    """Return whether we take part by now."""
+    state, ours = session.session, session.peer_id
+    return state is not None and ours is not None and state.participant(ours) is not None
 
 
 def pressed(session: PolledSession) -> bool:
@@ -114,7 +122,7 @@ def main() -> None:
         session = host(options.lobby, name)
     else:
         session = join(options.lobby, name, options.session)
-    announced, running = False, True
+    announced, asked, running = False, False, True
     while running and (options.seconds is None or frame < options.seconds * RATE):
         session.poll()
         for event in session.events():
@@ -122,8 +130,12 @@ def main() -> None:
         if session.session_id is not None and not announced:
             announced = True
             print(f"session {session.session_id}", flush=True)
+        if board.known and not asked and not takesPart(session) and session.peer_id is not None:
+            asked = True
+            session.submit(Join(name))
         running = pressed(session)
-        if frame or session.connected_peers:  # counted from when somebody else is there
+        # Frames are counted from when we take part, and somebody else is there.
+        if frame or (session.connected_peers and takesPart(session)):
             if options.seconds is not None:
                 demonstrate(frame)
             if frame == options.block_at:

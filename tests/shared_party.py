@@ -120,7 +120,7 @@ class SharedParty:
         self.network = WorldNetwork(seed)
         self.profile = profile or LinkProfile(latency=0.01)
         self.servers = Servers(self.network, LinkProfile(latency=0.01))
-        self.settings = SessionSettings(log=EventLogSettings(**log))
+        self.settings = SessionSettings(joins=True, log=EventLogSettings(**log))
         self.capacity = capacity
         self.relay_only = relay_only
         self.seats: list[SharingSeat] = []
@@ -175,7 +175,8 @@ class SharedParty:
         seat = self.connect()
         self.sitDown(seat)
         self.share(seat)
-        self.until(lambda: seat.match is None or seat.match.shared.is_participant)
+        joins = self.settings.joins
+        self.until(lambda: seat.match is None or not joins or seat.match.shared.is_participant)
         return seat
 
     def until(self, condition: Any, limit: float = 30.0) -> None:

@@ -26,7 +26,7 @@ class CouchTests(SynchronousTestCase):
     """Several local players per peer, through the lobby and the match."""
 
     def test_toTheEnd(self) -> None:
-        """2 + 1 + 2: the minimum is of players; all play; the members sign, and the lobby has it."""
+        """2 + 1 + 2: the minimum is of players; all play, and every member signs."""
         party = Party(3, 5, several=(2, 1, 2), frames=200)
         self.assertEqual([seat.session.view.seated for seat in party.seats][-1], 5)
         party.play()

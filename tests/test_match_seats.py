@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError
 from gamenet.match import Outcome
+from gamenet.match.admission import HEARD_WITHIN
 from gamenet.match.result import SignatureState
 from gamenet.match.seats import Seats
 from gamenet.match.settings import MatchSettings
@@ -261,9 +262,11 @@ class LateTests(SynchronousTestCase):
 
     def test_intoSeatsOfWhoIsSilent(self) -> None:
         """Two single players die; whom the lobby seats there at once waits for their drop."""
-        mesh = playing(5, {}, capacity=5)
+        mesh = playing(5, {}, capacity=5, lost_after=6.0)
         for player in (4, 5):
             mesh.seats[player].machine.stop()
+        mesh.network.advance(HEARD_WITHIN + 1.0)
+        self.assertEqual(mesh.seats[1].protocol.told("playerDropped"), [])
         mesh.admit(4, 2)
         del mesh.seats[5]
         self.seated(mesh, 4)

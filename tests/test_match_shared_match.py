@@ -10,12 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import (
     CommandRefused,
-    IdentityTimeout,
     MatchEnded,
-    MomentFailed,
-    PeerTimeout,
     SendFailed,
-    SyncTimeout,
 )
 from gamenet.match import rejoin
 from gamenet.match.shared_match import SharedMatch
@@ -343,79 +339,4 @@ class ComingAndGoingTests(SynchronousTestCase):
         """One who is alone talks to nobody, and is answered."""
         party = SharedParty(1)
         self.assertEqual(party.answer(party.seats[0], Say("hello")).sequence, 1)
-        party.close()
-
-
-class FailureTests(SynchronousTestCase):
-    """K9: named errors and time limits, each saying what to check."""
-
-    def test_identity(self) -> None:
-        """The session's host never starts: 5 s."""
-        party = SharedParty(0)
-        host, guest = party.connect(), party.connect()
-        party.sitDown(host)
-        party.sitDown(guest)
-        began = party.network.clock.now
-        party.share(guest)
-        self.assertIsInstance(guest.failure, IdentityTimeout)
-        self.assertIn("check", str(guest.failure))
-        self.assertAlmostEqual(party.network.clock.now - began, 5.0, delta=0.1)
-        party.share(host)
-        party.until(lambda: host.match is not None)
-        party.close()
-
-    def test_peer(self) -> None:
-        """Nobody is reached: 10 s; and the seat can be tried again."""
-        party = SharedParty(1)
-        guest = party.connect()
-        party.sitDown(guest)
-        party.seats[0].machine.stop()
-        began = party.network.clock.now
-        party.share(guest)
-        self.assertIsInstance(guest.failure, PeerTimeout)
-        self.assertIn("check", str(guest.failure))
-        self.assertAlmostEqual(party.network.clock.now - began, 10.0, delta=0.5)
-        party.close()
-
-    def test_sync(self) -> None:
-        """Somebody is reached, who never says a word of the session: 10 s."""
-        party = SharedParty(1)
-        guest = party.connect()
-        party.sitDown(guest)
-        mute = party.seats[0].shared.shared
-        self.patch(mute, "_send", lambda: None)
-        began = party.network.clock.now
-        party.share(guest)
-        self.assertIsInstance(guest.failure, SyncTimeout)
-        self.assertIn("check", str(guest.failure))
-        self.assertLess(abs(party.network.clock.now - began - 10.0), 2.0)
-        party.close()
-
-    def test_moments(self) -> None:
-        """A moment that raises ends the session for that player alone, by name."""
-        party = SharedParty(2)
-        party.seats[1].protocol.raises = "eventApplied"
-        party.answer(party.seats[0], Say("boo"))
-        party.until(lambda: bool(party.seats[1].ended), 5.0)
-        (error,) = party.seats[1].ended
-        assert isinstance(error, MomentFailed)
-        self.assertEqual(error.moment, "eventApplied")
-        self.assertEqual(len(self.flushLoggedErrors(MomentFailed)), 1)
-        party.answer(party.seats[0], Say("on"))
-        self.assertEqual(len(party.living), 1)
-        party.close()
-
-    def test_cancelled(self) -> None:
-        """Whoever does not want to wait any more leaves nothing behind."""
-        party = SharedParty(1)
-        guest = party.connect()
-        party.sitDown(guest)
-        assert guest.session is not None
-        sharing = guest.session.share(guest.protocol)
-        sharing.addErrback(lambda failure: setattr(guest, "failure", failure.value))
-        party.network.advance(0.01)
-        sharing.cancel()
-        party.network.advance(1.0)
-        self.assertIsNotNone(guest.failure)
-        self.assertIsNone(guest.session.match)
         party.close()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import CommandRefused, MatchEnded, MomentFailed
 from gamenet.match import Outcome
+from gamenet.wire.lobby_values import OPEN
 from gamenet.wire.log_commands import Kick, Say
 from gamenet.wire.log_events import ActivityEnded, ActivityStarted, Chat, ParticipantJoined
 from gamenet.wire.log_values import LeaveReason
@@ -297,3 +298,30 @@ class LobbyTests(SynchronousTestCase):
         self.assertEqual(event.body.text, "still here")
         party.until(500, *party.seats[1:])
         self.assertTrue(party.agree(*party.seats[1:]))
+
+    def test_leavingWithoutIt(self) -> None:
+        """Leaving the session without a lobby leaves the match all the same."""
+        party = Party(3, 3)
+        party.play()
+        party.until(60)
+        party.servers.lobby_machine.stop()
+        party.network.advance(15.0)
+        leaving = party.seats[2].session.leave()
+        party.network.runUntil(leaving, 6.0)
+        result = party.seats[2].result
+        assert result is not None
+        self.assertIs(result.outcome, Outcome.LEFT)
+        party.until(1100, *party.seats[:2])
+
+    def test_diedBeforePlay(self) -> None:
+        """The host dies before play: called off, and the session can be played again."""
+        party = Party(3, 3, start_timeout=3.0)
+        party.play()
+        party.network.advance(0.15)
+        party.seats[0].machine.stop()
+        party.network.runUntil(lambda: all(seat.over for seat in party.seats[1:]), 20.0)
+        for seat in party.seats[1:]:
+            self.assertIsNotNone(seat.failure)
+        session = party.seats[1].session
+        party.network.runUntil(lambda: session.view.state == OPEN, 30.0)
+        self.assertTrue(session.is_host)

@@ -20,7 +20,7 @@ from tests.twistd_process import TwistdProcess
 PARTICIPANT = """
 import json, sys, time
 from gamenet.polled import Accepted, Applied, Refused, SessionBuilder, Synced
-from gamenet.wire.log_commands import Say
+from gamenet.wire.log_commands import Join, Say
 from gamenet.wire.log_events import Chat, ParticipantLeft, ParticipantLost, ParticipantReturned
 
 lobby, name, session_id, block, threaded = json.loads(sys.argv[1])
@@ -56,7 +56,12 @@ def until(condition):
 
 until(lambda: session.session_id is not None)
 print(f"session {session.session_id}", flush=True)
-until(lambda: session.session is not None and session.session.participant(session.peer_id)
+until(lambda: session.session is not None and session.peer_id is not None)
+if session.session.participant(session.peer_id) is None:
+    session.submit(Join(name))
+    until(lambda: answers)
+    answers.clear()
+until(lambda: session.session.participant(session.peer_id)
       and len(session.session.participants) == 2 and session.connected_peers)
 session.submit(Say(f"hello from {name}"))
 until(lambda: "hello from Ada" in said and "hello from Grace" in said)

@@ -26,8 +26,8 @@ from gamenet.wire.lobby_fields import (
     Whole,
 )
 from gamenet.wire.lobby_messages import (
-    Hello,
     PLAYERS_LIMIT,
+    Hello,
     MatchTicket,
     RefusalCode,
     ReportHost,

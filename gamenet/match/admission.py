@@ -71,6 +71,11 @@ class Admission:
         return there and self._present.get(member.player) == member.link_key
 
     def _isHeard(self, member: TicketMember) -> bool:
-        link = self._mesh.links.get(member.player)
-        silence = None if link is None else link.report().silence
-        return silence is not None and silence < HEARD_WITHIN
+        """Return whether anybody is heard whose seat they would take."""
+        links = [
+            self._mesh.links[each.player]
+            for each in self._mesh.members
+            if each.player in self._mesh.links and each.sharesSeat(member)
+        ]
+        silences = [link.report().silence for link in links]
+        return any(silence is not None and silence < HEARD_WITHIN for silence in silences)

@@ -98,6 +98,7 @@ class Participation:
         duties: Duties,
         title: str = "",
         newcomer: bool = False,
+        joins: bool = True,
     ) -> None:
         """
         @param ticket: The match; everybody in it takes part from the start.
@@ -106,8 +107,10 @@ class Participation:
         @param title: The session's name; C{""} is its id.
         @param newcomer: Whether the session goes on already, so that others tell us of it;
             a late ticket says so too.
+        @param joins: Whether we take part by ourselves as soon as we know the session.
         """
         self.leaving = False
+        self._joins = joins
         self._duties = duties
         self._name = next(each.name for each in ticket.members if each.player == ticket.player)
         self._player = ticket.player
@@ -207,6 +210,7 @@ class Participation:
                     self._left(body)
                 elif isinstance(body, (ParticipantJoined, ParticipantReturned)):
                     self._stays(body.player)
+                    self._joins = self._joins or body.player == self._player
             case outcomes.HostChanged():
                 self._mesh.introducer = self.session.host
             case _:
@@ -226,7 +230,8 @@ class Participation:
 
     def _joinIfAbsent(self) -> None:
         """We know the session now: take part in it, unless we do or want to no more."""
-        if not self.leaving and not self.session.is_participant:
+        self._joins = self._joins or self.session.is_participant
+        if self._joins and not self.leaving and not self.session.is_participant:
             self._join()
 
     def _join(self) -> None:

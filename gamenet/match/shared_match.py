@@ -87,7 +87,15 @@ class SharedMatch:
         newcomer = ticket.late or resumed is not None or ticket.player != 1
         duties = Duties(self._end, self._end, self._departed, entry.report)
         self._part = Participation(
-            machine, ticket, self._mesh, protocol, settings.log, duties, entry.title, newcomer
+            machine,
+            ticket,
+            self._mesh,
+            protocol,
+            settings.log,
+            duties,
+            entry.title,
+            newcomer,
+            settings.joins,
         )
         self.shared: SharedSession = self._part.session
         self._limit = math.inf

@@ -175,6 +175,8 @@ class Faults:
         others = [one for one in world.living if one is not process and self._isIn(one)]
         if not others or not self._isIn(process):
             return False
+        if len(others) + 1 < len(world.living) and not any(map(self._hasLobby, others)):
+            return False  # nobody else would know of who is about to come
         if world.shares:
             return True
         members = max((one.match.players for one in others), key=len)  # type: ignore
@@ -226,7 +228,7 @@ class Faults:
         secret = match.resumeSecret()
         self._note(what, process)
         process.stop()
-        ways = ["never", "lobby", "lobby"] if self.world.shares else ["never", "lobby", "secret"]
+        ways = ["never", "lobby", "secret"]
         if self.lobby_dead:
             ways = [way for way in ways if way != "lobby"]
         way = self.random.choice(ways)
@@ -237,7 +239,7 @@ class Faults:
             self._at(delay, lambda: self._bringBack(process.person, secret))
 
     def _begin(self, person: Person, what: str = "begins anew") -> None:
-        if not self.lobby_dead:
+        if self._isFindable():
             self._note(what, person.name)
             self.world.begin(person)
 
@@ -245,9 +247,23 @@ class Faults:
         self._note("returns by the secret", person.name)
         self.world.begin(person, secret)
 
+    def _isFindable(self) -> bool:
+        """
+        Whether newcomers find the session: the lobby is there, and somebody who takes part
+        has not lost it (by dying, or moving).
+        """
+        living = self.world.living
+        begun = any(self._isIn(one) for one in living)
+        return not self.lobby_dead and (not begun or any(map(self._hasLobby, living)))
+
+    def _hasLobby(self, process: Process) -> bool:
+        """Whether somebody takes part and is told by the lobby of who comes."""
+        player = process.player
+        return self._isIn(process) and player is not None and player.connected and not process.moved
+
     def _comeLate(self) -> None:
         person = self._latecomers.pop()
-        if not self.lobby_dead:
+        if self._isFindable():
             self._note("comes late", person.name)
             self.world.begin(person)
 
@@ -373,6 +389,7 @@ class Faults:
             person = process.person
             head, _, tail = person.address.rpartition(".")
             person.address = f"{head}.{int(tail) + 1}"
+            process.moved = True
             self._note("another address", process, person.address)
             process.machine.readdress(person.address)
 

@@ -22,7 +22,7 @@ from gamenet.match.shared_match import SharedMatch
 from gamenet.match.shared_session import SharedSession
 from gamenet.match.start import NotLoaded, StartCalledOff
 from gamenet.wire.log_commands import Command
-from gamenet.wire.log_events import Event
+from gamenet.wire.log_events import Event, ParticipantLeft
 from gamenet.world.machine import WorldMachine
 from tests.scenes import LOBBY, HashGame
 
@@ -159,6 +159,8 @@ class Witness(PeerProtocol):
         self.events.append(event)
         self.process.world.ledger.applied(self.process, event)
         self.note(type(event.body).__name__, event.sequence, event.epoch, event.body)
+        if isinstance(event.body, ParticipantLeft):
+            self.note(event.body.reason.name)
 
     def eventDropped(self, event: Any) -> None:
         """Write it down."""
@@ -205,6 +207,7 @@ class Process:
     @ivar failure: Why it takes part no more, C{None} for no reason.
     @ivar excused: Why it may fail; C{""} where it must not.
     @ivar leaving: Whether it was told to leave.
+    @ivar moved: Whether its address has changed; its stream to the lobby is dead then.
     """
 
     def __init__(self, world: World, person: Person, machine: WorldMachine) -> None:
@@ -220,7 +223,7 @@ class Process:
         self.result: MatchResult | None = None
         self.failure: BaseException | None = None
         self.excused = ""
-        self.leaving = False
+        self.leaving = self.moved = False
         self.ended = False
         self._shared: SharedSession | None = None
         self.witness = Witness(self)
@@ -329,6 +332,10 @@ class Process:
 
     async def _return(self, secret: bytes) -> None:
         self.returned = await rejoin(self.machine, secret)
+        if self.world.shares:
+            self.sharing = await self.returned.share(self.witness, self.world.session_settings)
+            await self.sharing.whenOver()
+            return
         self.result = await self.returned.play(
             HashGame(self.world.capacity), self.witness, self.world.settings
         )

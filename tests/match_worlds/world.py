@@ -114,7 +114,7 @@ class World:
             grace=self.grace,
             plays_alone=self.count < 4 or random.chance(0.8),
         )
-        self.session_settings = SessionSettings(log=EventLogSettings(grace=self.grace))
+        self.session_settings = SessionSettings(joins=True, log=EventLogSettings(grace=self.grace))
 
     def _person(self, place: int) -> Person:
         random = self.random
@@ -230,9 +230,9 @@ class World:
         for process in self.processes:
             if process.died is None and process.failure is not None and not process.excused:
                 raise WorldFailed(f"{process} failed: {process.failure!r}")
-            if process.died is None and process.ended and not process.leaving:
-                if process.failure is None:
-                    raise WorldFailed(f"{process} ended: {process.result}")
+            ended = process.ended and process.failure is None and not process.leaving
+            if process.died is None and ended:
+                raise WorldFailed(f"{process} ended: {process.result}")
 
     def _lastWords(self) -> list[Process]:
         """Everybody says something, and is answered; play goes on."""
