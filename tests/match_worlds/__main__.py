@@ -42,7 +42,8 @@ def main() -> int:
             print(json.dumps(line), flush=True)
         elif "failure" in line:
             print(line["failure"])
-            print(f"replay it: python -m tests.match_worlds --seed {line['seed']} --log", flush=True)
+            replay = f"python -m tests.match_worlds --seed {line['seed']} --log"
+            print(f"replay it: {replay}", flush=True)
     never = missing(total) if len(seeds) >= _MANY else []
     if not options.json:
         for name in sorted(total):

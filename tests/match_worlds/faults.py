@@ -39,6 +39,7 @@ class Faults:
     The faults of one world.
 
     @ivar busy_until: When the last fault of links is over.
+    @ivar ends: When all faults are.
     @ivar lobby_dead: Whether nobody can come by the lobby any more.
     """
 
@@ -46,6 +47,7 @@ class Faults:
         self.world = world
         self.random = world.random
         self.busy_until = 0.0
+        self.ends = 0.0
         self.lobby_dead = False
         self.healed = False
         self._words = 0
@@ -59,6 +61,7 @@ class Faults:
     def plan(self, seconds: float) -> None:
         """Draw what happens in the next seconds."""
         random, world = self.random, self.world
+        self.ends = self.now + seconds
         for _ in range(random.between(8, 30)):
             self._at(random.uniform(0.0, seconds), self._command)
         acts: list[Callable[[], None]] = [
@@ -329,6 +332,7 @@ class Faults:
         duration = self.random.choice(
             (self.random.uniform(0.2, 2.5), self.random.uniform(4.0, longest))
         )
+        duration = min(duration, self.ends - self.now)
         self.busy_until = self.now + duration + _PAUSE
         return duration
 
@@ -407,6 +411,8 @@ class Faults:
             name = self.random.choice(tuple(self.world.network.nats))
             self._note("router forgets", name)
             self.world.network.nats[name].forget()
+            for process in self.world.living:
+                process.moved = process.moved or process.person.home == name
 
     def _suspendRelay(self) -> None:
         duration = self._lasts()

@@ -55,6 +55,25 @@ class Ledger:
         self._first_at.setdefault(key, self.world.network.clock.seconds())
         self._holders.setdefault(key, {})[process] = None
 
+    def answered(self, submission: Submission, answer: object) -> None:
+        """
+        Somebody got an answer.  An event is acknowledged once two hold it; one, where nobody
+        else is there.
+        """
+        submission.answers.append(answer)
+        if self.world.partitioned or not isinstance(answer, Event):
+            return
+        others = [
+            one
+            for one in self.world.knowing
+            if one is not submission.process
+            and one.shared is not None
+            and one.shared.is_participant
+        ]
+        held = any(one.shared.sequence >= answer.sequence for one in others)  # type: ignore[union-attr]
+        if others and not held:
+            self.wrong.append(f"nobody but {submission.process} holds {answer}")
+
     def check(self, living: list[Process]) -> None:
         """
         See that all is well.
@@ -196,7 +215,7 @@ class Ledger:
         All frames that two confirmed are the same.
 
         What somebody confirmed on from the frame that the others dropped it from does not
-        count, nor what it played alone until it came back.
+        count, nor, where both halves of a split play on, what was played before all were one.
         """
         alone = self.world.partitioned and self.world.settings.plays_alone
         known: dict[tuple[bytes, int], tuple[Process, Row]] = {}
@@ -207,11 +226,13 @@ class Ledger:
                     continue
                 match_id = witness.match.match_id
                 out = drops.get((match_id, process.number), [])
-                for part in witness.parts[-1:] if alone else witness.parts:
+                for part in witness.parts:
                     ends = [frame for frame in out if frame > min(part, default=0)]
                     for frame, row in part.items():
-                        if ends and frame >= min(ends):
+                        if ends and frame >= min(ends) and not alone:
                             break
+                        if alone and frame <= self.world.one_from:
+                            continue
                         other, there = known.setdefault((match_id, frame), (process, row))
                         same = row[0] == there[0] and (
                             row[1] == there[1] or None in (row[1], there[1])

@@ -207,7 +207,8 @@ class Process:
     @ivar failure: Why it takes part no more, C{None} for no reason.
     @ivar excused: Why it may fail; C{""} where it must not.
     @ivar leaving: Whether it was told to leave.
-    @ivar moved: Whether its address has changed; its stream to the lobby is dead then.
+    @ivar moved: Whether its address has changed, or its router has forgotten it; its
+        stream to the lobby is dead then.
     """
 
     def __init__(self, world: World, person: Person, machine: WorldMachine) -> None:
@@ -303,8 +304,10 @@ class Process:
         self.world.ledger.submissions.append(submission)
         self.note("command", command)
         answer = shared.submit(command)
+        answered = self.world.ledger.answered
         answer.addCallbacks(
-            submission.answers.append, lambda failure: submission.answers.append(failure.value)
+            lambda event: answered(submission, event),
+            lambda failure: answered(submission, failure.value),
         )
         return submission
 

@@ -1,7 +1,7 @@
 """
 Whole matches by seed, as part of the test run.
 
-C{GAMENET_MATCH_WORLDS} says how many seeds run (24 unless set).  A longer sweep is
+C{GAMENET_MATCH_WORLDS} says how many seeds run (20 unless set).  A longer sweep is
 C{python -m tests.match_worlds --seeds 0-499 --processes 2}.
 """
 
@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.match_worlds.sweep import failedSeeds, missing
 
-SEEDS = int(os.environ.get("GAMENET_MATCH_WORLDS", "24"))
+SEEDS = int(os.environ.get("GAMENET_MATCH_WORLDS", "20"))
 
 #: So many of them run in a second process, whose hashes are salted otherwise.
 TWICE = 4

@@ -68,6 +68,7 @@ class World:
     @ivar partitioned: Whether links are cut in this world; else processes crash at most.
     @ivar session_id: The lobby's, C{""} before there is one.
     @ivar processes: Every process there ever was.
+    @ivar one_from: The newest frame that anybody had confirmed when all were one again.
     """
 
     def __init__(self, seed: int, log: bool = False) -> None:
@@ -84,6 +85,7 @@ class World:
         self.capacity = self.count + 2
         self.minimum = 1 if self.shares else self.count - self.late
         self.session_id = ""
+        self.one_from = -1
         self.processes: list[Process] = []
         self.ledger = Ledger(self)
         self.profile = LinkProfile(
@@ -197,6 +199,7 @@ class World:
         self.faults.heal()
         self.say("HEALED")
         self._until(self._isOne, HEALED_SECONDS, "one match, one log, one host")
+        self.one_from = max(process.witness.newest for process in self.living)
         self.say("ONE")
 
     def _isOne(self) -> bool:
