@@ -102,7 +102,7 @@ class RequestRefused(GamenetError):
     """
     The lobby refused a request.
 
-    @ivar code: Why, a L{gamenet.wire.lobby_messages.RefusalCode}; its number is the wire's.
+    @ivar code: Why, a L{gamenet.wire.lobby_refusals.RefusalCode}; its number is the wire's.
     @ivar reason: The lobby's text for a person.
     """
 

@@ -175,24 +175,36 @@ PLAN: tuple[tuple[int, str, str], ...] = (
     (PROTOCOLS, "traversal", "agent"),
     (
         DECISIONS,
+        "mesh",
+        """
+        clock_offset link_report link_settings loss_meter path resume_secret
+        """,
+    ),
+    (
+        PROTOCOLS,
+        "mesh",
+        """
+        __init__ admission handshake_exchange introductions link link_channel link_checks
+        match_keys mesh mesh_listener mesh_peer mesh_secret mesh_transfer own_relay route_watch
+        sockets whereabouts
+        """,
+    ),
+    (
+        DECISIONS,
         "match",
         """
-        attachments barrier clock_offset configuration difference farewell link_report
-        link_settings lockstep_turns loop_readings loss_meter pace path result resume_secret
-        rollback_choices seats session_settings session_steps settings silence start
+        attachments barrier configuration difference farewell lockstep_turns loop_readings pace
+        result rollback_choices seats session_settings session_steps settings silence start
         """,
     ),
     (
         PROTOCOLS,
         "match",
         """
-        __init__ admission announcements conclusion frame_loop handshake_exchange introductions
-        leaving link link_channel link_checks
-        loading lobby_reports match match_keys mesh mesh_listener mesh_peer mesh_secret
-        mesh_transfer moments observed_simulation own_relay participation peer peers player
-        playing protocol reaching readings recording returning route_watch session
-        session_moments session_protocol shared_match shared_session sockets stage statistics
-        whereabouts
+        __init__ announcements conclusion frame_loop leaving loading lobby_reports match moments
+        observed_simulation participation peer peers player playing protocol reaching readings
+        recording returning session session_moments session_protocol shared_match shared_session
+        stage statistics
         """,
     ),
     (

@@ -41,7 +41,10 @@ KNOWN_SUBJECTS = {
     "traversal": "wire machine turn_client lobby",
     "sealing": "wire",
     "event_log": "wire",
-    "match": "wire machine channel event_log sealing turn_client lobby traversal rollback replay",
+    "mesh": "wire machine channel feed sealing turn_client traversal",
+    "match": (
+        "wire machine channel event_log sealing turn_client lobby traversal mesh rollback replay"
+    ),
     "polled": "wire machine event_log turn_client lobby match",
     "inspector": "wire rollback match_log",
     "demo": "",

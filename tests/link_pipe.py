@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket
-from gamenet.match.link import PeerLink
-from gamenet.match.path import Path, PathKind, PathSettings
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.path import Path, PathKind, PathSettings
 from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.sealing.sealed_link import SealedLink
 from gamenet.seeded_random import SeededRandom

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from gamenet.match.attachments import Attachments
 from gamenet.match.match import Match
 from gamenet.match.protocol import MatchResult, PeerProtocol
-from gamenet.match.resume_secret import ResumeSecret, decodeResumeSecret
 from gamenet.match.settings import MatchSettings
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.resume_secret import ResumeSecret, decodeResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import HOST, Candidate, TicketMember

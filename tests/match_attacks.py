@@ -18,9 +18,9 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.interfaces import Address
-from gamenet.match.link import PeerLink
-from gamenet.match.mesh import Mesh
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.mesh import Mesh
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.sealed_link import SealedLink
 from gamenet.world.datagram_socket import WorldDatagramSocket
 from gamenet.world.machine import WorldMachine

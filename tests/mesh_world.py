@@ -12,11 +12,11 @@ from zope.interface import implementer
 from gamenet.channel.transfer_ends import TransferEnded
 from gamenet.feed.transfer_outcomes import TransferReceived
 from gamenet.interfaces import Address
-from gamenet.match.link_settings import LinkSettings
-from gamenet.match.mesh import IMeshListener, Mesh
-from gamenet.match.path import Path, PathKind
-from gamenet.match.resume_secret import ResumeSecret, decodeResumeSecret
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.link_settings import LinkSettings
+from gamenet.mesh.mesh import IMeshListener, Mesh
+from gamenet.mesh.path import Path, PathKind
+from gamenet.mesh.resume_secret import ResumeSecret, decodeResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.relay.protocol import RelayServer
 from gamenet.relay.settings import RelaySettings
 from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys

@@ -95,7 +95,7 @@ class PlantedTests(SynchronousTestCase):
             ("gamenet.lobby.protocol", "from gamenet.turn_client.client import TurnClient"),
             ("gamenet.relay.protocol", "from gamenet.lobby.settings import LobbySettings"),
             ("gamenet.rollback.session", "from gamenet.match.settings import MatchSettings"),
-            ("gamenet.traversal.agent", "from gamenet.match.path import Path"),
+            ("gamenet.traversal.agent", "from gamenet.mesh.path import Path"),
             ("gamenet.turn_client.client", "from gamenet.traversal.punch import PunchRole"),
             ("gamenet.storage.sqlite", "from gamenet.lobby.directory import Directory"),
             ("gamenet.match.session", "from gamenet.world.clock import WorldClock"),

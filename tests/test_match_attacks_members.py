@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gamenet.interfaces import Address
-from gamenet.match.introductions import WORD_LIMIT
-from gamenet.match.link import PeerLink
-from gamenet.match.path import PathSettings
+from gamenet.mesh.introductions import WORD_LIMIT
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.path import PathSettings
 from gamenet.seeded_random import SeededRandom
 from gamenet.wire import canonical_cbor
 from gamenet.wire.channel_frames import encodeAcknowledgement, encodeFrame, encodeHeader

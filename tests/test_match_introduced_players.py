@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gamenet.match.resume_secret import decodeResumeSecret
+from gamenet.mesh.resume_secret import decodeResumeSecret
 from tests.many_players import ManyPlayers, MeshSeat
 
 

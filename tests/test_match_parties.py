@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gamenet.errors import BadSetting, MatchEnded
 from gamenet.match import MatchSettings, Outcome, SignatureState, rejoin
 from gamenet.match.player import SEATS_LIMIT
-from gamenet.match.resume_secret import BadResumeSecret
+from gamenet.mesh.resume_secret import BadResumeSecret
 from gamenet.world.link import LinkProfile
 from gamenet.world.nat_behavior import FULL_CONE, PORT_RESTRICTED, PORT_SENSITIVE_RANDOM
 from gamenet.world.network import WorldNetwork

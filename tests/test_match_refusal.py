@@ -14,8 +14,8 @@ from gamenet.errors import RemoteProtocolError
 from gamenet.match import ConfigurationDiffers, MatchSettings
 from gamenet.match.barrier import TERMS_PATIENCE
 from gamenet.match.configuration import Difference
-from gamenet.match.link import PeerLink
 from gamenet.match.match import MatchState
+from gamenet.mesh.link import PeerLink
 from gamenet.wire.peer_packets import Goodbye, GoodbyeReason, PeerPacket, Ready, Terms
 from gamenet.world.link import LinkProfile
 from tests.scenes import TwoPlayers, playing, seatedPlayers

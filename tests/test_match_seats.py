@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting, LocalProtocolError
 from gamenet.match import Outcome
-from gamenet.match.admission import HEARD_WITHIN
 from gamenet.match.result import SignatureState
 from gamenet.match.seats import Seats
 from gamenet.match.settings import MatchSettings
+from gamenet.mesh.admission import HEARD_WITHIN
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import TicketMember

@@ -10,8 +10,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import BadSetting
-from gamenet.match.path import PathSettings, PathTable
 from gamenet.match.settings import MatchSettings
+from gamenet.mesh.path import PathSettings, PathTable
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT
 

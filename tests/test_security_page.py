@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.lobby.relay_offer import RelayOffer
-from gamenet.match.introductions import SOUGHT_LIMIT
+from gamenet.mesh.introductions import SOUGHT_LIMIT
 from gamenet.sealing.replay_window import ReplayWindow
 from gamenet.sealing.settings import SealingSettings
 

@@ -29,7 +29,7 @@ _HEADINGS = (
     ("last", "checksum"),
 )
 #: Stands for a space at which no line may end.
-_NO_BREAK = "\N{NO-BREAK SPACE}"
+_NO_BREAK = chr(0xA0)
 
 #: Of two players each one's path says it all.
 _PAIR = 2

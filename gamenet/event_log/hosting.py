@@ -178,6 +178,8 @@ class Hosting:
         self._watchLost(now)
         if not standing.is_hosting:
             return
+        # Who is in reach again, and follows another branch still, is about to be back.
+        reach = standing.hearing.reach(now)
         for participant in standing.state.participants:
             player = participant.player
             absent = standing.absent_since.get(player)
@@ -186,6 +188,8 @@ class Hosting:
             if participant.is_lost:
                 if absent is None:
                     self._order(ParticipantReturned(player), now)
+                elif player in reach:
+                    continue
                 elif now - self._lost_seen[player][1] >= standing.settings.grace:
                     self._order(ParticipantLeft(player, LeaveReason.GRACE_OVER), now)
             elif absent is not None and now - absent >= standing.settings.settling:

@@ -177,7 +177,7 @@ class LobbyRequests:
 
         @param match_id: Of the ticket, 16 bytes.
         @param result: What the players signed, 1 to
-            L{gamenet.wire.lobby_messages.RESULT_LIMIT} bytes.
+            L{gamenet.wire.lobby_match_requests.RESULT_LIMIT} bytes.
         @param signatures: The player number and the 64 bytes of each signature that we have.
         """
         signed = tuple(ResultSignature(player, signature) for player, signature in signatures)

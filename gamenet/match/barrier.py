@@ -27,7 +27,7 @@ TERMS_PATIENCE = 1.0
 @attrs.define
 class StartBarrier:
     """
-    The barrier towards one other player.  Used by L{gamenet.match.stages}.
+    The barrier towards one other player.  Used by L{gamenet.match.stage}.
 
     @ivar player: The other player's number.
     @ivar configuration: Our rules.

@@ -89,17 +89,17 @@ class LoopReadings:
 
     @property
     def left(self) -> bool:
-        """Whether nothing keeps us here any more after L{leave}."""
+        """Whether nothing keeps us here any more after C{leave}."""
         return self._session.state is SessionState.LEFT
 
     @property
     def next_due(self) -> float:
-        """When L{run} wants to be called next, in seconds; may be in the past."""
+        """When C{run} wants to be called next, in seconds; may be in the past."""
         return self._pace.next_due if self._turns is None else self._turns.next_due
 
     @property
     def ready(self) -> bool:
-        """Whether L{run} is to be called now: what a frame in lockstep lacked has come."""
+        """Whether C{run} is to be called now: what a frame in lockstep lacked has come."""
         return self._turns is not None and self._turns.ready
 
     def blend(self, now: float) -> float:

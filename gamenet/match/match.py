@@ -2,7 +2,7 @@
 One match, from the ticket to the result: reach the others, play, say farewell.
 
 The decisions are elsewhere (L{gamenet.match.start}, L{gamenet.match.barrier},
-L{gamenet.match.path}, L{gamenet.traversal.punch}, L{gamenet.rollback}), and so is what is
+L{gamenet.mesh.path}, L{gamenet.traversal.punch}, L{gamenet.rollback}), and so is what is
 done in each state (L{gamenet.match.stage}); this is where they meet the clock and the
 sockets.
 """
@@ -29,16 +29,16 @@ from gamenet.match.leaving import Leaving, Over
 from gamenet.match.loading import Loading
 from gamenet.match.moments import moment
 from gamenet.match.participation import Duties, Entry
-from gamenet.match.path import Path
 from gamenet.match.peers import Peers, PeersHeard
 from gamenet.match.protocol import MatchResult, Outcome
 from gamenet.match.reaching import Arriving, Reaching
 from gamenet.match.readings import Readings
-from gamenet.match.resume_secret import ResumeSecret
 from gamenet.match.settings import MatchSettings
-from gamenet.match.sockets import PlayerSockets
 from gamenet.match.stage import Ground, MatchState, Stage
 from gamenet.match.start import Start, errorOf
+from gamenet.mesh.path import Path
+from gamenet.mesh.resume_secret import ResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember

@@ -21,9 +21,9 @@ from gamenet.event_log.settings import EventLogSettings
 from gamenet.event_log.shared_state import SharedState
 from gamenet.interfaces import IMachine, ISessionProtocol
 from gamenet.machine.alarm import Alarm
-from gamenet.match.mesh import Mesh
-from gamenet.match.path import Path
 from gamenet.match.shared_session import LOG_STREAM, Carriage, SharedSession
+from gamenet.mesh.mesh import Mesh
+from gamenet.mesh.path import Path
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.log_commands import Command, EndActivity, Join, Leave, StartActivity
 from gamenet.wire.log_events import ParticipantJoined, ParticipantLeft, ParticipantReturned

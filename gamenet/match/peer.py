@@ -7,9 +7,9 @@ from __future__ import annotations
 import attrs
 
 from gamenet.match.barrier import StartBarrier
-from gamenet.match.link import PeerLink
-from gamenet.match.mesh import Mesh
 from gamenet.match.silence import SilenceWatch
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.mesh import Mesh
 from gamenet.wire.lobby_values import Candidate
 from gamenet.wire.peer_packets import PeerPacket
 

@@ -14,20 +14,20 @@ from gamenet.channel.settings import ChannelSettings
 from gamenet.channel.transfer_ends import TransferEnded
 from gamenet.event_log.settings import EventLogSettings
 from gamenet.interfaces import IMachine, IPeerProtocol
-from gamenet.match.admission import Admission
 from gamenet.match.barrier import StartBarrier
 from gamenet.match.configuration import Configuration
-from gamenet.match.link import PeerLink
-from gamenet.match.link_settings import LinkSettings
-from gamenet.match.mesh import Mesh
-from gamenet.match.mesh_listener import IMeshListener
 from gamenet.match.participation import Duties, Participation
-from gamenet.match.path import Path
 from gamenet.match.peer import Peer
-from gamenet.match.resume_secret import ResumeSecret
 from gamenet.match.settings import MatchSettings
 from gamenet.match.silence import SilenceWatch
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.admission import Admission
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.link_settings import LinkSettings
+from gamenet.mesh.mesh import Mesh
+from gamenet.mesh.mesh_listener import IMeshListener
+from gamenet.mesh.path import Path
+from gamenet.mesh.resume_secret import ResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import TicketMember

@@ -22,11 +22,11 @@ from gamenet.interfaces import IMachine
 from gamenet.lobby.client import ILobbyListener, LobbyClient
 from gamenet.machine.reactor_machine import asMachine
 from gamenet.match.match import Match
-from gamenet.match.match_keys import MatchKeys
-from gamenet.match.own_relay import relayAmong
 from gamenet.match.session import Session
 from gamenet.match.shared_match import SharedMatch
-from gamenet.match.sockets import PlayerSockets, RelayAccess
+from gamenet.mesh.match_keys import MatchKeys
+from gamenet.mesh.own_relay import relayAmong
+from gamenet.mesh.sockets import PlayerSockets, RelayAccess
 from gamenet.rollback.settings import PLAYERS_LIMIT
 from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys
 from gamenet.turn_client.ice_servers import IceServer

@@ -30,11 +30,11 @@ from gamenet.match.match import Match
 from gamenet.match.moments import requireMethods
 from gamenet.match.participation import Entry
 from gamenet.match.protocol import MatchResult
-from gamenet.match.resume_secret import ResumeSecret, decodeResumeSecret
 from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
 from gamenet.match.shared_match import SharedMatch
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.resume_secret import ResumeSecret, decodeResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
 from gamenet.wire.lobby_values import HOST, RELAYED, SERVER_REFLEXIVE, Candidate
@@ -57,7 +57,7 @@ def rejoin(
     @param interface: The numeric local address of the game socket; C{""} is all.
     @param port: The port of the game socket; 0 lets the system choose.
     @return: Fires with the L{ReturnedSession}; fails with
-        L{gamenet.match.resume_secret.BadResumeSecret} or L{gamenet.errors.CannotBind}.
+        L{gamenet.mesh.resume_secret.BadResumeSecret} or L{gamenet.errors.CannotBind}.
     """
     machine = asMachine(reactor)
     try:

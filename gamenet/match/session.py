@@ -27,14 +27,14 @@ from gamenet.lobby.client import LobbyClient
 from gamenet.match.attachments import Attachments, IsMatchLog
 from gamenet.match.lobby_reports import LobbyReports, isEnder, isOverForAll
 from gamenet.match.match import Match
-from gamenet.match.match_keys import MatchKeys
 from gamenet.match.moments import requireMethods
 from gamenet.match.participation import Entry
 from gamenet.match.protocol import MatchResult
 from gamenet.match.session_settings import SessionSettings
 from gamenet.match.settings import MatchSettings
 from gamenet.match.shared_match import SharedMatch
-from gamenet.match.sockets import PlayerSockets, RelayAccess
+from gamenet.mesh.match_keys import MatchKeys
+from gamenet.mesh.sockets import PlayerSockets, RelayAccess
 from gamenet.rollback.effects import EffectTracker
 from gamenet.rollback.interpolation import PictureTrack
 from gamenet.wire.lobby_answers import MatchTicket

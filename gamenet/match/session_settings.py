@@ -7,7 +7,7 @@ import attrs
 from gamenet.bounds import seconds
 from gamenet.errors import BadSetting
 from gamenet.event_log.settings import EventLogSettings
-from gamenet.match.link_settings import LinkSettings
+from gamenet.mesh.link_settings import LinkSettings
 
 __all__ = ["SessionSettings"]
 

@@ -7,8 +7,8 @@ import attrs
 from gamenet.bounds import number, seconds, wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.match.configuration import Configuration
-from gamenet.match.path import PathSettings
 from gamenet.match.rollback_choices import RollbackChoices, requireChoices
+from gamenet.mesh.path import PathSettings
 from gamenet.rollback.settings import RollbackSettings
 from gamenet.traversal.punch import PunchSettings
 from gamenet.wire.input_frames import FRAMES_LIMIT

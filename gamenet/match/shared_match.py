@@ -22,15 +22,15 @@ from gamenet.errors import (
 from gamenet.event_log.shared_state import SharedState
 from gamenet.interfaces import IMachine, ISessionProtocol
 from gamenet.machine.alarm import Alarm
-from gamenet.match.admission import Admission
-from gamenet.match.mesh import Mesh
-from gamenet.match.mesh_listener import IMeshListener
 from gamenet.match.participation import Duties, Entry, Participation
-from gamenet.match.path import Path
-from gamenet.match.resume_secret import ResumeSecret
 from gamenet.match.session_settings import SessionSettings
 from gamenet.match.shared_session import SharedSession
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.admission import Admission
+from gamenet.mesh.mesh import Mesh
+from gamenet.mesh.mesh_listener import IMeshListener
+from gamenet.mesh.path import Path
+from gamenet.mesh.resume_secret import ResumeSecret
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.player_keys import PlayerKeys
 from gamenet.wire.lobby_answers import MatchTicket
 from gamenet.wire.lobby_values import Candidate, TicketMember

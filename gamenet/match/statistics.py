@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import attrs
 
 from gamenet.match.frame_loop import FrameLoop
-from gamenet.match.link import PeerLink
-from gamenet.match.link_report import LinkReport
+from gamenet.mesh.link import PeerLink
+from gamenet.mesh.link_report import LinkReport
 
 __all__ = ["MatchStatistics"]
 

@@ -14,8 +14,8 @@ from gamenet.bounds import wholeNumber
 from gamenet.errors import BadSetting
 from gamenet.interfaces import IMachine
 from gamenet.lobby.endpoint_security import requireSecure
-from gamenet.match.own_relay import relayAmong
 from gamenet.match.player import SEATS_LIMIT, Player, connect
+from gamenet.mesh.own_relay import relayAmong
 from gamenet.polled.loops import processLoop, requireEndpoint
 from gamenet.polled.polled_session import PolledSession
 from gamenet.polled.session_plan import SessionPlan
@@ -85,7 +85,7 @@ class SessionBuilder:
     @ivar capacity: How many may take part in it, at most
         L{gamenet.match.player.SEATS_LIMIT}.
     @ivar ice_servers: STUN and TURN servers: each a L{IceServer}, which has credentials, or
-        a C{stun:} URL; at most L{SERVERS_LIMIT}.  L{gamenet.match.own_relay} says which can
+        a C{stun:} URL; at most L{SERVERS_LIMIT}.  L{gamenet.mesh.own_relay} says which can
         be used.  C{None} for what the lobby hands out.
     @ivar batch_size: How many events one C{poll} hands over at most.
     @ivar queue_size: How many events, and how many commands, may wait.

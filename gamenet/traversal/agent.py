@@ -28,7 +28,7 @@ __all__ = ["TraversalAgent"]
 class TraversalAgent:
     """
     Searches a direct path to one other player until one is proven, and again
-    whenever it is lost.  Owned by a L{gamenet.match.link.PeerLink}.
+    whenever it is lost.  Owned by a L{gamenet.mesh.link.PeerLink}.
     """
 
     _log = Logger()

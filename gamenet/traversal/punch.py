@@ -10,7 +10,7 @@ the opener pauses and begins another attempt, for as long as the match lasts.
 
 Probes are repeated because any one datagram may be lost.  A probe that comes
 from an address nobody named is answered, and probed back, by
-L{gamenet.match.path}: it needs no decision here.
+L{gamenet.mesh.path}: it needs no decision here.
 """
 
 from __future__ import annotations

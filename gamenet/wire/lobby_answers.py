@@ -69,7 +69,7 @@ _REASON = Text(0, REASON_LIMIT)
 
 
 class _CodeOfRefusal:
-    """A field that holds a L{RefusalCode}: an integer on the wire."""
+    """A field that holds a L{gamenet.wire.lobby_refusals.RefusalCode}: an integer on the wire."""
 
     __slots__ = ()
 
@@ -157,7 +157,7 @@ class Refused(Row):
     C{[66, request, code, reason]}.
 
     @ivar request: The request's number; 0 where the lobby could not read it.
-    @ivar code: Why, a L{RefusalCode}.
+    @ivar code: Why, a L{gamenet.wire.lobby_refusals.RefusalCode}.
     @ivar reason: Why, for a person; up to L{REASON_LIMIT} characters.
     """
 

@@ -64,7 +64,7 @@ class MatchWorldTests(SynchronousTestCase):
         seeds = failedSeeds() + list(range(SEEDS))
         half = len(seeds) // 2
         shares = (seeds[:half], seeds[half:], seeds[-TWICE:])
-        lines = self._run(shares)
+        lines = self._outcomesOf(shares)
         once, again = lines[:-TWICE], lines[-TWICE:]
         self.assertEqual([line["seed"] for line in once], seeds)
         for line in lines:
@@ -79,7 +79,7 @@ class MatchWorldTests(SynchronousTestCase):
         self.assertEqual(differing, [], "these seeds depend on PYTHONHASHSEED")
         self._mustHaveHappened(once)
 
-    def _run(self, shares: tuple[list[int], ...]) -> list[dict[str, Any]]:
+    def _outcomesOf(self, shares: tuple[list[int], ...]) -> list[dict[str, Any]]:
         """Run each share in a process of its own; return what they printed, in order."""
         with ExitStack() as stack:
             outputs = [stack.enter_context(TemporaryFile("w+")) for _ in shares]

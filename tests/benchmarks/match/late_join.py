@@ -23,7 +23,7 @@ import attrs
 from zope.interface import implementer
 
 from gamenet.interfaces import Address, DatagramReceiver, IDatagramSocket, IMachine
-from gamenet.match.sockets import PlayerSockets
+from gamenet.mesh.sockets import PlayerSockets
 from gamenet.sealing.player_keys import SEED_BYTES, PlayerKeys
 from gamenet.world.link import LinkProfile
 from gamenet.world.machine import WorldMachine
