@@ -190,11 +190,11 @@ class LoopTests(SynchronousTestCase):
                 settings: MatchSettings,
                 players: int,
                 local_player: int,
-                vacant: tuple[int, ...] = (),
+                *seats: Any,
                 policy: LeaverPolicy = policy,
             ) -> RollbackSettings:
                 return attrs.evolve(
-                    original(settings, players, local_player, vacant),
+                    original(settings, players, local_player, *seats),
                     leaver_policy=policy,
                     history_limit=170,
                 )
