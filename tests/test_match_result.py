@@ -4,6 +4,7 @@ The result of a finished match: stated, signed by every player, and offered to t
 
 from __future__ import annotations
 
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from gamenet.errors import MomentFailed
@@ -205,6 +206,27 @@ class WorldTests(SynchronousTestCase):
 
 class LobbyTests(SynchronousTestCase):
     """The result is offered to the lobby."""
+
+    def test_offeredWhereOneDiffers(self) -> None:
+        """Differing signatures are kept as such: nobody is said to have signed another's word."""
+        scene = seatedPlayers()
+        offered: list[list[int]] = []
+
+        def spy(match_id: bytes, result: bytes, signatures: list[tuple[int, bytes]]) -> object:
+            offered.append([player for player, _ in signatures])
+            return succeed(None)
+
+        scene.ada.player.lobby.offerResult = spy  # type: ignore
+        scene.ada.protocol.gameOutcome = lambda: b"Ada won"  # type: ignore
+        scene.grace.protocol.gameOutcome = lambda: b"Grace won"  # type: ignore
+        scene.play(MatchSettings(frames=60))
+        scene.playToTheEnd(20.0)
+        scene.network.advance(1.0)
+        result = scene.ada.result
+        assert result is not None
+        states = [each.state for each in result.signatures]
+        self.assertEqual(states, [SignatureState.GIVEN, SignatureState.DIFFERING])
+        self.assertEqual(offered, [[1]])
 
     def test_offered(self) -> None:
         """By the host, before the session is open again: the statement and both signatures."""

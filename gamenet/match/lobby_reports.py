@@ -11,6 +11,7 @@ from gamenet.errors import NoPath, PeerLost
 from gamenet.lobby.client import LobbyClient
 from gamenet.match.match import Match
 from gamenet.match.protocol import Outcome
+from gamenet.match.result import SignatureState
 from gamenet.match.shared_match import SharedMatch
 from gamenet.match.start import NotLoaded, StartCalledOff
 from gamenet.wire.lobby_values import Candidate
@@ -40,11 +41,16 @@ class LobbyReports:
             self._quietly(reporting, "reporting the host")
 
     def offerResult(self, match: Match) -> None:
-        """What all have signed, and who has not, where the match was finished."""
+        """
+        What was signed, and by whom, where the match was finished.  Who signed something
+        else has not signed this.
+        """
         result = match.result
         if result is not None and result.statement and self._lobby.connected:
             signatures = [
-                (each.player, each.signature) for each in result.signatures if each.signature
+                (each.player, each.signature)
+                for each in result.signatures
+                if each.state is SignatureState.GIVEN
             ]
             offering = self._lobby.offerResult(match.match_id, result.statement, signatures)
             self._quietly(offering, "offering the result")
