@@ -134,9 +134,8 @@ class SessionBuilder:
         """
         Join a session.
 
-        Returns at once; C{session} is C{None} until its state has come.  We take part from
-        the moment on in which the host has ordered that we joined, which needs no command
-        of the game.
+        Returns at once; C{session} is C{None} until its state has come.  Who has read it and
+        wants to take part submits L{gamenet.wire.log_commands.Join}.
 
         @param session_id: What the host has shared.
         @raise gamenet.errors.InvalidSessionId: The text is no session's id.
